@@ -1,0 +1,1 @@
+"""What runs the exchange: the stack of real parts, the development PKI, the seeds."""

@@ -1,0 +1,1 @@
+"""The four services of the exchange; they know each other only through events."""

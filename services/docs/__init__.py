@@ -1,0 +1,1 @@
+"""Documents: the agency directory, documents, dispatches, and where each delivery stands."""

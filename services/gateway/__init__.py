@@ -1,0 +1,1 @@
+"""Gateway: the only door: tokens, the route table, and forwarding."""

@@ -1,0 +1,1 @@
+"""Notify: mailboxes: their entries, leases, receipts and events."""

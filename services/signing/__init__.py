@@ -1,0 +1,1 @@
+"""Signing: certificates, keys, and verdicts on signed files."""

@@ -1,0 +1,1 @@
+"""What all services need and none owns: events, transport, identity, errors."""

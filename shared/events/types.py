@@ -1,0 +1,237 @@
+"""The event types (protocol.md 2). No subject, personal name or content stands in any of them."""
+
+from datetime import date, datetime
+from typing import ClassVar, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+from shared.chain import Lane
+from shared.events.base import Event
+
+AGENCIES = "lienthong.agencies.v1"
+CLIENTS = "lienthong.clients.v1"
+DOCUMENTS = "lienthong.documents.v1"
+SIGNATURES = "lienthong.signatures.v1"
+RECEIPTS = "lienthong.receipts.v1"
+
+Indication = Literal["TOTAL-PASSED", "TOTAL-FAILED", "INDETERMINATE"]
+"""ETSI EN 319 102-1: valid, invalid, cannot tell."""
+
+
+def deliveries_topic(level: str, lane: Lane) -> str:
+    """Return the topic of deliveries to agencies of one level (data, not an enum)."""
+    return f"lienthong.deliveries.{level}.{'urgent.' if lane == 'urgent' else ''}v1"
+
+
+class FileRef(BaseModel):
+    """One file of a document, by digest: a claim check, never its content or name."""
+
+    model_config = ConfigDict(frozen=True)
+
+    attachment_id: UUID
+    role: Literal["MAIN", "ANNEX"]
+    media_type: str
+    size: int
+    sha256: str
+    """SHA-256 of the whole file, lower-case hex."""
+
+
+class AgencyChanged(Event):
+    """The present state of one agency, by its stable id; codes are attributes and change."""
+
+    NAME: ClassVar[str] = "agency.changed.v1"
+
+    agency_id: UUID
+    code: str
+    """Decision 20/2020 form, such as `H14.03.05`."""
+    code_qcvn102: str | None
+    """QCVN 102 form of 13 characters, such as `000.05.03.H14`."""
+    old_codes: tuple[str, ...] = ()
+    level: str
+    parent_id: UUID | None
+    state: Literal["active", "suspended", "closed"]
+    valid_from: date
+    valid_to: date | None
+    successors: tuple[UUID, ...] = ()
+    version: int
+    """The directory's version at this change; grows with every change of any agency."""
+
+    def topic(self) -> str:
+        return AGENCIES
+
+    def key(self) -> str:
+        return str(self.agency_id)
+
+
+class ClientChanged(Event):
+    """The present state of one connected system (OAuth client)."""
+
+    NAME: ClassVar[str] = "client.changed.v1"
+
+    client_id: str
+    state: Literal["active", "revoked"]
+    agencies: tuple[str, ...]
+    scopes: tuple[str, ...]
+    not_before: datetime
+    """Tokens issued before this moment are refused."""
+    version: int
+
+    def topic(self) -> str:
+        return CLIENTS
+
+    def key(self) -> str:
+        return self.client_id
+
+
+class DocumentDispatched(Event):
+    """A document was sent: its files wait for examination."""
+
+    NAME: ClassVar[str] = "document.dispatched.v1"
+
+    dispatch_id: UUID
+    document_id: UUID
+    document_code: str
+    """Number and notation, such as `7816/VPCP-TTĐT`: on paper and public to both sides."""
+    sender_id: UUID
+    lane: Lane
+    files: tuple[FileRef, ...]
+
+    def topic(self) -> str:
+        return DOCUMENTS
+
+    def key(self) -> str:
+        return str(self.document_id)
+
+
+class DispatchChanged(Event):
+    """What became of a dispatch, for the sender's event log."""
+
+    NAME: ClassVar[str] = "dispatch.changed.v1"
+
+    dispatch_id: UUID
+    document_id: UUID
+    sender_id: UUID
+    change: Literal["waiting", "held", "refused", "cleared", "recipient_failed", "withdrawn"]
+    reason: str | None = None
+    """A code of the problem table."""
+    recipient_id: UUID | None = None
+    successors: tuple[UUID, ...] = ()
+
+    def topic(self) -> str:
+        return DOCUMENTS
+
+    def key(self) -> str:
+        return str(self.document_id)
+
+
+class DocumentExamined(Event):
+    """A verdict on one file of a dispatch; written when the indication changes."""
+
+    NAME: ClassVar[str] = "document.examined.v1"
+
+    dispatch_id: UUID
+    document_id: UUID
+    sha256: str
+    judgement: int
+    """Counts the judgements of (dispatch, file) in this signing database; does not decide order."""
+    indication: Indication
+    reason: str | None
+    """A code of the problem table; none when valid."""
+    judged_at: datetime
+    evidence_sha256: str
+    """SHA-256 of the stored verdict with its evidence (signing, `/internal/verdicts/{id}`)."""
+
+    def topic(self) -> str:
+        return SIGNATURES
+
+    def key(self) -> str:
+        return str(self.document_id)
+
+
+class VerdictWithdrawn(Event):
+    """A good verdict no longer holds (a certificate was revoked): for the dispatch, for good."""
+
+    NAME: ClassVar[str] = "verdict.withdrawn.v1"
+
+    dispatch_id: UUID
+    document_id: UUID
+    judgement: int
+    reason: str
+
+    def topic(self) -> str:
+        return SIGNATURES
+
+    def key(self) -> str:
+        return str(self.document_id)
+
+
+class DeliveryCleared(Event):
+    """One recipient's copy was numbered: the entry for its mailbox."""
+
+    NAME: ClassVar[str] = "delivery.cleared.v1"
+
+    delivery_id: UUID
+    dispatch_id: UUID
+    document_id: UUID
+    agency_id: UUID
+    """The recipient."""
+    level: str
+    """The recipient's level at clearing: chooses the topic."""
+    lane: Lane
+    sequence: int
+    previous_hash: str
+    """Lower-case hex."""
+    hash: str
+    """Lower-case hex; `shared.chain.link` of this entry."""
+    entry: str
+    """The entry's bytes (UTF-8 JSON), made once by docs, stored and served unchanged."""
+
+    def topic(self) -> str:
+        return deliveries_topic(self.level, self.lane)
+
+    def key(self) -> str:
+        return str(self.agency_id)
+
+    def extensions(self) -> dict[str, str]:
+        # A reader that cannot parse the value must still know which number it is missing.
+        return {
+            "lienthong_agency": str(self.agency_id),
+            "lienthong_lane": self.lane,
+            "lienthong_sequence": str(self.sequence),
+        }
+
+
+class DeliveryAcknowledged(Event):
+    """A recipient confirmed receipt by the files' digests."""
+
+    NAME: ClassVar[str] = "delivery.acknowledged.v1"
+
+    delivery_id: UUID
+    dispatch_id: UUID
+    document_id: UUID
+    agency_id: UUID
+    """The recipient of the entry."""
+    acting_agency_id: UUID
+    """Who acknowledged: the recipient, or a successor of a closed one."""
+    acknowledged_at: datetime
+    receipt: str
+    """The signed receipt (JWS, compact form), byte for byte what the recipient holds."""
+
+    def topic(self) -> str:
+        return RECEIPTS
+
+    def key(self) -> str:
+        return str(self.delivery_id)
+
+
+ALL_EVENTS: tuple[type[Event], ...] = (
+    AgencyChanged,
+    ClientChanged,
+    DocumentDispatched,
+    DispatchChanged,
+    DocumentExamined,
+    VerdictWithdrawn,
+    DeliveryCleared,
+    DeliveryAcknowledged,
+)
