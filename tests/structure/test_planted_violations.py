@@ -1,0 +1,125 @@
+"""Each rule finds what it is there for: a bad file is planted, the finding read."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.structure import rules, vocabulary
+from tests.structure.rules import Rule
+from tests.structure.tree import ROOT, Tree
+
+DOC = '"""Docs."""\n'
+LONG_FUNCTION = "def f() -> None:\n" + "    print()\n" * 40
+EVENT = '\n\nclass Lost(Event):\n    NAME: ClassVar[str] = "lost.v1"\n'
+ROW = 'title = "Hỏng"\ntitle_en = "Broken"\nhint = "Thử lại."\nhint_en = "Again."\n'
+# Spelt so that this file is not found itself.
+STAR = " *"
+HOST = "py" + "pi.org"
+HOME = "/ro" + "ot/project"
+
+PLANTED: list[tuple[Rule, str, str, str]] = [
+    (rules.modules_are_short, "services/docs/x.py", DOC + "\n" * 300, "301 lines"),
+    (rules.functions_are_short, "infra/x.py", DOC + LONG_FUNCTION, "f has 41 lines"),
+    (rules.modules_say_what_they_own, "shared/x.py", "x = 1\n", "no module docstring"),
+    (rules.modules_say_what_they_own, "tests/x.py", '"""A.\n\nB.\n"""\n', "longer than two"),
+    (rules.shared_stays_small, "shared/x.py", DOC + "\n" * 2_000, "2001 lines of 2000"),
+    (rules.shared_stays_small, "shared/x.py", DOC, "more than 25%"),
+    (rules.names_say_something, "services/docs/helpers.py", DOC, "excludes nothing"),
+    (rules.sql_stands_in_stores, "services/docs/api.py", 'x = "select id from t"\n', "SQL outside"),
+    (rules.sql_stands_in_stores, "shared/http.py", 'x = f"update {t} set a=1"\n', "SQL outside"),
+    (rules.sql_stands_in_stores, "infra/demo/x.py", 'x = "delete from t"\n', "SQL outside"),
+    (rules.no_select_star, "services/docs/store.py", f'x = "select{STAR} from t"\n', "name the"),
+    (rules.no_select_star, "tests/x.py", f'x = "returning{STAR}"\n', "name the"),
+    (rules.no_select_star, "services/docs/migrations/1.sql", f"SELECT{STAR}\nFROM t;", "name the"),
+    (rules.tests_run, "tests/x.py", "@pytest.mark.skip\ndef test_x(): ...\n", "mark.skip"),
+    (rules.tests_run, "tests/x.py", 'def test_x(): pytest.skip("no")\n', "pytest.skip"),
+    (rules.no_hosts_or_paths_of_this_machine, "README.md", f"see {HOST}", "package registry"),
+    (rules.no_hosts_or_paths_of_this_machine, "Makefile", f"x: {HOME}", "one machine"),
+    (
+        vocabulary.events_have_topic_and_schema,
+        vocabulary.EVENTS,
+        DOC + EVENT,
+        "Lost stands on no topic",
+    ),
+    (vocabulary.events_have_topic_and_schema, vocabulary.EVENTS, DOC + EVENT, "lost.v1.json"),
+    (
+        vocabulary.span_attributes_are_listed,
+        "services/docs/x.py",
+        'x = {"lienthong.document.subject": 1}\n',
+        "lienthong.document.subject is not in the list",
+    ),
+    (
+        vocabulary.problem_codes_are_in_the_table,
+        "services/docs/x.py",
+        'raise Problem("DOC-4999")\n',
+        "DOC-4999 is not in",
+    ),
+    (
+        vocabulary.problem_codes_are_in_the_table,
+        vocabulary.PROBLEMS,
+        f"[DOC-4221]\nstatus = 409\n{ROW}",
+        "does not carry its status",
+    ),
+    (
+        vocabulary.problem_codes_are_in_the_table,
+        vocabulary.PROBLEMS,
+        '[DOC-4221]\nstatus = 422\ntitle = "Hỏng"\n',
+        "needs exactly",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("rule", "path", "text", "finding"),
+    PLANTED,
+    ids=[f"{row[0].__name__}-{row[1]}-{row[3]}".replace(" ", "_") for row in PLANTED],
+)
+def test_a_planted_violation_is_found(
+    tmp_path: Path, rule: Rule, path: str, text: str, finding: str
+) -> None:
+    for needed in (vocabulary.EVENTS, vocabulary.TOPICS, vocabulary.PROBLEMS, vocabulary.TELEMETRY):
+        _plant(tmp_path, needed, "")
+    _plant(tmp_path, path, text)
+
+    found = list(rule(Tree(tmp_path)))
+
+    assert any(finding in sentence for sentence in found), found
+
+
+CONTRACTS = [
+    (
+        "services/docs/store.py",
+        "import services.notify\n",
+        "Services know each other only through events",
+    ),
+    ("shared/ids.py", "import services.docs\n", "shared never imports a service"),
+    ("services/docs/store.py", "import aiokafka\n", "Only shared.kafka touches aiokafka"),
+]
+
+
+@pytest.mark.parametrize(("path", "line", "contract"), CONTRACTS, ids=[c[2] for c in CONTRACTS])
+def test_a_planted_import_breaks_its_contract(
+    tmp_path: Path, path: str, line: str, contract: str
+) -> None:
+    for package in ("services", "shared"):
+        leave_out = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=leave_out)
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    planted = tmp_path / path
+    before = planted.read_text(encoding="utf-8") if planted.exists() else ""
+    _plant(tmp_path, path, before + "\n" + line)
+
+    command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert run.returncode == 1, run.stdout + run.stderr
+    assert f"{contract} BROKEN" in run.stdout, run.stdout
+
+
+def _plant(root: Path, path: str, text: str) -> None:
+    file = root / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, encoding="utf-8")
