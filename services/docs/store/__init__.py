@@ -1,0 +1,1 @@
+"""The SQL of docs, one module per kind of row."""
