@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,8 @@ class Fault:
     pointer: str
     detail: str
     detail_en: str
+    place: Literal["body", "query", "path", "header"] = "body"
+    """What the pointer points into; of a parameter it is the name, such as `/limit`."""
 
 
 class Problem(Exception):  # noqa: N818 (the field's term, RFC 9457)
@@ -72,4 +74,9 @@ class Unavailable(Problem):
 
     def __init__(self, what: str, *, retry_after: int = 1) -> None:
         """Name what is missing, for people; `retry_after` is in seconds."""
-        super().__init__("SYS-5031", en=f"{what} does not answer", retry_after=retry_after)
+        super().__init__(
+            "SYS-5031",
+            vi=f"{what} hiện không trả lời.",
+            en=f"{what} does not answer now.",
+            retry_after=retry_after,
+        )

@@ -1,0 +1,177 @@
+"""Content-addressed files: written durably while they are hashed, checked block by block."""
+
+import asyncio
+import errno
+import hashlib
+import logging
+import os
+import tempfile
+import time
+from collections.abc import AsyncIterable, AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from shared.errors import Problem
+
+BLOCK = 1 << 20
+"""Bytes per block that has a digest of its own."""
+
+_HEAD = 4096
+_DIGEST = 32
+_ABANDONED = 86_400.0
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """A stored file: its digests were made from the bytes that were written."""
+
+    sha256: str
+    size: int
+    blocks: bytes
+    """SHA-256 of each 1 MiB block, 32 bytes each, one after another."""
+    head: bytes
+    """The first 4 KiB, for looking at what kind of file it is."""
+
+
+class Corrupt(Exception):  # noqa: N818
+    """A stored block does not have its digest any more: the answer is cut, an alarm is raised."""
+
+
+class BlobStore:
+    """Files below one folder, by SHA-256. Nothing is ever deleted in this release."""
+
+    def __init__(self, root: Path) -> None:
+        """Keep files below `root`, which is made if needed."""
+        self._root = root
+        self._begun = root / "begun"
+        self._begun.mkdir(parents=True, exist_ok=True)
+        # What a killed process has left; another instance may still be at the younger ones.
+        for left in self._begun.iterdir():
+            if left.stat().st_mtime < time.time() - _ABANDONED:
+                _discard(left)
+
+    async def write(self, chunks: AsyncIterable[bytes], *, limit: int) -> Blob:
+        """Store the bytes: temp file, fsync, rename, fsync of the folder; memory is bounded.
+
+        Raises Problem REQ-4131 past `limit` bytes, SYS-5071 when the disk is full. What was
+        begun and not finished is removed.
+        """
+        try:
+            return await self._write(chunks, limit)
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise
+            _log.error("disk full", exc_info=error)
+            raise Problem("SYS-5071") from error
+
+    async def _write(self, chunks: AsyncIterable[bytes], limit: int) -> Blob:
+        descriptor, name = tempfile.mkstemp(dir=self._begun)
+        try:
+            with os.fdopen(descriptor, "wb", buffering=0) as file:
+                intake = _Intake(file)
+                pending = bytearray()
+                async for chunk in chunks:
+                    if intake.size + len(pending) + len(chunk) > limit:
+                        raise Problem(
+                            "REQ-4131",
+                            vi=f"Tối đa {limit} byte.",
+                            en=f"At most {limit} bytes.",
+                            limit=limit,
+                        )
+                    pending += chunk
+                    while len(pending) >= BLOCK:
+                        await asyncio.to_thread(intake.take, bytes(pending[:BLOCK]))
+                        del pending[:BLOCK]
+                await asyncio.to_thread(intake.finish, bytes(pending))
+            blob = intake.blob()
+            await asyncio.to_thread(self._keep, Path(name), blob.sha256)
+        finally:
+            _discard(Path(name))
+        return blob
+
+    def _keep(self, written: Path, sha256: str) -> None:
+        final = self.path(sha256)
+        final.parent.mkdir(parents=True, exist_ok=True)
+        # Replaces a file of the same digest: the same bytes, or what a bad disk has made of them.
+        written.replace(final)
+        # All three, also when the folders were there: who made them may have died before this.
+        for folder in (final.parent, final.parent.parent, self._root):
+            _sync_folder(folder)
+
+    async def read(
+        self, sha256: str, *, blocks: bytes, start: int = 0, end: int | None = None
+    ) -> AsyncIterator[bytes]:
+        """Yield the bytes from `start` to before `end`; each whole block is checked first.
+
+        Raises Corrupt before any byte of a bad block is yielded, FileNotFoundError if absent.
+        """
+        with self.path(sha256).open("rb", buffering=0) as file:
+            size = os.fstat(file.fileno()).st_size
+            if (size + BLOCK - 1) // BLOCK * _DIGEST != len(blocks):
+                raise _alarm(sha256, size // BLOCK)
+            stop = size if end is None else min(end, size)
+            for number in range(start // BLOCK, (stop + BLOCK - 1) // BLOCK):
+                digest = blocks[number * _DIGEST : (number + 1) * _DIGEST]
+                block = await asyncio.to_thread(_checked, file, number, digest)
+                if block is None:
+                    raise _alarm(sha256, number)
+                offset = number * BLOCK
+                yield block[max(start - offset, 0) : stop - offset]
+
+    def path(self, sha256: str) -> Path:
+        """Return where the file with this digest lies, for readers that hash it themselves."""
+        if len(sha256) != 2 * _DIGEST or not set(sha256) <= set("0123456789abcdef"):
+            raise ValueError("not a SHA-256 in lower-case hex")
+        return self._root / sha256[:2] / sha256[2:4] / sha256
+
+
+class _Intake:
+    """Hashes and writes whole blocks; runs in a thread, since both hold the loop up."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self._whole = file, hashlib.sha256()
+        self._blocks, self._head = bytearray(), b""
+        self.size = 0
+
+    def take(self, block: bytes) -> None:
+        if self.size == 0:
+            self._head = block[:_HEAD]
+        self._whole.update(block)
+        self._blocks += hashlib.sha256(block).digest()
+        self.size += len(block)
+        rest = memoryview(block)
+        while rest:
+            rest = rest[self._file.write(rest) :]
+
+    def finish(self, rest: bytes) -> None:
+        if rest:
+            self.take(rest)
+        os.fsync(self._file.fileno())
+
+    def blob(self) -> Blob:
+        return Blob(self._whole.hexdigest(), self.size, bytes(self._blocks), self._head)
+
+
+def _checked(file: BinaryIO, number: int, digest: bytes) -> bytes | None:
+    block = os.pread(file.fileno(), BLOCK, number * BLOCK)
+    return block if hashlib.sha256(block).digest() == digest else None
+
+
+def _alarm(sha256: str, block: int) -> Corrupt:
+    _log.error("stored file is corrupt", extra={"sha256": sha256, "block": block})
+    return Corrupt(f"block {block} of {sha256}")
+
+
+def _discard(file: Path) -> None:
+    file.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,183 @@
+"""What every request passes before its route: limits, strict JSON, trace headers, last resort."""
+
+import logging
+import secrets
+
+import orjson
+from opentelemetry import trace
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared.errors import Problem
+from shared.faults import Json, problem_response
+
+LIMIT = 1 << 20
+"""Bytes of a body, unless its route lifts the limit before it reads."""
+MULTIPART_LIMIT = 9 << 20
+"""Bytes of a multipart body: 8 MiB of files, and the rest of the form."""
+
+_LIMIT_KEY = "lienthong.limit"
+_TRACE_KEY = "lienthong.trace_id"
+_log = logging.getLogger(__name__)
+
+
+def lift(request: Request, limit: int | None) -> None:
+    """Let this request's body have `limit` bytes (None: any number). Call before reading."""
+    request.scope[_LIMIT_KEY] = limit
+
+
+def trace_id(scope: Scope) -> str:
+    """Return the trace id of this request: that of its span, or one of its own without tracing."""
+    context = trace.get_current_span().get_span_context()
+    if context.is_valid:
+        return f"{context.trace_id:032x}"
+    return scope.setdefault(_TRACE_KEY, secrets.token_hex(16))
+
+
+def strict_json(raw: bytes) -> Json:
+    """Parse JSON after RFC 8259: no NaN, no lone surrogate, no NUL, at most 1,024 levels.
+
+    Raises Problem REQ-4001. Python's own parser lets the first three through.
+    """
+    try:
+        value: Json = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        en = str(error).partition(": line")[0] + f" (byte {error.pos})"
+        raise Problem("REQ-4001", vi=f"JSON sai tại vị trí {error.pos}.", en=en) from None
+    if b"\\u0000" in raw and _has_nul(value):
+        raise Problem("REQ-4001", vi="Ký tự NUL không được phép.", en="NUL is not allowed.")
+    return value
+
+
+def _has_nul(value: Json) -> bool:
+    # Depth is bounded by the parser above, but not below Python's own limit: no recursion.
+    todo: list[Json] = [value]
+    while todo:
+        match todo.pop():
+            case str() as text if "\0" in text:
+                return True
+            case dict() as members:
+                todo.extend(members)
+                todo.extend(members.values())
+            case list() as items:
+                todo.extend(items)
+            case _:
+                pass
+    return False
+
+
+def is_json(content_type: str) -> bool:
+    """Say whether a Content-Type names JSON (`application/json`, `application/…+json`)."""
+    kind, _, subtype = content_type.partition(";")[0].strip().lower().partition("/")
+    return kind == "application" and (subtype == "json" or subtype.endswith("+json"))
+
+
+class Intake:
+    """ASGI middleware outside the routes. Every failure becomes a problem; none gets past it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Wrap `app`."""
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass one request on."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        sender = _Sender(scope, send)
+        try:
+            _refuse_nul(scope)
+            content_type = Headers(scope=scope).get("content-type", "")
+            if content_type.lower().startswith("multipart/form-data"):
+                scope.setdefault(_LIMIT_KEY, MULTIPART_LIMIT)
+            receive = _limited(scope, receive)
+            if is_json(content_type):
+                receive = await _checked(receive)
+            await self._app(scope, receive, sender)
+        except ClientDisconnect:
+            _log.info("client went away", extra={"path": scope["path"]})
+        except Exception as error:
+            if sender.started:
+                raise  # the answer is cut: the client sees that it is not whole
+            await self._refuse(error, scope, receive, sender)
+
+    async def _refuse(self, error: Exception, scope: Scope, receive: Receive, send: Send) -> None:
+        if not isinstance(error, Problem):
+            _log.error("request failed", exc_info=error, extra={"path": scope["path"]})
+            error = Problem("SYS-5001")
+        response = problem_response(error, path=scope["path"], trace_id=trace_id(scope))
+        await response(scope, receive, send)
+
+
+class _Sender:
+    """Adds the trace headers to the answer, and knows whether it has begun."""
+
+    def __init__(self, scope: Scope, send: Send) -> None:
+        self._scope, self._send = scope, send
+        self.started = False
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.started = True
+            headers = MutableHeaders(scope=message)
+            headers["Trace-Id"] = trace_id(self._scope)
+            context = trace.get_current_span().get_span_context()
+            if context.is_valid:
+                headers["traceresponse"] = (
+                    f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
+                )
+        await self._send(message)
+
+
+def _refuse_nul(scope: Scope) -> None:
+    # PostgreSQL's text cannot hold it, so no value with it can name anything.
+    if "\0" in scope["path"]:
+        raise Problem("REQ-4041")
+    if b"%00" in scope["query_string"]:
+        raise Problem("REQ-4003", vi="Ký tự NUL không được phép.", en="NUL is not allowed.")
+
+
+def _limited(scope: Scope, receive: Receive) -> Receive:
+    declared = Headers(scope=scope).get("content-length", "")
+    seen = 0
+
+    async def limited() -> Message:
+        nonlocal seen
+        limit: int | None = scope.get(_LIMIT_KEY, LIMIT)
+        if limit is not None and declared.isdecimal() and int(declared) > limit:
+            raise _too_large(limit)
+        message = await receive()
+        seen += len(message.get("body", b""))
+        if limit is not None and seen > limit:
+            raise _too_large(limit)
+        return message
+
+    return limited
+
+
+def _too_large(limit: int) -> Problem:
+    return Problem(
+        "REQ-4131", vi=f"Tối đa {limit} byte.", en=f"At most {limit} bytes.", limit=limit
+    )
+
+
+async def _checked(receive: Receive) -> Receive:
+    """Read a whole JSON body, refuse what is not strict JSON, and hand it on in one piece."""
+    parts: list[bytes] = []
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        parts.append(message.get("body", b""))
+        more = message.get("more_body", False)
+    body = b"".join(parts)
+    if body:
+        strict_json(body)
+    pending: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replay() -> Message:
+        return pending.pop() if pending else await receive()
+
+    return replay
