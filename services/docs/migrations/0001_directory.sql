@@ -3,11 +3,9 @@
 create table directory (
     id boolean primary key default true check (id),
     version bigint not null default 0,
-    epoch uuid not null default gen_random_uuid(),
     seed text
 );
 comment on table directory is 'One row, locked by whoever changes any agency: versions become visible in their order.';
-comment on column directory.epoch is 'A restored directory begins a new one, so that old cursors are refused.';
 comment on column directory.seed is 'SHA-256 of the seed file that filled this directory.';
 
 insert into directory default values;
