@@ -3,7 +3,6 @@
 import asyncio
 import errno
 import hashlib
-import logging
 import os
 import tempfile
 import time
@@ -11,6 +10,8 @@ from collections.abc import AsyncIterable, AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
+
+import structlog
 
 from shared.errors import Problem
 
@@ -21,7 +22,7 @@ _HEAD = 4096
 _DIGEST = 32
 _ABANDONED = 86_400.0
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-_log = logging.getLogger(__name__)
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +162,7 @@ def _checked(file: BinaryIO, number: int, digest: bytes) -> bytes | None:
 
 
 def _alarm(sha256: str, block: int) -> Corrupt:
-    _log.error("stored file is corrupt", extra={"sha256": sha256, "block": block})
+    _log.error("stored file is corrupt", sha256=sha256, block=block)
     return Corrupt(f"block {block} of {sha256}")
 
 

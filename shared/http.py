@@ -1,10 +1,10 @@
 """The HTTP face of a service: problems, limits, trace headers; and its private health port."""
 
-import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import asyncpg
+import structlog
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
@@ -31,7 +31,7 @@ _BY_STATUS = {
     413: "REQ-4131",
     415: "REQ-4151",
 }
-_log = logging.getLogger(__name__)
+_log = structlog.get_logger()
 
 
 class _App(FastAPI):
@@ -109,7 +109,7 @@ def create_app(*, title: str, routers: Sequence[APIRouter], edge: bool = False) 
 
 def _render(request: Request, problem: Problem) -> Response:
     if problem.type.status >= 500:  # noqa: PLR2004
-        _log.warning("request refused", extra={"code": problem.code, "detail": problem.en})
+        _log.warning("request refused", code=problem.code, detail=problem.en)
     return problem_response(problem, path=request.url.path, trace_id=trace_id(request.scope))
 
 

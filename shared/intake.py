@@ -1,9 +1,9 @@
 """What every request passes before its route: limits, strict JSON, trace headers, last resort."""
 
-import logging
 import secrets
 
 import orjson
+import structlog
 from opentelemetry import trace
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect, Request
@@ -19,7 +19,7 @@ MULTIPART_LIMIT = 9 << 20
 
 _LIMIT_KEY = "lienthong.limit"
 _TRACE_KEY = "lienthong.trace_id"
-_log = logging.getLogger(__name__)
+_log = structlog.get_logger()
 
 
 def lift(request: Request, limit: int | None) -> None:
@@ -96,7 +96,7 @@ class Intake:
                 receive = await _checked(receive)
             await self._app(scope, receive, sender)
         except ClientDisconnect:
-            _log.info("client went away", extra={"path": scope["path"]})
+            _log.info("client went away", path=scope["path"])
         except Exception as error:
             if sender.started:
                 raise  # the answer is cut: the client sees that it is not whole
@@ -104,7 +104,7 @@ class Intake:
 
     async def _refuse(self, error: Exception, scope: Scope, receive: Receive, send: Send) -> None:
         if not isinstance(error, Problem):
-            _log.error("request failed", exc_info=error, extra={"path": scope["path"]})
+            _log.error("request failed", exc_info=error, path=scope["path"])
             error = Problem("SYS-5001")
         response = problem_response(error, path=scope["path"], trace_id=trace_id(scope))
         await response(scope, receive, send)

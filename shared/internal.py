@@ -1,0 +1,122 @@
+"""Asking another service under `/internal/`, with a service token of our own."""
+
+import time
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import aiohttp
+import jwt
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from opentelemetry import propagate
+
+from shared.errors import Unavailable
+from shared.events.topics import Service
+from shared.settings import ServiceSettings
+
+DEADLINE = aiohttp.ClientTimeout(total=20, connect=2)
+ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+_EARLY = 60.0
+_OK = 200
+
+
+def internal_audience(service: Service) -> str:
+    """Return the `aud` of tokens for one service's `/internal` routes."""
+    return f"https://lienthong.vn/internal/{service}"
+
+
+def assertion(*, client_id: str, key: Any, audience: str, kid: str | None = None) -> str:  # noqa: ANN401
+    """Return a client assertion (RFC 7523): this client holds its private key, now, once."""
+    now = int(time.time())
+    claims = {
+        "iss": client_id,
+        "sub": client_id,
+        "aud": audience,
+        "iat": now,
+        "exp": now + 60,
+        "jti": str(uuid4()),
+    }
+    headers = None if kid is None else {"kid": kid}
+    return jwt.encode(claims, key, algorithm="ES256", headers=headers)
+
+
+class Internal:
+    """An HTTP client to the other services; tokens are fetched and kept until they near expiry."""
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        settings: ServiceSettings,
+        addresses: Mapping[Service, str],
+    ) -> None:
+        """Use an open session; `open` makes one."""
+        self._session, self._settings, self._addresses = session, settings, addresses
+        self._tokens: dict[Service, tuple[str, float]] = {}
+        self._endpoint: str | None = None
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls, settings: ServiceSettings, addresses: Mapping[Service, str]
+    ) -> "AsyncGenerator[Internal]":
+        """Open the client for the length of a `with`; `addresses` are base URLs."""
+        async with aiohttp.ClientSession(timeout=DEADLINE) as session:
+            yield cls(session, settings, addresses)
+
+    async def get(self, service: Service, path: str, **query: str | int) -> Any:  # noqa: ANN401
+        """GET `path` (under `/internal/`) and return its parsed JSON (parse it at the caller).
+
+        Raises Unavailable when the service, or the token endpoint, does not answer with 200.
+        """
+        headers = {"Authorization": f"Bearer {await self._token(service)}"}
+        propagate.inject(headers)
+        url = self._addresses[service].rstrip("/") + path
+        status, body = await self._ask("GET", url, what=service, params=query, headers=headers)
+        if status != _OK:
+            self._tokens.pop(service, None)
+            raise Unavailable(f"{service} ({path}: {status})")
+        return body
+
+    async def _token(self, service: Service) -> str:
+        token, until = self._tokens.get(service, ("", 0.0))
+        if time.monotonic() < until:
+            return token
+        endpoint = await self._token_endpoint()
+        name = f"service-{self._settings.service}"
+        key = load_pem_private_key(_read(self._settings.client_key), None)
+        form = {
+            "grant_type": "client_credentials",
+            "scope": "internal",
+            "resource": internal_audience(service),
+            "client_assertion_type": ASSERTION,
+            "client_assertion": assertion(client_id=name, key=key, audience=endpoint),
+        }
+        status, body = await self._ask("POST", endpoint, what="gateway", data=form)
+        if status != _OK:
+            raise Unavailable(f"the token endpoint ({status} {body.get('error')})")
+        token = str(body["access_token"])
+        life = max(float(body["expires_in"]) - _EARLY, 0.0)
+        self._tokens[service] = (token, time.monotonic() + life)
+        return token
+
+    async def _token_endpoint(self) -> str:
+        if self._endpoint is None:
+            url = self._settings.issuer_metadata
+            status, metadata = await self._ask("GET", url, what="gateway")
+            if status != _OK:
+                raise Unavailable(f"the issuer's metadata ({status})")
+            self._endpoint = str(metadata["token_endpoint"])
+        return self._endpoint
+
+    async def _ask(self, method: str, url: str, *, what: str, **options: Any) -> tuple[int, Any]:  # noqa: ANN401
+        try:
+            async with self._session.request(method, url, **options) as answer:
+                return answer.status, await answer.json(content_type=None)
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            raise Unavailable(what) from error
+
+
+def _read(file: Path) -> bytes:
+    return file.read_bytes()

@@ -1,0 +1,179 @@
+"""RFC 9068 access tokens: strict form, fixed algorithms, every claim checked; pure but for keys."""
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+import jwt
+
+from shared.faults import Json
+
+ALGORITHMS = ("ES256", "EdDSA", "RS256")
+"""Fixed in code (RFC 8725 3.1): a token does not choose how it is checked."""
+
+MAX_AGENCIES = 200
+MAX_LIFETIME = 900
+"""Seconds from `iat` to `exp` at most."""
+LEEWAY = 5
+"""Seconds that clocks may differ."""
+
+_LONGEST = 16_384
+_FORM = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+_TYPES = frozenset({"at+jwt", "application/at+jwt"})
+# No crit, b64, jwk, jku, x5u, x5c: a token neither brings its own key nor changes its form.
+_HEADER = frozenset({"alg", "typ", "kid", "x5t", "x5t#S256"})
+_SMALLEST_RSA = 2048
+
+
+class Refused(Exception):  # noqa: N818
+    """The token is not one of ours for this audience; the reason is for the log only."""
+
+
+class Keys(Protocol):
+    """Where the issuer's public keys come from."""
+
+    async def get(self, kid: str) -> jwt.PyJWK | None:
+        """Return the key of this id, or None when the issuer has no such key."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """The claims of a verified token."""
+
+    client_id: str
+    audience: tuple[str, ...]
+    agencies: tuple[str, ...]
+    scopes: frozenset[str]
+    issued_at: datetime
+    expires_at: datetime
+    client_version: int | None
+    """Version of the client when the token was issued; None from an external issuer."""
+    directory_version: int | None
+
+
+async def verify(compact: str, keys: Keys, *, issuer: str, now: float) -> Token:
+    """Return what a token says, if it is one of this issuer's. Raises Refused."""
+    if len(compact) > _LONGEST or not _FORM.fullmatch(compact):
+        raise Refused("form")
+    head, body, signature = compact.split(".")
+    header = _members(_decode(head))
+    kid, algorithm = header.get("kid"), header.get("alg")
+    if set(header) - _HEADER or not isinstance(kid, str) or algorithm not in ALGORITHMS:
+        raise Refused("header")
+    if str(header.get("typ")).lower() not in _TYPES:
+        raise Refused("typ")
+    key = await keys.get(kid)
+    if key is None or key.algorithm_name != algorithm:
+        raise Refused("key")
+    if not key.Algorithm.verify(f"{head}.{body}".encode(), key.key, _decode(signature)):
+        raise Refused("signature")
+    return _claims(_members(_decode(body)), issuer=issuer, now=now)
+
+
+def usable(raw: Mapping[str, Any]) -> jwt.PyJWK | None:
+    """Return a key of a JWKS if it is one that our algorithms take, else None."""
+    if raw.get("use", "sig") != "sig" or not isinstance(raw.get("kid"), str):
+        return None
+    try:
+        key = jwt.PyJWK(dict(raw))
+    except (jwt.PyJWTError, ValueError, TypeError):
+        return None
+    small = getattr(key.key, "key_size", _SMALLEST_RSA) < _SMALLEST_RSA
+    if key.algorithm_name not in ALGORITHMS or (key.algorithm_name == "RS256" and small):
+        return None
+    return key
+
+
+def _claims(claims: Mapping[str, Json], *, issuer: str, now: float) -> Token:
+    expires, issued = _seconds(claims, "exp"), _seconds(claims, "iat")
+    if claims.get("iss") != issuer:
+        raise Refused("iss")
+    if expires + LEEWAY <= now or expires - issued > MAX_LIFETIME:
+        raise Refused("exp")
+    starts = _seconds(claims, "nbf") if "nbf" in claims else issued
+    if max(issued, starts) - LEEWAY > now:
+        raise Refused("iat")
+    client_id = _text(claims, "client_id")
+    _text(claims, "sub")
+    scope = claims.get("scope", "")
+    if not isinstance(scope, str):
+        raise Refused("scope")
+    agencies = _texts(claims.get("agencies", []))
+    if len(agencies) > MAX_AGENCIES:
+        raise Refused("agencies")
+    audience = claims.get("aud")
+    return Token(
+        client_id=client_id,
+        audience=(audience,) if isinstance(audience, str) else _texts(audience),
+        agencies=agencies,
+        scopes=frozenset(scope.split()),
+        issued_at=datetime.fromtimestamp(issued, UTC),
+        expires_at=datetime.fromtimestamp(expires, UTC),
+        client_version=_seconds(claims, "client_version") if "client_version" in claims else None,
+        directory_version=(
+            _seconds(claims, "directory_version") if "directory_version" in claims else None
+        ),
+    )
+
+
+def _decode(part: str) -> bytes:
+    try:
+        raw = base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
+    except binascii.Error:
+        raise Refused("base64") from None
+    if base64.urlsafe_b64encode(raw).rstrip(b"=") != part.encode():
+        raise Refused("base64 is not canonical")
+    return raw
+
+
+def _members(raw: bytes) -> dict[str, Json]:
+    try:
+        value: Json = json.loads(
+            raw.decode(), object_pairs_hook=_once_each, parse_constant=_no_constant
+        )
+    except (ValueError, RecursionError):
+        raise Refused("JSON") from None
+    if not isinstance(value, dict):
+        raise Refused("JSON object")
+    return value
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise Refused("a member twice")
+    return members
+
+
+def _no_constant(name: str) -> None:
+    raise Refused(name)
+
+
+def _seconds(claims: Mapping[str, Json], name: str) -> int:
+    value = claims.get(name)
+    # bool is an int in Python, and not a time.
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 1 << 40:
+        raise Refused(name)
+    return value
+
+
+def _text(claims: Mapping[str, Json], name: str) -> str:
+    value = claims.get(name)
+    if not isinstance(value, str) or not value:
+        raise Refused(name)
+    return value
+
+
+def _texts(value: Json) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise Refused("a list")
+    texts = tuple(item for item in value if isinstance(item, str))
+    if len(texts) != len(value):
+        raise Refused("a list of strings")
+    return texts
