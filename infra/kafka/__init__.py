@@ -1,0 +1,1 @@
+"""What belongs to Kafka: the lock of its jars, its settings, users, ACLs and topics."""

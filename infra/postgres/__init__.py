@@ -1,0 +1,1 @@
+"""What belongs to PostgreSQL: its server settings, roles and databases."""

@@ -1,0 +1,1 @@
+"""The stack: the real parts and the services, started and watched without Docker or root."""

