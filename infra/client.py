@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import random
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
@@ -14,6 +13,8 @@ from uuid import uuid4
 
 import aiohttp
 import jwt
+
+from infra.stack.folder import Folder
 
 Json: TypeAlias = dict[str, Any]
 
@@ -27,7 +28,7 @@ TIMES = aiohttp.ClientTimeout(total=60, sock_connect=5)
 
 def run_folder() -> Path:
     """Return the folder of the stack to talk to."""
-    return Path(os.environ.get("LIENTHONG_RUN", ".run"))
+    return Folder.here().path
 
 
 def ports(run: Path) -> Json:

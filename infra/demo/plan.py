@@ -1,0 +1,69 @@
+"""What the demo sends, and whose systems take part: asked of the directory, not known by heart."""
+
+from dataclasses import dataclass
+
+from infra.client import Access, Client, Json
+
+SENDER = "G22"
+PROVINCE = "H14"
+FIRST_NUMBER = 7_816
+LEVELS = ("district", "commune")
+PAGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The recipients as the sender names them, and the systems that serve them."""
+
+    recipients: tuple[Json, ...]
+    agencies: int
+    systems: tuple[str, ...]
+
+    @property
+    def districts(self) -> bool:
+        """Say whether this network has districts."""
+        return any(r.get("select", {}).get("level") == "district" for r in self.recipients)
+
+
+async def make_plan(sender: Client, known: dict[str, Access]) -> Plan:
+    """Choose the province itself and all that lies under it, level by level."""
+    codes = {PROVINCE}
+    recipients: list[Json] = [{"agency": PROVINCE}]
+    for level in LEVELS:
+        found = await _codes(sender, level)
+        if found:  # the network of today has no districts
+            codes |= found
+            recipients.append({"select": {"level": level, "under": PROVINCE}})
+    systems = [
+        access.client_id
+        for access in known.values()
+        if codes & set(access.agencies) and "documents.receive" in access.scope
+    ]
+    return Plan(tuple(recipients), len(codes), tuple(systems))
+
+
+async def _codes(sender: Client, level: str) -> set[str]:
+    return {
+        item["code"]
+        for item in await pages(sender, f"/v1/agencies?under={PROVINCE}&level={level}")
+        if item["state"] == "active"
+    }
+
+
+async def next_number(sender: Client) -> str:
+    """Return the number after the highest one this sender has used."""
+    used = [int(item["number"]) for item in await pages(sender, "/v1/documents?")]
+    return str(max([FIRST_NUMBER - 1, *used]) + 1)
+
+
+async def pages(client: Client, path: str, *, acting: str | None = None) -> list[Json]:
+    """Return all items of a paged list."""
+    items: list[Json] = []
+    cursor = ""
+    while True:
+        answer = await client.ask("GET", f"{path}&limit={PAGE}{cursor}", acting=acting)
+        page = answer.json()
+        items += page["items"]
+        if not page.get("next_cursor"):
+            return items
+        cursor = f"&cursor={page['next_cursor']}"
