@@ -1,0 +1,89 @@
+"""How docs answers: JSON, ETags, pages with a cursor; and how it reads what is sent back."""
+
+import base64
+import binascii
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+import orjson
+from fastapi import Query, Request, Response
+
+from shared.errors import Fault, Problem, problem_types
+
+MOST_ON_A_PAGE = 500
+Limit = Annotated[int, Query(ge=1, le=MOST_ON_A_PAGE)]
+Cursor = Annotated[str, Query(max_length=500)]
+
+_VERSION_TAG = re.compile(r'(?:W/)?"(\d{1,18})"')
+
+
+def answer(
+    body: Mapping[str, Any], status: int = 200, *, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Return a JSON answer; ids, dates and enums in `body` are written as text."""
+    return Response(orjson.dumps(body), status, dict(headers or {}), media_type="application/json")
+
+
+def tag(version: int) -> dict[str, str]:
+    """Return the ETag of something that counts its changes."""
+    return {"ETag": f'"{version}"'}
+
+
+def expected_version(request: Request) -> int | None:
+    """Return the version that `If-Match` demands; None when any will do.
+
+    Raises Problem REQ-4121 for a tag that no version has.
+    """
+    wanted = request.headers.get("if-match")
+    if wanted is None or wanted.strip() == "*":
+        return None
+    found = _VERSION_TAG.fullmatch(wanted.strip())
+    if found is None:
+        raise Problem("REQ-4121")
+    return int(found[1])
+
+
+def page(request: Request, items: Sequence[Mapping[str, Any]], *, last: str | None) -> Response:
+    """Return one page of a list; `last` is the key to go on behind, None on the last page."""
+    cursor = None if last is None else base64.urlsafe_b64encode(last.encode()).decode().rstrip("=")
+    headers: dict[str, str] = {}
+    if cursor is not None:
+        query = {**request.query_params, "cursor": cursor}
+        headers["Link"] = f'<{request.url.path}?{urlencode(query)}>; rel="next"'
+    return answer({"items": items, "next_cursor": cursor}, headers=headers)
+
+
+def position(cursor: str | None) -> str | None:
+    """Return the key that a cursor stands for. Raises Problem REQ-4003 for one not made here."""
+    if cursor is None:
+        return None
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        return base64.b64decode(padded, altchars=b"-_", validate=True).decode()
+    except (binascii.Error, ValueError):
+        raise bad_parameter("cursor") from None
+
+
+def bad_parameter(name: str) -> Problem:
+    """Return the problem of a query parameter whose value was not made here."""
+    vi, en = "Giá trị này không do hệ thống cấp.", "This value was not given out here."
+    return Problem("REQ-4003", faults=[Fault(f"/{name}", vi, en, "query")])
+
+
+def warning(code: str) -> dict[str, str]:
+    """Return a remark on something that was accepted nevertheless."""
+    row = problem_types()[code]
+    return {"code": code, "title": row.title, "title_en": row.title_en}
+
+
+async def digest_of_json(request: Request) -> bytes:
+    """Return the SHA-256 of the parsed JSON of a body that FastAPI has already accepted."""
+    return canonical_digest(orjson.loads(await request.body() or b"null"))
+
+
+def canonical_digest(value: object) -> bytes:
+    """Return the SHA-256 of parsed JSON, whatever the order of its members."""
+    return hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).digest()
