@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any, Literal, TypeAlias
 
 from shared.chain import Lane
+from shared.errors import Fault, Problem
 from shared.ids import AgencyId, AttachmentId, DocumentId
 
 Role = Literal["MAIN", "ANNEX"]
@@ -27,6 +28,37 @@ class Urgency(StrEnum):
     def lane(self) -> Lane:
         """Return the lane of a mailbox that a document of this urgency travels in."""
         return "normal" if self is Urgency.NORMAL else "urgent"
+
+
+STATE_SECRETS = {
+    "confidential": "Mật",
+    "secret": "Tối mật",
+    "top_secret": "Tuyệt mật",
+    "mat": "Mật",
+    "toi_mat": "Tối mật",
+    "tuyet_mat": "Tuyệt mật",
+}
+"""Classes of the Law on Protection of State Secrets, by the names callers use for them."""
+
+
+def refuse_state_secret(classification: object) -> None:
+    """Raise Problem DOC-4221, with the law, for a document of a state-secret class."""
+    mark = (
+        STATE_SECRETS.get(classification.strip().lower())
+        if isinstance(classification, str)
+        else None
+    )
+    if mark is None:
+        return
+    raise Problem(
+        "DOC-4221",
+        vi=f"Văn bản độ {mark} là bí mật nhà nước (Luật số 29/2018/QH14): khoản 2 Điều 1 Quyết định"
+        " số 28/2018/QĐ-TTg không cho gửi, nhận văn bản này qua trục liên thông.",
+        en="The document is a state secret (Law 29/2018/QH14): Decision 28/2018/QĐ-TTg art. 1.2"
+        " excludes it from electronic exchange.",
+        faults=[Fault("/classification", f"Độ {mark}.", "A class of state secret.")],
+        law=["Quyết định 28/2018/QĐ-TTg, khoản 2 Điều 1", "Luật 29/2018/QH14"],
+    )
 
 
 class DocumentState(StrEnum):

@@ -1,0 +1,48 @@
+"""Recipients as callers name them: `{"agency": code}` or `{"select": {"level", "under"}}`."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from services.docs.document import Named, RecipientChoice, Selection
+
+_Code = Annotated[str, Field(min_length=1, max_length=35)]
+
+
+class Selected(BaseModel):
+    """All active agencies of a level, those below an agency, or both together."""
+
+    level: Annotated[str, Field(min_length=1, max_length=35)] | None = None
+    under: _Code | None = None
+
+    @model_validator(mode="after")
+    def _selects_something(self) -> "Selected":
+        if self.level is None and self.under is None:
+            raise ValueError("name a level, an agency to look under, or both")
+        return self
+
+
+class Recipient(BaseModel):
+    """One agency by any of its codes, or a selection; exactly one of the two."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    agency: _Code | None = None
+    select: Selected | None = None
+
+    @model_validator(mode="after")
+    def _is_one_of_two(self) -> "Recipient":
+        if (self.agency is None) == (self.select is None):
+            raise ValueError("name an agency or a selection, exactly one of the two")
+        return self
+
+
+def choices(recipients: Sequence[Recipient]) -> tuple[RecipientChoice, ...]:
+    """Return what was named, as the domain knows it."""
+    return tuple(
+        Named(one.agency or "")
+        if one.select is None
+        else Selection(level=one.select.level, under=one.select.under)
+        for one in recipients
+    )
