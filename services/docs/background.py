@@ -1,0 +1,65 @@
+"""The background work of docs: verdicts and receipts come in, clearing, comparing with notify."""
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+
+from services.docs import judge, progress
+from services.docs.clear import clear_all
+from services.docs.dispatch import ask_again
+from services.docs.reconcile import Comparison
+from services.docs.store import mailboxes, queue
+from shared.consumer import consume
+from shared.db import Database
+from shared.events.types import RECEIPTS, SIGNATURES
+from shared.internal import Internal
+from shared.kafka import KafkaAccess
+from shared.process import Task, repeat
+
+_ASK_SECONDS = 5.0
+
+
+def tasks(db: Database, access: KafkaAccess, internal: Internal) -> list[Task]:
+    """Return the tasks of one process; several processes may run them at once."""
+    comparison = Comparison(db, internal)
+
+    async def clear() -> bool:
+        # A database that came back older would give numbers that exist: first compare.
+        if not comparison.made:
+            return False
+        went = await clear_all(db)
+        if went:
+            comparison.soon()
+        return went
+
+    return [
+        consume(db, access, service="docs", topics=[SIGNATURES], handlers=judge.HANDLERS),
+        consume(db, access, service="docs", topics=[RECEIPTS], handlers=progress.HANDLERS),
+        repeat(clear, name="clear", bell=db.bell),
+        repeat(comparison.due, name="compare with notify", bell=db.bell),
+        repeat(_every(_ASK_SECONDS, db), name="ask again", bell=db.bell, pause=_ASK_SECONDS),
+    ]
+
+
+def _every(seconds: float, db: Database) -> Callable[[], Awaitable[bool]]:
+    due = time.monotonic() + seconds
+
+    async def step() -> bool:
+        nonlocal due
+        if time.monotonic() >= due:
+            due = time.monotonic() + seconds
+            await db.as_worker(ask_again)
+        return False
+
+    return step
+
+
+def gauges(db: Database) -> Mapping[str, Callable[[], Awaitable[float]]]:
+    """Return what this part shows at `/metrics`; all are 0 when the exchange is quiet."""
+
+    async def waiting() -> float:
+        return float(await db.as_worker(queue.undone))
+
+    async def differing() -> float:
+        return float(await db.as_worker(mailboxes.differing))
+
+    return {"dispatches_waiting": waiting, "heads_differ": differing}

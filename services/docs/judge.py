@@ -1,0 +1,123 @@
+"""Between 6 and 7: what signing judged is kept, and decides whether a dispatch may go."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from services.docs.store import deliveries, dispatches, verdicts
+from services.docs.store.dispatches import Dispatch
+from services.docs.store.verdicts import Judgement
+from services.docs.turns import Verdict
+from shared import outbox
+from shared.consumer import On
+from shared.db import Connection
+from shared.events import DispatchChanged, DocumentExamined, VerdictWithdrawn
+from shared.ids import DispatchId
+from shared.kafka import Record
+
+REFUSED = "DLV-4091"
+"""Reason of a refusal when signing gave none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """What all judgements of a dispatch come to."""
+
+    verdict: Verdict | None
+    reason: str | None = None
+
+
+def weigh(
+    files: Sequence[str], judgements: Sequence[Judgement], *, withdrawal: str | None
+) -> Weighed:
+    """Weigh judgements of these digests: withdrawn > bad > good > cannot tell (which is none yet).
+
+    Numbers of judgements do not count: a restored signing counts again. One bad file refuses the
+    whole dispatch; it is good when every file is.
+    """
+    if withdrawal is not None:
+        return Weighed(Verdict.WITHDRAWN, withdrawal)
+    wanted = set(files)
+    bad = [one for one in judgements if one.indication == "TOTAL-FAILED" and one.sha256 in wanted]
+    if bad:
+        return Weighed(Verdict.BAD, bad[0].reason or REFUSED)
+    good = {one.sha256 for one in judgements if one.indication == "TOTAL-PASSED"}
+    return Weighed(Verdict.GOOD if wanted <= good else None)
+
+
+async def examined(conn: Connection, event: DocumentExamined, _record: Record) -> None:
+    """Keep a verdict and weigh its dispatch again; the sender hears why one is still waiting."""
+    new = await verdicts.keep(conn, event)
+    dispatch = await dispatches.lock(conn, DispatchId(event.dispatch_id))
+    if dispatch is None:
+        return
+    weighed = await _settle(conn, dispatch)
+    if new and weighed.verdict is None and event.indication == "INDETERMINATE":
+        await outbox.put(conn, changed(dispatch, "waiting", reason=event.reason))
+
+
+async def withdrawn(conn: Connection, event: VerdictWithdrawn, _record: Record) -> None:
+    """Keep a withdrawal; it wins over every verdict, whichever comes first."""
+    await verdicts.keep_withdrawal(conn, event)
+    dispatch = await dispatches.lock(conn, DispatchId(event.dispatch_id))
+    if dispatch is not None:
+        await _settle(conn, dispatch)
+
+
+async def _weigh(conn: Connection, dispatch: Dispatch) -> Weighed:
+    return weigh(
+        [file.sha256 for file in dispatch.files],
+        await verdicts.of(conn, dispatch.id),
+        withdrawal=await verdicts.withdrawal(conn, dispatch.id),
+    )
+
+
+async def _settle(conn: Connection, dispatch: Dispatch) -> Weighed:
+    """Bring a locked dispatch to what is judged of it now."""
+    weighed = await _weigh(conn, dispatch)
+    if weighed.verdict is Verdict.BAD and await deliveries.reached(conn, dispatch.id):
+        # Numbers that were given cannot be taken back: from here on it is a withdrawal.
+        reason = weighed.reason or REFUSED
+        await verdicts.withdraw(conn, dispatch.id, judgement=0, reason=reason)
+        weighed = Weighed(Verdict.WITHDRAWN, reason)
+    if weighed.verdict is None or weighed.verdict is dispatch.verdict:
+        return weighed
+    await dispatches.set_verdict(conn, dispatch.id, weighed.verdict)
+    if weighed.verdict is Verdict.WITHDRAWN and dispatch.state != "refused":
+        await _withdraw(conn, dispatch, reason=weighed.reason or REFUSED)
+    return weighed
+
+
+async def _withdraw(conn: Connection, dispatch: Dispatch, *, reason: str) -> None:
+    """Refuse the copies without a number; tell the sender, and those whose copies have one."""
+    await deliveries.fail_rest(conn, dispatch.id, reason=reason)
+    await dispatches.move(conn, dispatch.id, state="withdrawn", reason=reason)
+    told = [
+        changed(dispatch, "withdrawn", reason=reason).model_copy(update={"recipient_id": one})
+        for one in await deliveries.reached(conn, dispatch.id)
+    ]
+    await outbox.put_all(conn, [changed(dispatch, "withdrawn", reason=reason), *told])
+
+
+async def reason_of(conn: Connection, dispatch: Dispatch) -> str:
+    """Return why a dispatch is not good: a code of the problem table."""
+    return (await _weigh(conn, dispatch)).reason or REFUSED
+
+
+Change: TypeAlias = Literal[
+    "waiting", "held", "refused", "cleared", "recipient_failed", "withdrawn"
+]
+
+
+def changed(dispatch: Dispatch, change: Change, *, reason: str | None = None) -> DispatchChanged:
+    """Return the event that tells the sender what became of a dispatch."""
+    return DispatchChanged(
+        dispatch_id=dispatch.id,
+        document_id=dispatch.document_id,
+        sender_id=dispatch.sender_id,
+        change=change,
+        reason=reason,
+    )
+
+
+HANDLERS = (On(DocumentExamined, examined), On(VerdictWithdrawn, withdrawn))
