@@ -1,0 +1,107 @@
+"""The process of notify: HTTP, relay, consumers, catch-up and numbering, as equal tasks."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from functools import partial
+from pathlib import Path
+
+from services.notify import catchup, deliver, push
+from services.notify.api import create
+from services.notify.ears import Ears
+from services.notify.keys import ReceiptKeys
+from services.notify.receive import Desk
+from services.notify.settings import Settings
+from services.notify.store import events, lanes, state
+from shared import agencies, outbox, telemetry
+from shared.chain import LANES
+from shared.consumer import On, consume
+from shared.db import Connection, Database
+from shared.events import DeliveryCleared, DispatchChanged
+from shared.events.topics import LEVELS, Service
+from shared.events.types import DOCUMENTS, deliveries_topic
+from shared.http import private_app
+from shared.identity import Guard
+from shared.internal import Internal
+from shared.kafka import KafkaAccess
+from shared.migrate import migrations
+from shared.process import Task, http, repeat, run
+from shared.settings import load
+
+_MIGRATIONS = Path(__file__).with_name("migrations")
+
+
+def consumers(db: Database, access: KafkaAccess) -> list[Task]:
+    """Return the readers of the delivery topics, one group per level, and of dispatches' fate."""
+    tasks = [
+        consume(
+            db,
+            access,
+            service="notify",
+            topics=[deliveries_topic(level, lane) for lane in LANES],
+            handlers=[On(DeliveryCleared, deliver.deliver)],
+            inbox=False,
+            parked=deliver.miss,
+        )
+        for level in LEVELS
+    ]
+    told = On(DispatchChanged, push.tell_sender)
+    tasks.append(consume(db, access, service="notify", topics=[DOCUMENTS], handlers=[told]))
+    return tasks
+
+
+def gauges(db: Database) -> dict[str, Callable[[], Awaitable[float]]]:
+    """Return what shows whether notify is quiet (protocol.md 8)."""
+
+    async def recovering(conn: Connection) -> float:
+        return float((await state.read(conn)).recovering)
+
+    return {
+        "lienthong_outbox_pending": partial(outbox.pending, db),
+        "lienthong_lanes_behind": partial(db.as_worker, lanes.count_behind),
+        "lienthong_lanes_stopped": partial(db.as_worker, lanes.count_stopped),
+        "lienthong_mailbox_alarms": partial(db.as_worker, lanes.count_alarms),
+        "lienthong_events_unnumbered": partial(db.as_worker, events.count_unnumbered),
+        "lienthong_recovering": partial(db.as_worker, recovering),
+    }
+
+
+async def serve(settings: Settings, stop: asyncio.Event) -> None:
+    """Open what the tasks share, and run them until `stop`."""
+    access = KafkaAccess(
+        settings.kafka_bootstrap, settings.kafka_user, settings.kafka_password.get_secret_value()
+    )
+    async with AsyncExitStack() as opened:
+        db = await opened.enter_async_context(Database.open(settings))
+        guard = await opened.enter_async_context(Guard.open(settings, db))
+        addresses: dict[Service, str] = {"docs": settings.docs_url, "gateway": settings.gateway_url}
+        internal = await opened.enter_async_context(Internal.open(settings, addresses))
+        ears = Ears()
+        app = create()
+        app.state.db, app.state.guard, app.state.ears = db, guard, ears
+        app.state.desk = Desk(ReceiptKeys(settings.receipt_keys), settings.issuer)
+        tasks: list[Task] = [
+            http(app, fd=settings.listen_fd),
+            http(private_app(checks={}, gauges=gauges(db)), fd=settings.private_fd),
+            migrations(db, settings, _MIGRATIONS),
+            outbox.relay(db, access, service="notify"),
+            *agencies.follow(db, access, service="notify", internal=internal),
+            *consumers(db, access),
+            repeat(partial(push.number_events, db, ears), name="number events", bell=db.bell),
+            repeat(partial(catchup.catch_up, db, internal), name="catch up", bell=db.bell),
+            ears.close_at_end,
+        ]
+        async with asyncio.TaskGroup() as group:
+            for task in tasks:
+                group.create_task(task(stop))
+
+
+def main() -> None:
+    """Run the service."""
+    settings = load(Settings)
+    telemetry.start(settings)
+    run(partial(serve, settings))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,16 @@
+"""The HTTP face of notify: `create()` puts its routes together."""
+
+from fastapi import FastAPI
+
+from services.notify.api import acknowledgements, events, inbox, internal
+from shared.http import create_app
+
+
+def create() -> FastAPI:
+    """Return the application.
+
+    At run time `app.state` holds `db`, `guard`, `ears` (waiting requests) and `desk` (what signs
+    receipts).
+    """
+    routers = [inbox.router, acknowledgements.router, events.router, internal.router]
+    return create_app(title="Liên thông: notify", routers=routers)

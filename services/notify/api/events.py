@@ -1,0 +1,155 @@
+"""Routes of the event log: pages by cursor, and the live stream (Server-Sent Events)."""
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+from pydantic import BaseModel, ConfigDict
+
+from services.notify import push
+from services.notify.cursor import EventCursor, Unreadable, event_cursor, read_event_cursor
+from services.notify.ears import Ears
+from services.notify.store.events import NumberedEvent
+from shared.db import Database
+from shared.errors import Fault, Problem, Unavailable
+from shared.identity import Caller, Scoped
+
+router = APIRouter(tags=["events"])
+
+_scoped = Scoped()
+Reader = Annotated[Caller, Depends(_scoped)]
+
+PAGE = 100
+LOOK_SECONDS = 1.0
+"""A stream looks at least this often: another instance may have numbered events."""
+RETRY_MS = 1_000
+
+_UNREADABLE = ("Con trỏ không đọc được.", "This cursor cannot be read.")
+
+
+class Event(BaseModel):
+    """One event of an agency's log; what it tells stands in further members."""
+
+    model_config = ConfigDict(extra="allow")
+
+    id: UUID
+    type: str
+    at: datetime
+    agency: str
+    subject: UUID
+
+
+class EventPage(BaseModel):
+    """Events; go on with `after=next`."""
+
+    items: list[Event]
+    next: str
+
+
+@router.get("/v1/events")
+async def get_events(
+    request: Request,
+    caller: Reader,
+    after: Annotated[str | None, Query(max_length=20_000)] = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = PAGE,
+) -> EventPage:
+    """Read the event log; without `after` from its beginning."""
+    db: Database = request.app.state.db
+    cursor = _read(after, caller, Fault("/after", *_UNREADABLE, place="query"))
+    found, reached = await _look(db, caller, cursor, limit=limit)
+    return EventPage(
+        items=[_show(event) for event in found],
+        next=event_cursor(reached, agencies=caller.visible),
+    )
+
+
+async def _begin(
+    request: Request,
+    caller: Reader,
+    after: Annotated[str | None, Query(max_length=20_000)] = None,
+    last_event_id: Annotated[str | None, Header(max_length=20_000)] = None,
+) -> EventCursor:
+    """Return where a stream begins, while a problem can still be answered."""
+    # The header comes from a client that was cut off: it knows better than its first address.
+    text = last_event_id or after
+    place = "header" if last_event_id else "query"
+    name = "/last-event-id" if last_event_id else "/after"
+    cursor = _read(text, caller, Fault(name, *_UNREADABLE, place=place))
+    _, reached = await _look(request.app.state.db, caller, cursor, limit=0)
+    return reached
+
+
+@router.get("/v1/events/stream", response_class=EventSourceResponse)
+async def get_stream(
+    request: Request, caller: Reader, cursor: Annotated[EventCursor, Depends(_begin)]
+) -> AsyncIterator[ServerSentEvent]:
+    """Follow the event log live; `Last-Event-ID` or `after` says where to go on.
+
+    The stream ends with `retry:` when the process or the token ends; nothing is lost, the
+    client goes on from the last id.
+    """
+    db: Database = request.app.state.db
+    ears: Ears = request.app.state.ears
+    with ears.open(caller.visible) as ear:
+        yield ServerSentEvent(retry=RETRY_MS, comment="lienthong")
+        while not ears.closed and await _still(request):
+            try:
+                found, _ = await _look(db, caller, cursor, limit=PAGE)
+            except (Unavailable, Problem):
+                break
+            for event in found:
+                cursor = push.advance(cursor, [event])
+                yield _sent(event, event_cursor(cursor, agencies=caller.visible))
+            if not found:
+                await ear.wait(LOOK_SECONDS)
+    yield ServerSentEvent(retry=RETRY_MS)
+
+
+async def _still(request: Request) -> bool:
+    """Say whether the token still counts: it ends, and clients and agencies lose their standing."""
+    try:
+        await _scoped(request)
+    except Unavailable:
+        return True
+    except Problem:
+        return False
+    return True
+
+
+async def _look(
+    db: Database, caller: Caller, cursor: EventCursor | None, *, limit: int
+) -> tuple[list[NumberedEvent], EventCursor]:
+    try:
+        return await db.as_caller(
+            caller.visible,
+            lambda conn: push.follow(conn, cursor, agencies=caller.visible, limit=limit),
+        )
+    except push.PastEpoch:
+        raise Problem("DLV-4101") from None
+
+
+def _read(text: str | None, caller: Caller, fault: Fault) -> EventCursor | None:
+    if not text:
+        return None
+    try:
+        return read_event_cursor(text, agencies=caller.visible)
+    except Unreadable:
+        raise Problem("REQ-4003", faults=[fault]) from None
+
+
+def _show(event: NumberedEvent) -> Event:
+    return Event(
+        id=event.id,
+        type=event.type,
+        at=event.at,
+        agency=event.agency_code,
+        subject=event.subject,
+        **event.detail,
+    )
+
+
+def _sent(event: NumberedEvent, cursor: str) -> ServerSentEvent:
+    return ServerSentEvent(raw_data=_show(event).model_dump_json(), event=event.type, id=cursor)

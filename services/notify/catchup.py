@@ -1,0 +1,84 @@
+"""Catch-up: what a lane misses is read from docs, whatever became of its record on the log."""
+
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+import structlog
+from pydantic import BaseModel, ValidationError
+
+from services.notify.deliver import Arrival, read, take_in
+from services.notify.mailbox import LaneState, settle
+from services.notify.store import lanes, state
+from shared.db import Connection, Database
+from shared.events import DeliveryCleared
+from shared.internal import Internal
+
+_log = structlog.get_logger()
+
+PAGE = 200
+"""Entries that one request asks for."""
+LANES_AT_ONCE = 16
+"""Lanes that one round looks at."""
+
+
+class _Head(BaseModel):
+    sequence: int
+    hash: str
+
+
+class _Mailbox(BaseModel):
+    epoch: UUID
+    head: _Head
+    entries: list[dict[str, Any]]
+
+
+async def catch_up(db: Database, internal: Internal) -> bool:
+    """Read from docs what some lanes miss; True when another round may find more.
+
+    Raises Unavailable while docs does not answer.
+    """
+    waiting = await db.as_worker(lambda conn: lanes.behind(conn, limit=LANES_AT_ONCE))
+    moved = False
+    for lane in waiting:
+        moved |= await _fetch(db, internal, lane)
+    return moved
+
+
+async def _fetch(db: Database, internal: Internal, lane: LaneState) -> bool:
+    asked_under = await db.as_worker(state.docs_epoch)
+    raw = await internal.get(
+        "docs",
+        f"/internal/mailboxes/{lane.agency}/{lane.lane}",
+        **{"from": lane.sequence + 1, "limit": PAGE},
+    )
+    answer = _Mailbox.model_validate(raw)
+    arrivals = list(_readable(answer.entries, lane))
+
+    async def apply(conn: Connection) -> bool:
+        if not await state.meet_docs_epoch(conn, answer.epoch, asked_under=asked_under):
+            _log.warning("an answer of an earlier docs was dropped", agency=str(lane.agency))
+            return False
+        await take_in(conn, arrivals, source="docs")
+        key = (lane.agency, lane.lane)
+        now = (await lanes.lock(conn, [key]))[key]
+        settled = settle(now, docs_head=answer.head.sequence)
+        await lanes.save(conn, [settled])
+        return settled.behind is not None and settled.sequence > lane.sequence
+
+    return await db.as_worker(apply)
+
+
+def _readable(entries: Iterable[dict[str, Any]], lane: LaneState) -> Iterable[Arrival]:
+    """Yield entries up to the first that cannot be read: nothing may be taken past it."""
+    for raw in entries:
+        try:
+            yield read(DeliveryCleared.model_validate(raw), None)
+        except (ValidationError, ValueError):
+            _log.exception(
+                "docs holds an entry that cannot be read",
+                agency=str(lane.agency),
+                lane=lane.lane,
+                after=lane.sequence,
+            )
+            return

@@ -1,0 +1,175 @@
+"""Step 8, deliver: numbered entries from the delivery topics and from docs into mailboxes."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+import structlog
+
+from services.notify.entry import EntryContent
+from services.notify.mailbox import (
+    Change,
+    LaneKey,
+    LaneState,
+    Source,
+    raise_behind,
+    take_all,
+)
+from services.notify.store import events, lanes
+from services.notify.store.events import News
+from services.notify.store.lanes import Entry
+from shared import telemetry
+from shared.chain import LANES
+from shared.db import Connection
+from shared.events import DeliveryCleared
+from shared.ids import AgencyId, DeliveryId, DispatchId, DocumentId
+from shared.kafka import Record
+
+_log = structlog.get_logger()
+
+PAGE = 200
+"""Entries that one catch-up request asks for."""
+LANES_AT_ONCE = 16
+"""Lanes that one round of catch-up looks at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """An entry with what it says."""
+
+    entry: Entry
+    content: EntryContent
+
+
+def read(event: DeliveryCleared, traceparent: str | None) -> Arrival:
+    """Read an entry. What its content says counts: only that is under the hash.
+
+    Raises ValueError (pydantic's too) for an entry that nobody could use.
+    """
+    raw = event.entry.encode()
+    content = EntryContent.model_validate_json(raw)
+    if content.recipient.id != event.agency_id:
+        raise ValueError("the entry names another recipient than its mailbox")
+    entry = Entry(
+        AgencyId(event.agency_id),
+        event.lane,
+        event.sequence,
+        bytes.fromhex(event.previous_hash),
+        bytes.fromhex(event.hash),
+        raw,
+        delivery_id=DeliveryId(content.delivery_id),
+        dispatch_id=DispatchId(content.dispatch_id),
+        document_id=DocumentId(content.document_id),
+        sender_id=AgencyId(content.sender.id),
+        level=event.level,
+        traceparent=traceparent,
+    )
+    return Arrival(entry, content)
+
+
+async def deliver(conn: Connection, event: DeliveryCleared, record: Record) -> None:
+    """Put one entry from the log into its mailbox, or remember that its lane is behind."""
+    arrival = read(event, record.headers.get("traceparent"))
+    attributes = {
+        telemetry.DOCUMENT_ID: str(arrival.content.document_id),
+        telemetry.DOCUMENT_CODE: arrival.content.code,
+        telemetry.DISPATCH_ID: str(arrival.content.dispatch_id),
+        telemetry.DELIVERY_ID: str(arrival.content.delivery_id),
+        telemetry.AGENCY_FROM: arrival.content.sender.code,
+        telemetry.AGENCY_TO: arrival.content.recipient.code,
+        telemetry.LEVEL: event.level,
+        telemetry.LANE: event.lane,
+        telemetry.URGENCY: arrival.content.urgency,
+    }
+    with telemetry.span("deliver entry", attributes=attributes):
+        await take_in(conn, [arrival], source="log")
+
+
+async def miss(conn: Connection, record: Record) -> None:
+    """A record was parked: remember its number, which its headers tell even if it is unreadable."""
+    headers = record.headers
+    agency, lane = headers.get("lienthong_agency"), headers.get("lienthong_lane")
+    sequence = headers.get("lienthong_sequence", "")
+    if agency is None or lane not in LANES or not sequence.isdecimal():
+        _log.error("a parked delivery names no number", offset=record.offset, topic=record.topic)
+        return
+    key: LaneKey = (AgencyId(UUID(agency)), "urgent" if lane == "urgent" else "normal")
+    locked = await lanes.lock(conn, [key])
+    await lanes.save(conn, [raise_behind(locked[key], int(sequence))])
+
+
+async def take_in(
+    conn: Connection, arrivals: Sequence[Arrival], *, source: Source
+) -> dict[LaneKey, LaneState]:
+    """Lock the lanes of these entries, take them in order, write what changed.
+
+    Returns where the lanes stand then. Repeating it changes nothing.
+    """
+    by_lane: dict[LaneKey, list[Arrival]] = defaultdict(list)
+    for one in arrivals:
+        by_lane[one.entry.agency, one.entry.lane].append(one)
+    locked = await lanes.lock(conn, by_lane)
+    repeated = [
+        (*key, one.entry.sequence)
+        for key, ones in by_lane.items()
+        for one in ones
+        if one.entry.sequence <= locked[key].sequence
+    ]
+    stored = await lanes.hashes(conn, repeated)
+    changes = {
+        key: take_all(
+            locked[key],
+            (one.entry for one in sorted(ones, key=lambda one: one.entry.sequence)),
+            stored=stored[key],
+            source=source,
+        )
+        for key, ones in by_lane.items()
+    }
+    await _write(conn, locked, changes, arrivals)
+    return {key: change.lane for key, change in changes.items()}
+
+
+async def _write(
+    conn: Connection,
+    before: dict[LaneKey, LaneState],
+    changes: dict[LaneKey, Change],
+    arrivals: Sequence[Arrival],
+) -> None:
+    taken = {id(entry) for change in changes.values() for entry in change.appended}
+    fresh = [one for one in arrivals if id(one.entry) in taken]
+    fresh.sort(key=lambda one: (one.entry.agency, one.entry.lane, one.entry.sequence))
+    await lanes.append(conn, [one.entry for one in fresh])
+    await events.put(conn, [_arrived(one) for one in fresh])
+    await lanes.save(
+        conn, [change.lane for key, change in changes.items() if change.lane != before[key]]
+    )
+    for key, change in changes.items():
+        await lanes.raise_alarms(conn, key, change.alarms)
+        for alarm in change.alarms:
+            _log.error(
+                "mailbox alarm",
+                finding=alarm.finding.value,
+                agency=str(key[0]),
+                lane=key[1],
+                sequence=alarm.sequence,
+                stopped=change.lane.stopped is not None,
+            )
+
+
+def _arrived(one: Arrival) -> News:
+    return News(
+        one.entry.agency,
+        "delivery.arrived",
+        one.content.delivery_id,
+        {
+            "delivery_id": str(one.content.delivery_id),
+            "dispatch_id": str(one.content.dispatch_id),
+            "document_id": str(one.content.document_id),
+            "code": one.content.code,
+            "urgency": one.content.urgency,
+            "from": one.content.sender.code,
+            "lane": one.entry.lane,
+            "sequence": one.entry.sequence,
+        },
+    )

@@ -1,0 +1,72 @@
+"""Step 9, tell: events per agency get their numbers; readers and streams follow them."""
+
+from collections.abc import Mapping, Sequence
+
+from services.notify.cursor import EventCursor
+from services.notify.ears import Ears
+from services.notify.store import events, state
+from services.notify.store.events import News, NumberedEvent
+from shared.db import Connection, Database
+from shared.events import DispatchChanged
+from shared.ids import AgencyId
+from shared.kafka import Record
+
+BATCH = 500
+"""Events that one transaction numbers."""
+
+
+async def number_events(db: Database, ears: Ears) -> bool:
+    """Number a batch of events and wake who waits for them; True when there may be more."""
+
+    async def number(conn: Connection) -> list[AgencyId]:
+        if not await events.any_unnumbered(conn) or not await events.lock_numbering(conn):
+            return []
+        return await events.number(conn, limit=BATCH)
+
+    told = await db.as_worker(number)
+    ears.tell(told)
+    return bool(told)
+
+
+async def tell_sender(conn: Connection, event: DispatchChanged, _record: Record) -> None:
+    """Put what became of a dispatch into its sender's event log."""
+    detail: dict[str, str | Sequence[str] | None] = {
+        "dispatch_id": str(event.dispatch_id),
+        "document_id": str(event.document_id),
+        "change": event.change,
+        "reason": event.reason,
+        "recipient_id": None if event.recipient_id is None else str(event.recipient_id),
+        "successors": [str(one) for one in event.successors],
+    }
+    news = News(AgencyId(event.sender_id), "dispatch.changed", event.dispatch_id, detail)
+    await events.put(conn, [news])
+
+
+class PastEpoch(Exception):  # noqa: N818 (a state, not an error of ours)
+    """The cursor belongs to a history that a restore has ended."""
+
+
+async def follow(
+    conn: Connection, cursor: EventCursor | None, *, agencies: Sequence[AgencyId], limit: int
+) -> tuple[list[NumberedEvent], EventCursor]:
+    """Return the next events of these agencies and the cursor after them.
+
+    Without a cursor it starts at the beginning. Raises PastEpoch.
+    """
+    epoch = (await state.read(conn)).epoch
+    if cursor is not None and cursor.epoch != epoch:
+        raise PastEpoch
+    numbers = {
+        agency: 0 if cursor is None else cursor.numbers.get(agency, 0) for agency in agencies
+    }
+    found = await events.after(conn, numbers, epoch=epoch, limit=limit)
+    return found, advance(EventCursor(epoch, numbers), found)
+
+
+def advance(cursor: EventCursor, passed: Sequence[NumberedEvent]) -> EventCursor:
+    """Return the cursor that stands after these events."""
+    numbers: Mapping[AgencyId, int] = {
+        **cursor.numbers,
+        **{event.agency_id: event.number for event in passed},
+    }
+    return EventCursor(cursor.epoch, numbers)

@@ -1,0 +1,1 @@
+"""All SQL of notify: lanes and entries, leases, receipts, events, the service's own state."""

@@ -1,0 +1,164 @@
+"""Events per agency: put down unnumbered by their effects, numbered by one task at a time."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, TypeAlias
+from uuid import UUID
+
+from shared.db import Connection
+from shared.ids import AgencyId
+
+if TYPE_CHECKING:
+    from asyncpg import Record
+
+Detail: TypeAlias = Mapping[str, str | int | Sequence[str] | None]
+
+_NUMBERING = 0x6E756D626572
+"""Key of the advisory lock under which events get their numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """Something that an agency is told."""
+
+    agency_id: AgencyId
+    type: str
+    subject: UUID
+    detail: Detail
+
+
+@dataclass(frozen=True, slots=True)
+class NumberedEvent:
+    """An event of an agency's log; its number is gapless within (agency, epoch)."""
+
+    id: UUID
+    agency_id: AgencyId
+    agency_code: str
+    number: int
+    type: str
+    subject: UUID
+    at: datetime
+    detail: dict[str, str | int | list[str] | None]
+
+
+async def put(conn: Connection, news: Sequence[News]) -> None:
+    """Put events down for numbering (role `worker`)."""
+    if not news:
+        return
+    await conn.execute(
+        """
+        insert into events_unnumbered (agency_id, type, subject, detail)
+        select new.agency_id, new.type, new.subject, new.detail
+        from unnest($1::uuid[], $2::text[], $3::uuid[], $4::jsonb[])
+            as new (agency_id, type, subject, detail)
+        """,
+        [one.agency_id for one in news],
+        [one.type for one in news],
+        [one.subject for one in news],
+        [dict(one.detail) for one in news],
+    )
+
+
+async def announce(conn: Connection, news: News) -> None:
+    """Put one event down for an agency that the caller may not see (role `app`)."""
+    await conn.execute(
+        "select announce($1, $2, $3, $4)",
+        news.agency_id,
+        news.type,
+        news.subject,
+        dict(news.detail),
+    )
+
+
+async def any_unnumbered(conn: Connection) -> bool:
+    """Say whether events wait for their number."""
+    return bool(await conn.fetchval("select exists (select from events_unnumbered)"))
+
+
+async def lock_numbering(conn: Connection) -> bool:
+    """Take the right to number until the end of this transaction; False when another has it."""
+    return bool(await conn.fetchval("select pg_try_advisory_xact_lock($1)", _NUMBERING))
+
+
+async def number(conn: Connection, *, limit: int) -> list[AgencyId]:
+    """Number a batch of events, in the order of their ids, and return whose they are.
+
+    The caller holds `lock_numbering`, taken in an earlier statement of this transaction: so the
+    snapshot of this one shows all numbers that were given before.
+    """
+    rows = await conn.fetch(
+        """
+        with batch as (
+            delete from events_unnumbered
+            where id in (select id from events_unnumbered order by id limit $1)
+            returning id, agency_id, type, subject, detail, at
+        ), counted as (
+            select agency_id, count(1) as n from batch group by agency_id
+        ), heads as (
+            insert into event_heads (agency_id, epoch, number)
+            select agency_id, service_state.epoch, n from counted, service_state
+            order by agency_id
+            on conflict (agency_id, epoch)
+            do update set number = event_heads.number + excluded.number
+            returning agency_id, epoch, number
+        )
+        insert into events (agency_id, epoch, number, type, subject, detail, at)
+        select batch.agency_id, heads.epoch,
+            heads.number - counted.n
+                + row_number() over (partition by batch.agency_id order by batch.id),
+            batch.type, batch.subject, batch.detail, batch.at
+        from batch
+        join counted using (agency_id)
+        join heads using (agency_id)
+        order by batch.id
+        returning agency_id
+        """,
+        limit,
+    )
+    return sorted({row["agency_id"] for row in rows})
+
+
+async def after(
+    conn: Connection, numbers: Mapping[AgencyId, int], *, epoch: UUID, limit: int
+) -> list[NumberedEvent]:
+    """Return events past the given number of each agency, in the order they were numbered."""
+    rows = await conn.fetch(
+        """
+        select event.id, event.agency_id, agency.code as agency_code, event.number, event.type,
+            event.subject, event.at, event.detail
+        from unnest($1::uuid[], $2::bigint[]) as wanted (agency_id, number)
+        cross join lateral (
+            select id, agency_id, number, position, type, subject, at, detail
+            from events
+            where events.agency_id = wanted.agency_id and events.epoch = $3
+                and events.number > wanted.number
+            order by number limit $4
+        ) as event
+        join known_agencies as agency on agency.id = event.agency_id
+        order by event.position limit $4
+        """,
+        list(numbers),
+        list(numbers.values()),
+        epoch,
+        limit,
+    )
+    return [_event(row) for row in rows]
+
+
+async def count_unnumbered(conn: Connection) -> int:
+    """Count the events that wait for their number."""
+    return await conn.fetchval("select count(1) from events_unnumbered") or 0
+
+
+def _event(row: "Record") -> NumberedEvent:
+    return NumberedEvent(
+        row["id"],
+        row["agency_id"],
+        row["agency_code"],
+        row["number"],
+        row["type"],
+        row["subject"],
+        row["at"],
+        row["detail"],
+    )
