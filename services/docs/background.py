@@ -62,4 +62,4 @@ def gauges(db: Database) -> Mapping[str, Callable[[], Awaitable[float]]]:
     async def differing() -> float:
         return float(await db.as_worker(mailboxes.differing))
 
-    return {"dispatches_waiting": waiting, "heads_differ": differing}
+    return {"lienthong_dispatches_waiting": waiting, "lienthong_heads_differ": differing}
