@@ -1,0 +1,163 @@
+"""Consumers: one record, one transaction: inbox row, effect, own outbox rows and the offset."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+from shared import handling, positions
+from shared.db import Database
+from shared.errors import Unavailable
+from shared.events.topics import Service, group
+from shared.failpoint import reach
+from shared.handling import Handler, On, Parked, Subscription
+from shared.kafka import KafkaAccess, KafkaLost, Moved, Place, Reader, Record
+from shared.positions import Position
+from shared.process import Task
+
+__all__ = ["Handler", "On", "consume"]
+
+_MOST = 500
+_CHUNK = 64
+"""Records of one partition in one transaction; one by one as soon as one of them fails."""
+_WAIT, _SHOW, _STUCK, _LONGEST_PAUSE = 0.25, 5.0, 15.0, 5.0
+_log = structlog.get_logger()
+
+
+def consume(
+    db: Database,
+    access: KafkaAccess,
+    *,
+    service: Service,
+    topics: Sequence[str],
+    handlers: Sequence[Handler],
+    inbox: bool = True,
+    parked: Parked | None = None,
+) -> Task:
+    """Read topics for ever (protocol.md 4), each in its group; types without a handler pass over.
+
+    With `inbox` an event that was handled before is passed over; without, the handler is
+    idempotent by a key of its own. Records share transactions, so a handler must not rely on
+    being alone in one. A record that fails 3 times is parked, and the later ones of its key wait
+    behind it; `parked` runs in the transaction that parks it (or lets one wait). A handler that
+    raises Unavailable is waited for.
+    """
+    by_type = {handler.event.ce_type(): handler for handler in handlers}
+    groups: dict[str, list[str]] = {}
+    for topic in topics:
+        groups.setdefault(group(service, topic), []).append(topic)
+    subscriptions = [
+        Subscription(db, name, tuple(names), by_type, inbox, parked)
+        for name, names in groups.items()
+    ]
+
+    async def task(stop: asyncio.Event) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            for subscription in subscriptions:
+                tasks.create_task(_keep_reading(subscription, access, stop))
+
+    return task
+
+
+async def _keep_reading(sub: Subscription, access: KafkaAccess, stop: asyncio.Event) -> None:
+    pause = _WAIT
+    while not stop.is_set():
+        try:
+            async with Reader.open(access, group=sub.group, topics=sub.topics) as reader:
+                pause = _WAIT
+                await _Loop(sub, reader).run(stop)
+        except Unavailable as error:
+            _log.warning("consumer waits", group=sub.group, cause=str(error))
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+@dataclass(slots=True)
+class _Loop:
+    """One reader's life: positions are found, records handled, until Kafka is lost."""
+
+    sub: Subscription
+    reader: Reader
+    positions: dict[Place, Position] = field(default_factory=dict[Place, Position])
+    assignments: int = -1
+    cluster: str = ""
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Read until the end. Raises KafkaLost when the reader is spent."""
+        clock = asyncio.get_running_loop().time
+        show = moved = clock()
+        pause = _WAIT
+        while not stop.is_set():
+            try:
+                busy = await self._pass()
+                pause = _WAIT
+            except KafkaLost:
+                raise
+            except Unavailable as error:
+                _log.warning("consumer waits", group=self.sub.group, cause=str(error))
+                self.positions.clear()  # read again from what is known to be done
+                await asyncio.sleep(pause)
+                pause, busy = min(2 * pause, _LONGEST_PAUSE), True
+            moved = clock() if busy else moved
+            if clock() - moved > _STUCK:
+                await self._look_for_unread()
+                moved = clock()
+            if clock() - show > _SHOW:
+                await self.reader.show({p: at.offset for p, at in self.positions.items()})
+                show = clock()
+
+    async def _pass(self) -> bool:
+        """Fetch and handle once; say whether there was anything to do."""
+        if self.reader.lost() or self.assignments != self.reader.assignments:
+            self.positions.clear()  # after every reconnect the log may be another one
+        await self._find_positions()
+        if not self.positions:
+            await asyncio.sleep(_WAIT)
+            return await self._release()
+        try:
+            fetched = await self.reader.fetch(self.positions, seconds=_WAIT, most=_MOST)
+        except Moved:
+            self.positions.clear()
+            return True
+        if self.reader.lost() or self.assignments != self.reader.assignments:
+            self.positions.clear()
+            return True
+        reach("consumer.after_fetch")
+        for place, records in fetched.items():
+            await self._handle(place, records)
+        return bool(fetched) or await self._release()
+
+    async def _find_positions(self) -> None:
+        self.assignments = self.reader.assignments
+        places = self.reader.places()
+        for place in self.positions.keys() - places:
+            del self.positions[place]
+        missing = places - self.positions.keys()
+        if not missing:
+            return
+        self.cluster = await self.reader.cluster()
+        for place in sorted(missing):
+            found = await positions.find(
+                self.sub.db, self.reader, self.sub.group, place, cluster=self.cluster
+            )
+            if found:
+                self.positions[place] = found
+
+    async def _handle(self, place: Place, records: Sequence[Record]) -> None:
+        for start in range(0, len(records), _CHUNK):
+            at, chunk = self.positions[place], records[start : start + _CHUNK]
+            if not await handling.handle(self.sub, chunk, generation=at.generation):
+                del self.positions[place]  # another member was here: ask where reading stands
+                return
+            self.positions[place] = Position(chunk[-1].offset + 1, at.generation)
+
+    async def _release(self) -> bool:
+        return await handling.release(self.sub)
+
+    async def _look_for_unread(self) -> None:
+        """End this reader when records wait that it does not bring (aiokafka #1154)."""
+        bounds = await self.reader.bounds(self.positions)
+        if any(end > self.positions[place].offset for place, (_, end) in bounds.items()):
+            _log.error("consumer hangs", group=self.sub.group)
+            raise KafkaLost

@@ -1,0 +1,272 @@
+"""One service's database: short transactions as the caller or as the service itself."""
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from weakref import WeakSet
+
+import asyncpg
+import orjson
+from asyncpg.pool import Pool, PoolConnectionProxy
+
+from shared.errors import Unavailable
+from shared.ids import AgencyId
+from shared.settings import ServiceSettings
+
+if TYPE_CHECKING:
+    from asyncpg import Record
+
+T = TypeVar("T")
+Connection: TypeAlias = "PoolConnectionProxy[Record]"
+Session: TypeAlias = "asyncpg.Connection[Record]"
+Step: TypeAlias = Callable[[Connection], Awaitable[T]]
+
+WHAT = "PostgreSQL"
+TRIES = 6
+"""How often a transaction is begun when locks or deadlocks end it."""
+_PAUSE = 0.02
+_CONNECT_SECONDS, _COMMAND_SECONDS = 5, 30
+
+LIMITS = {
+    "idle_in_transaction_session_timeout": "5s",
+    "transaction_timeout": "20s",
+    "lock_timeout": "3s",
+    "jit": "off",
+}
+"""What the server holds every pooled connection to (protocol.md 4)."""
+
+AGAIN = (
+    asyncpg.DeadlockDetectedError,  # 40P01
+    asyncpg.LockNotAvailableError,  # 55P03
+    asyncpg.SerializationError,  # 40001
+    asyncpg.InvalidCachedStatementError,  # a migration ran beside us
+)
+"""The transaction was rolled back through no fault of its own."""
+
+LOST = (
+    ConnectionError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,  # shut down, crashed, starting, idle session
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.TransactionTimeoutError,
+    asyncpg.InsufficientResourcesError,  # too many connections, disk full
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.InternalClientError,
+)
+"""PostgreSQL does not answer, or not with what was asked."""
+
+NOT_YET = (
+    *LOST,
+    OSError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+)
+"""What connecting may meet besides: no socket, no role, no database yet."""
+
+
+class Listener:
+    """One task's ear on a bell; does not hear what its own task rings."""
+
+    def __init__(self) -> None:
+        """Belong to the present task."""
+        self._task = asyncio.current_task()
+        self._event = asyncio.Event()
+
+    def hear(self) -> None:
+        """Note a ring, unless it is our own."""
+        if asyncio.current_task() is not self._task:
+            self._event.set()
+
+    async def rung(self, *, timeout: float) -> None:  # noqa: ASYNC109 (a wait, not a deadline)
+        """Return when the bell has rung since the last call, or after `timeout` seconds."""
+        try:
+            async with asyncio.timeout(timeout):
+                await self._event.wait()
+        except TimeoutError:
+            pass
+        self._event.clear()
+
+
+class Bell:
+    """Rung after every commit that wrote: wakes relay, clearing, numbering at once."""
+
+    def __init__(self) -> None:
+        """Start without listeners."""
+        self._listeners: WeakSet[Listener] = WeakSet()
+
+    def ring(self) -> None:
+        """Wake every listener; never blocks."""
+        for listener in self._listeners:
+            listener.hear()
+
+    def listen(self) -> Listener:
+        """Return a new listener of the present task."""
+        listener = Listener()
+        self._listeners.add(listener)
+        return listener
+
+
+class _Connection(asyncpg.Connection):
+    """Ends without `RESET ALL` at each release: nobody sets anything for the session."""
+
+    def get_reset_query(self) -> str:
+        return ""
+
+
+_JSONB_VERSION = b"\x01"
+
+
+def _to_jsonb(value: object) -> bytes:
+    return _JSONB_VERSION + orjson.dumps(value)
+
+
+def _from_jsonb(raw: bytes) -> Any:  # noqa: ANN401 (JSON is anything)
+    return orjson.loads(raw[1:])
+
+
+async def prepare(conn: Any) -> None:  # noqa: ANN401 (pools and plain connections alike)
+    """Make JSON columns dicts and lists, by orjson."""
+    await conn.set_type_codec(
+        "jsonb",
+        schema="pg_catalog",
+        format="binary",
+        encoder=_to_jsonb,
+        decoder=_from_jsonb,
+    )
+
+
+def _pool(dsn: str, *, size: int, name: str) -> "Pool[Record]":
+    return asyncpg.create_pool(
+        dsn,
+        min_size=0,  # opens without PostgreSQL
+        max_size=size,
+        connection_class=_Connection,
+        init=prepare,
+        timeout=_CONNECT_SECONDS,
+        command_timeout=_COMMAND_SECONDS,
+        max_inactive_connection_lifetime=60,
+        server_settings={**LIMITS, "application_name": name},
+    )
+
+
+class Database:
+    """The pools of the roles `app` and `worker`. Opens without PostgreSQL; connects when it can.
+
+    Every transaction has time limits (idle, whole, lock); a deadlock or lock time-out is tried
+    again inside, so a step may run more than once and must only touch its connection. Until
+    `shared.migrate` has run, every transaction raises Unavailable.
+    """
+
+    def __init__(self, *, app: "Pool[Record]", worker: "Pool[Record]", alone: str) -> None:
+        """Use these pools; `open` makes them. `alone` is the DSN for connections outside them."""
+        self._app, self._worker, self._alone = app, worker, alone
+        self.bell = Bell()
+        self.migrated = False
+        """Set by `shared.migrate` when the schema is the one this code knows."""
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, settings: ServiceSettings) -> "AsyncGenerator[Database]":
+        """Open the pools for the length of a `with`."""
+        name = settings.instance
+        alone = settings.database_worker.get_secret_value()
+        app = _pool(settings.database_app.get_secret_value(), size=8, name=f"{name} app")
+        worker = _pool(alone, size=8, name=f"{name} worker")
+        await app
+        await worker
+        try:
+            yield cls(app=app, worker=worker, alone=alone)
+        finally:
+            app.terminate()
+            worker.terminate()
+
+    async def as_caller(self, agencies: Sequence[AgencyId], step: Step[T]) -> T:
+        """Run `step` in one transaction that sees only what these agencies may see.
+
+        Role `app` under row-level security; `app.agencies` is set first. The commit has happened
+        when this returns. Raises Unavailable when PostgreSQL does not answer (then nothing is
+        known about the commit of a write: only repeating with the same key tells).
+        """
+        visible = ",".join(str(agency) for agency in agencies)
+
+        async def scoped(conn: Connection) -> T:
+            await conn.execute("select set_config('app.agencies', $1, true)", visible)
+            return await step(conn)
+
+        return await self._transact(self._app, scoped)
+
+    async def as_worker(self, step: Step[T]) -> T:
+        """Run `step` in one transaction of background work (role `worker`, sees every row)."""
+        return await self._transact(self._worker, step)
+
+    @asynccontextmanager
+    async def alone(self, **limits: str) -> "AsyncGenerator[Session]":
+        """Open a connection of its own (role `worker`), with these settings of the server.
+
+        Raises Unavailable while it cannot be made; what it raises later is asyncpg's own.
+        """
+        if not self.migrated:
+            raise Unavailable(f"{WHAT} (migrated to this version)")
+        try:
+            conn = await asyncpg.connect(
+                self._alone,
+                timeout=_CONNECT_SECONDS,
+                command_timeout=_COMMAND_SECONDS,
+                server_settings={**LIMITS, **limits},
+            )
+        except NOT_YET as error:
+            raise Unavailable(WHAT) from error
+        try:
+            await prepare(conn)
+            yield conn
+        finally:
+            conn.terminate()
+
+    async def ready(self) -> bool:
+        """Say whether PostgreSQL answers and the migrations are done."""
+        try:
+            async with asyncio.timeout(2):
+                return await self.as_worker(_answers)
+        except (Unavailable, TimeoutError):
+            return False
+
+    async def _transact(self, pool: "Pool[Record]", step: Step[T]) -> T:
+        if not self.migrated:
+            raise Unavailable(f"{WHAT} (migrated to this version)")
+        for attempt in range(TRIES):
+            try:
+                result, wrote = await self._once(pool, step)
+            except AGAIN:
+                await asyncio.sleep(_PAUSE * 2**attempt * random.uniform(0.5, 1.5))  # noqa: S311
+                continue
+            if wrote:
+                self.bell.ring()
+            return result
+        raise Unavailable(f"{WHAT} (a lock)")
+
+    async def _once(self, pool: "Pool[Record]", step: Step[T]) -> tuple[T, bool]:
+        try:
+            conn = await pool.acquire(timeout=_CONNECT_SECONDS)
+        except NOT_YET as error:
+            raise Unavailable(WHAT) from error
+        try:
+            async with conn.transaction():
+                result = await step(conn)
+                # A transaction that wrote or locked nothing has no number and rings no bell.
+                wrote = await conn.fetchval("select pg_current_xact_id_if_assigned() is not null")
+        except LOST as error:
+            raise Unavailable(WHAT) from error
+        except asyncpg.InterfaceError as error:
+            if conn.is_closed():
+                raise Unavailable(WHAT) from error
+            raise
+        finally:
+            await pool.release(conn, timeout=_CONNECT_SECONDS)
+        return result, bool(wrote)
+
+
+async def _answers(conn: Connection) -> bool:
+    return bool(await conn.fetchval("select true"))

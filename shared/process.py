@@ -1,0 +1,142 @@
+"""A service process: equal tasks of one TaskGroup; an unexpected exception ends it."""
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from contextlib import contextmanager
+from typing import TypeAlias
+
+import structlog
+import uvicorn
+import uvloop
+from fastapi import FastAPI
+
+from shared import telemetry
+from shared.db import Bell
+from shared.errors import Unavailable
+
+Task: TypeAlias = Callable[[asyncio.Event], Coroutine[None, None, None]]
+"""Runs until the event is set, then finishes what it has begun and returns."""
+
+GRACE_SECONDS = 10
+"""From SIGTERM to the end."""
+_DRAIN_SECONDS = 8
+_FIRST_REQUEST_SECONDS = 1
+_NAP = 0.02
+_LONGEST_PAUSE = 2.0
+_log = structlog.get_logger()
+
+
+def run(*tasks: Task) -> None:
+    """Run the tasks until SIGTERM or SIGINT; they then have 10 s to finish.
+
+    An exception of any task ends the process with status 1; its supervisor starts it again.
+    """
+    try:
+        uvloop.run(_run(tasks))
+    except* Exception as group:  # noqa: BLE001 (the last one to say what happened)
+        _log.critical("a task failed, the process ends", exc_info=group)
+        telemetry.flush()
+        raise SystemExit(1) from None
+    telemetry.flush()
+
+
+async def _run(tasks: tuple[Task, ...]) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with asyncio.timeout(None) as deadline:
+        async with asyncio.TaskGroup() as group:
+            for task in tasks:
+                group.create_task(task(stop))
+            group.create_task(_limit(stop, deadline))
+
+
+async def _limit(stop: asyncio.Event, deadline: asyncio.Timeout) -> None:
+    await stop.wait()
+    _log.info("stopping", seconds=GRACE_SECONDS)
+    deadline.reschedule(asyncio.get_running_loop().time() + GRACE_SECONDS)
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield  # run() owns the signals
+
+
+def http(app: FastAPI, *, fd: int) -> Task:
+    """Serve `app` on an inherited listening socket, which other processes may serve too.
+
+    `app.state.stopping` is the event that says the end has come: long polls then answer empty,
+    streams end with `retry:`. Lifespan is off: nothing may run in it.
+    """
+    config = uvicorn.Config(
+        app,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        http="httptools",
+        ws="none",
+        server_header=False,
+        timeout_keep_alive=60,
+        timeout_graceful_shutdown=_DRAIN_SECONDS,
+        proxy_headers=False,
+    )
+
+    async def serve(stop: asyncio.Event) -> None:
+        app.state.stopping = stop
+        server = _Server(config)
+        listener = socket.socket(fileno=os.dup(fd))
+        async with asyncio.TaskGroup() as group:
+            group.create_task(server.serve(sockets=[listener]))
+            await stop.wait()
+            await _stop_accepting(server)
+            server.should_exit = True
+
+    return serve
+
+
+async def _stop_accepting(server: uvicorn.Server) -> None:
+    """Close the listeners, then let connections that were just accepted say what they want.
+
+    uvicorn closes a connection without a request at once; its client would see a reset.
+    """
+    for listening in getattr(server, "servers", ()):
+        listening.close()
+    loop = asyncio.get_running_loop()
+    until = loop.time() + _FIRST_REQUEST_SECONDS
+    while loop.time() < until and any(  # noqa: ASYNC110 (uvicorn sets no event)
+        getattr(connection, "cycle", None) is None for connection in server.server_state.connections
+    ):
+        await asyncio.sleep(_NAP)
+
+
+def repeat(
+    step: Callable[[], Awaitable[bool]], *, name: str, bell: Bell, pause: float = 0.25
+) -> Task:
+    """Repeat `step`: again at once while it returns True, else after the bell or `pause` seconds.
+
+    `Unavailable` is waited out with back-off (to 2 s); anything else ends the process.
+    """
+
+    async def task(stop: asyncio.Event) -> None:
+        listener = bell.listen()
+        trouble = pause
+        while not stop.is_set():
+            try:
+                more = await step()
+            except Unavailable as error:
+                _log.warning("waiting", task=name, cause=str(error))
+                await asyncio.sleep(trouble)
+                trouble = min(trouble * 2, _LONGEST_PAUSE)
+                continue
+            trouble = pause
+            if not more:
+                # Two tasks that only lock rows would wake each other without end.
+                await asyncio.sleep(_NAP)
+                await listener.rung(timeout=pause)
+
+    return task

@@ -1,0 +1,303 @@
+"""The relay: one leader per service carries outbox rows to Kafka, in order, for ever again."""
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from time import time_ns
+from typing import Any, TypeVar
+from uuid import UUID
+
+import asyncpg
+import structlog
+from opentelemetry.trace import SpanKind
+
+from shared import healing, telemetry
+from shared.db import LOST, Database, Listener, Session
+from shared.errors import Unavailable
+from shared.events.topics import Service
+from shared.failpoint import reach
+from shared.kafka import (
+    TRACE_HEADER,
+    KafkaAccess,
+    Message,
+    Place,
+    Producer,
+    Reader,
+    RecordRefused,
+    TopicRefused,
+)
+from shared.process import Task
+
+T = TypeVar("T")
+
+_LOCK = 0x6C74_7265_6C61_79  # "ltrelay"; each service has a database of its own
+_ROWS = 500
+_POLL, _LOOK, _TIDY = 0.25, 10.0, 600.0
+_BEAT = 0.5
+_HOLD, _PATIENCE = 2.0, 15.0
+_FENCE = {"idle_session_timeout": "5s", "idle_in_transaction_session_timeout": "5s"}
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An outbox row that waits."""
+
+    id: int
+    event_id: UUID
+    topic: str
+    key: str
+    headers: dict[str, str]
+    value: bytes
+    waited_ms: float
+
+    def message(self) -> Message:
+        """Return the row as it is sent."""
+        return Message(self.key, self.headers, self.value)
+
+
+@dataclass(slots=True)
+class Leader:
+    """What the leader holds: its connection (the lock lives on it) and what it may not send."""
+
+    conn: Session
+    held: dict[str, float] = field(default_factory=dict[str, float])
+    """Topics that Kafka refuses, until when."""
+    single: dict[Place, int] = field(default_factory=dict[Place, int])
+    """Places where rows go one by one, to find the one that is refused."""
+
+    async def beside(self, work: Coroutine[Any, Any, T]) -> T:
+        """Wait for Kafka and keep the connection alive (a frozen leader loses it, and the lock)."""
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(_outcome(work))
+            while not (await asyncio.wait((task,), timeout=_BEAT))[0]:
+                await self.conn.execute("select 1")
+        result, error = task.result()
+        if error is not None:
+            raise error
+        return result  # pyright: ignore[reportReturnType] (there is one when there is no error)
+
+
+async def _outcome(work: Coroutine[Any, Any, T]) -> tuple[T | None, Unavailable | None]:
+    try:
+        return await work, None
+    except Unavailable as error:
+        return None, error
+
+
+def relay(
+    db: Database, access: KafkaAccess, *, service: Service, restate: healing.Restate | None = None
+) -> Task:
+    """Publish outbox rows in order of their ids while this process holds the service's lock.
+
+    `restate` puts the present state of a lost compacted topic into the outbox again.
+    """
+
+    async def task(stop: asyncio.Event) -> None:
+        bell = db.bell.listen()
+        while not stop.is_set():
+            try:
+                await _lead(db, access, bell, stop, restate=restate or {})
+            except Unavailable as error:
+                _log.warning("relay waits", service=service, cause=str(error))
+            except (*LOST, asyncpg.InterfaceError) as error:
+                _log.warning("relay lost its lead", service=service, cause=repr(error))
+            if not stop.is_set():
+                await bell.rung(timeout=1)
+
+    return task
+
+
+async def _lead(
+    db: Database,
+    access: KafkaAccess,
+    bell: Listener,
+    stop: asyncio.Event,
+    *,
+    restate: healing.Restate,
+) -> None:
+    """Lead until the end, or until PostgreSQL is lost and the lock with it."""
+    async with db.alone(**_FENCE) as conn:
+        while not await conn.fetchval("select pg_try_advisory_lock($1)", _LOCK):
+            if stop.is_set():
+                return
+            await asyncio.sleep(1)
+        leader = Leader(conn)
+        _log.info("relay leads")
+        while not stop.is_set():
+            try:
+                await _with_a_producer(db, access, leader, bell, stop=stop, restate=restate)
+            except Unavailable as error:
+                _log.warning("relay waits", cause=str(error))
+                await leader.beside(asyncio.sleep(1))
+
+
+async def _with_a_producer(
+    db: Database,
+    access: KafkaAccess,
+    leader: Leader,
+    bell: Listener,
+    *,
+    stop: asyncio.Event,
+    restate: healing.Restate,
+) -> None:
+    """Send with one producer until it errs or a connection is lost; look at the log before."""
+    loop = asyncio.get_running_loop()
+    async with AsyncExitStack() as stack:
+        producer = Producer(access)
+        stack.push_async_callback(producer.discard)
+        await leader.beside(producer.start())
+        reader = await leader.beside(stack.enter_async_context(Reader.open(access)))
+        look, tidy = 0.0, loop.time() + _BEAT
+        while not stop.is_set():
+            if producer.lost() or reader.lost():
+                return
+            if loop.time() >= look:
+                await healing.heal(db, leader, reader, cluster=producer.cluster, restate=restate)
+                look = loop.time() + _LOOK
+            rows = await _select(leader)
+            if rows:
+                reach("relay.after_select")
+                if not await _send(leader, producer, rows):
+                    return
+                look = max(look, loop.time() + _LOOK / 2)  # looks are for the idle
+                continue
+            if loop.time() >= tidy:
+                await healing.tidy(leader.conn)
+                tidy = loop.time() + _TIDY
+            await bell.rung(timeout=_POLL)
+
+
+async def _select(leader: Leader) -> list[Row]:
+    now = asyncio.get_running_loop().time()
+    leader.held = {topic: until for topic, until in leader.held.items() if until > now}
+    rows = await leader.conn.fetch(
+        "select id, event_id, topic, key, headers, value,"
+        " extract(epoch from clock_timestamp() - created_at)::float8 * 1000 as waited_ms"
+        " from outbox as o where published_at is null and parked_at is null"
+        " and topic <> all($1::text[])"
+        " and not exists (select from outbox as p where p.topic = o.topic and p.key = o.key"
+        " and p.published_at is null and p.parked_at is not null and p.id < o.id)"
+        " order by id limit $2",
+        list(leader.held),
+        _ROWS,
+    )
+    return [Row(*row) for row in rows]
+
+
+async def _send(leader: Leader, producer: Producer, rows: Sequence[Row]) -> bool:
+    """Send one batch per partition and mark what was taken; False: the producer is spent."""
+    began = time_ns()
+    sent: list[tuple[Place, Any, list[Row]]] = []
+    for place, waiting in (await _by_place(leader, producer, rows)).items():
+        now = waiting[:1] if leader.single.get(place) else waiting
+        messages = [row.message() for row in now]
+        future, fitted = await leader.beside(producer.begin(place, messages))
+        sent.append((place, future, now[:fitted]))
+        reach("relay.mid_batch")
+    well = await _answered(leader, producer, [future for _, future, _ in sent])
+    reach("relay.after_send")
+    taken: list[tuple[Row, Place, int]] = []
+    for place, future, batch in sent:
+        try:
+            first = Producer.offset(future)
+        except RecordRefused as error:
+            await _refused(leader, place, batch, error)
+            well = False
+        except TopicRefused as error:
+            _hold(leader, place[0], error)
+            well = False
+        except Unavailable:
+            well = False
+        else:
+            leader.single[place] = max(0, leader.single.get(place, 0) - 1)
+            taken += [(row, place, first + n) for n, row in enumerate(batch)]
+    reach("relay.before_mark")
+    await _mark(leader.conn, producer.cluster, taken)
+    _trace(taken, began_ns=began)
+    return well
+
+
+async def _by_place(
+    leader: Leader, producer: Producer, rows: Sequence[Row]
+) -> dict[Place, list[Row]]:
+    places: dict[Place, list[Row]] = {}
+    for row in rows:
+        if row.topic in leader.held:
+            continue
+        if not producer.knows(row.topic):
+            await leader.beside(producer.learn(row.topic))
+        if not producer.knows(row.topic):
+            _hold(leader, row.topic, TopicRefused("unknown, or not ours to write"))
+            continue
+        place = row.topic, producer.partition(row.topic, row.key)
+        places.setdefault(place, []).append(row)
+    return places
+
+
+async def _answered(leader: Leader, producer: Producer, futures: Sequence[Any]) -> bool:
+    """Wait until every batch is answered; False when a connection or the patience ended first."""
+    loop = asyncio.get_running_loop()
+    until, waiting = loop.time() + _PATIENCE, set(futures)
+    while waiting:
+        _, waiting = await asyncio.wait(waiting, timeout=_BEAT)
+        if waiting:
+            await leader.conn.execute("select 1")
+            # What is sent again by itself could meet a log that was wiped in between.
+            if producer.lost() or loop.time() > until:
+                return False
+    return True
+
+
+async def _mark(conn: Session, cluster: str, taken: Sequence[tuple[Row, Place, int]]) -> None:
+    if not taken:
+        return
+    await conn.execute(
+        "update outbox set published_at = clock_timestamp(), cluster = $1,"
+        ' partition = t.partition, "offset" = t.place'
+        " from unnest($2::bigint[], $3::int[], $4::bigint[]) as t (id, partition, place)"
+        " where outbox.id = t.id",
+        cluster,
+        [row.id for row, _, _ in taken],
+        [place[1] for _, place, _ in taken],
+        [offset for _, _, offset in taken],
+    )
+
+
+async def _refused(leader: Leader, place: Place, batch: list[Row], error: Exception) -> None:
+    """Park the row that the broker will never take; find it first when it was among others."""
+    if len(batch) > 1:
+        leader.single[place] = len(batch)
+        return
+    row = batch[0]
+    _log.error("outbox row parked", event_id=str(row.event_id), topic=row.topic, cause=str(error))
+    await leader.conn.execute(
+        "update outbox set parked_at = clock_timestamp(), parked_cause = $2 where id = $1",
+        row.id,
+        str(error),
+    )
+
+
+def _hold(leader: Leader, topic: str, error: Exception) -> None:
+    _log.warning("topic held", topic=topic, cause=str(error))
+    leader.held[topic] = asyncio.get_running_loop().time() + _HOLD
+
+
+def _trace(taken: Sequence[tuple[Row, Place, int]], *, began_ns: int) -> None:
+    ended = time_ns()
+    for row, (topic, partition), offset in taken:
+        telemetry.record(
+            f"send {topic}",
+            kind=SpanKind.CLIENT,
+            attributes={
+                "messaging.system": "kafka",
+                "messaging.destination.name": topic,
+                "messaging.destination.partition.id": str(partition),
+                "messaging.kafka.offset": offset,
+                telemetry.OUTBOX_WAIT_MS: round(row.waited_ms, 1),
+            },
+            parent=row.headers.get(TRACE_HEADER),
+            start_ns=began_ns,
+            end_ns=ended,
+        )

@@ -1,0 +1,66 @@
+"""Fixtures for tests of transport: one database and topics of the test's own."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+import pytest
+
+from infra.kafka.admin import Right
+from shared.db import Database
+from shared.kafka import KafkaAccess
+from shared.process import Task
+from tests.conftest import FreshDatabase
+from tests.fixtures.database import access_of, opened
+from tests.fixtures.stack import Backing, Databases
+
+Running = Callable[[Task], AbstractAsyncContextManager[None]]
+
+
+@pytest.fixture
+async def databases(fresh_database: FreshDatabase) -> Databases:
+    """A fresh database of docs."""
+    return await fresh_database("docs")
+
+
+@pytest.fixture
+async def db(databases: Databases, backing: Backing) -> AsyncGenerator[Database]:
+    """The fresh database, opened."""
+    async with opened(databases, "docs", backing) as db:
+        yield db
+
+
+@pytest.fixture
+def access(backing: Backing) -> KafkaAccess:
+    """How docs logs in to Kafka."""
+    return access_of(backing, "docs")
+
+
+@pytest.fixture
+def fresh_topic(backing: Backing) -> Callable[..., str]:
+    """Make a topic that docs may write, and read in a group of its name."""
+    backing.kafka_admin().grant(
+        [Right("docs", "all", "group", "lienthong.docs.test.", prefixed=True)]
+    )
+
+    def make(*, partitions: int = 1, compacted: bool = False) -> str:
+        return backing.fresh_topic("docs", partitions=partitions, compacted=compacted)
+
+    return make
+
+
+@pytest.fixture
+def running() -> Running:
+    """Run a task for the length of a `with`, and let it finish at the end."""
+
+    @asynccontextmanager
+    async def run(task: Task) -> AsyncGenerator[None]:
+        stop = asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(task(stop))
+            try:
+                yield
+            finally:
+                stop.set()
+
+    return run

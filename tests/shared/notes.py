@@ -1,0 +1,23 @@
+"""An event for tests of transport: it goes to whatever topic a test has made."""
+
+from typing import ClassVar
+from uuid import UUID
+
+from shared.events import Event
+
+
+class Noted(Event):
+    """A note on a topic of a test's own."""
+
+    NAME: ClassVar[str] = "test.noted.v1"
+
+    where: str
+    about: str
+    number: int
+    document_id: UUID | None = None
+
+    def topic(self) -> str:
+        return self.where
+
+    def key(self) -> str:
+        return self.about
