@@ -32,7 +32,7 @@ from shared.telemetry import (
 CHUNK = 500
 """Recipients per transaction."""
 
-CLOSED = "DLV-4101"
+CLOSED = "DSP-4101"
 
 
 async def clear_all(db: Database) -> bool:

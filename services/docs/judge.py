@@ -15,7 +15,7 @@ from shared.events import DispatchChanged, DocumentExamined, VerdictWithdrawn
 from shared.ids import DispatchId
 from shared.kafka import Record
 
-REFUSED = "DLV-4091"
+REFUSED = "DSP-4091"
 """Reason of a refusal when signing gave none."""
 
 
