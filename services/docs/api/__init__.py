@@ -1,1 +1,30 @@
 """The HTTP face of docs: `create()` puts its routes together."""
+
+from fastapi import FastAPI
+
+from services.docs.api import (
+    agencies,
+    attachments,
+    deliveries,
+    dispatches,
+    documents,
+    internal_directory,
+    internal_mailboxes,
+)
+from shared.http import create_app
+
+
+def create() -> FastAPI:
+    """Return the application of docs; `__main__` puts `db`, `guard` and `blobs` on its state."""
+    return create_app(
+        title="docs",
+        routers=[
+            agencies.router,
+            documents.router,
+            attachments.router,
+            dispatches.router,
+            deliveries.router,
+            internal_directory.router,
+            internal_mailboxes.router,
+        ],
+    )

@@ -1,0 +1,232 @@
+"""`/v1/documents`: drafts and what became of them."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from services.docs import accept, directory
+from services.docs.agency import Agency
+from services.docs.api.answers import (
+    Cursor,
+    Limit,
+    answer,
+    bad_parameter,
+    canonical_digest,
+    expected_version,
+    page,
+    position,
+    tag,
+    warning,
+)
+from services.docs.api.attachments import as_json as attachment_as_json
+from services.docs.api.dispatches import resource, submitted
+from services.docs.api.drafts import DraftBody, draft_as_json, merged, read_draft
+from services.docs.api.intake_form import Form, read_form
+from services.docs.dispatch import dispatch as send
+from services.docs.document import Document, DocumentState
+from services.docs.store import agencies, dispatches
+from services.docs.store import documents as store
+from shared.db import Connection, Database
+from shared.errors import Problem
+from shared.idempotency import once
+from shared.identity import Caller, Scoped
+from shared.ids import DocumentId
+from shared.intake import is_json, strict_json
+
+router = APIRouter(tags=["documents"])
+
+Sender = Annotated[Caller, Depends(Scoped("documents.send"))]
+Reader = Annotated[Caller, Depends(Scoped("documents.send", "documents.receive"))]
+
+
+_FORMS: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {"schema": DraftBody.model_json_schema()},
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["document", "main"],
+                    "properties": {
+                        "document": {"type": "string", "contentMediaType": "application/json"},
+                        "main": {"type": "string", "format": "binary"},
+                        "annex": {
+                            "type": "array",
+                            "items": {"type": "string", "format": "binary"},
+                        },
+                    },
+                }
+            },
+        },
+    }
+}
+_PATCH: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/merge-patch+json": {"schema": {"type": "object"}}},
+    }
+}
+
+
+@router.post("/v1/documents", status_code=201, openapi_extra=_FORMS)
+async def post_document(request: Request, caller: Sender, *, dispatch: bool = False) -> Response:
+    """Make a draft (JSON), or a whole document with its files (multipart, up to 8 MiB).
+
+    With `dispatch=true` it is sent at once, in the same transaction: 202.
+    """
+    db: Database = request.app.state.db
+    sender = caller.agency()
+    form = await _read(request)
+
+    async def work(conn: Connection) -> Response:
+        document_id = await accept.accept(
+            conn, form.draft, files=form.files, sender=sender, client_id=caller.client_id
+        )
+        if dispatch:
+            await send(
+                conn,
+                dispatch_id=submitted(request, caller),
+                document_id=document_id,
+                sender=sender,
+            )
+        body, version = await _own(conn, document_id, caller)
+        headers = {"Location": f"/v1/documents/{document_id}", **tag(version)}
+        return answer(body, 202 if dispatch else 201, headers=headers)
+
+    return await db.as_caller(
+        caller.visible,
+        lambda conn: once(conn, request, caller, digest=form.digest, work=lambda: work(conn)),
+    )
+
+
+async def _read(request: Request) -> Form:
+    content_type = request.headers.get("content-type", "")
+    if content_type.lower().startswith("multipart/form-data"):
+        return await read_form(request, request.app.state.blobs)
+    if not is_json(content_type):
+        raise Problem("REQ-4151")
+    value = strict_json(await request.body())
+    return Form(read_draft(value), (), canonical_digest(value))
+
+
+@router.get("/v1/documents")
+async def get_documents(
+    request: Request,
+    caller: Sender,
+    *,
+    state: DocumentState | None = None,
+    code: Annotated[str | None, Query(max_length=50)] = None,
+    limit: Limit = 50,
+    cursor: Cursor | None = None,
+) -> Response:
+    """List the caller's own documents, drafts and sent ones, the newest first."""
+    db: Database = request.app.state.db
+    before = _before(cursor)
+
+    async def read(conn: Connection) -> Response:
+        found = await store.page(
+            conn,
+            store.Wanted(state, code),
+            senders=caller.visible,
+            before=before,
+            limit=limit + 1,
+        )
+        shown = found[:limit]
+        senders = await agencies.by_ids(conn, [one.sender_id for one in shown])
+        items = [as_json(one, senders[one.sender_id], own=True) for one in shown]
+        last = str(shown[-1].id) if len(found) > limit else None
+        return page(request, items, last=last)
+
+    return await db.as_caller(caller.visible, read)
+
+
+def _before(cursor: str | None) -> DocumentId | None:
+    key = position(cursor)
+    try:
+        return None if key is None else DocumentId(UUID(key))
+    except ValueError:
+        raise bad_parameter("cursor") from None
+
+
+@router.get("/v1/documents/{document_id}")
+async def get_document(request: Request, document_id: UUID, caller: Reader) -> Response:
+    """Return a document to its sender, or to a recipient that holds its delivery."""
+    db: Database = request.app.state.db
+    body, version = await db.as_caller(
+        caller.visible, lambda conn: _own(conn, DocumentId(document_id), caller)
+    )
+    return answer(body, headers=tag(version))
+
+
+@router.patch("/v1/documents/{document_id}", openapi_extra=_PATCH)
+async def patch_document(request: Request, document_id: UUID, caller: Sender) -> Response:
+    """Change a draft by a merge patch (RFC 7396)."""
+    db: Database = request.app.state.db
+    sender, expected = caller.agency(), expected_version(request)
+    if not is_json(request.headers.get("content-type", "")):
+        raise Problem("REQ-4151")
+    patch = strict_json(await request.body())
+
+    async def step(conn: Connection) -> Response:
+        await accept.change(
+            conn,
+            DocumentId(document_id),
+            lambda draft: read_draft(merged(draft_as_json(draft), patch)),
+            sender=sender,
+            expected=expected,
+        )
+        body, version = await _own(conn, DocumentId(document_id), caller)
+        return answer(body, headers=tag(version))
+
+    return await db.as_caller(caller.visible, step)
+
+
+@router.delete("/v1/documents/{document_id}", status_code=204)
+async def delete_document(request: Request, document_id: UUID, caller: Sender) -> Response:
+    """Delete a draft."""
+    db: Database = request.app.state.db
+    sender, expected = caller.agency(), expected_version(request)
+    await db.as_caller(
+        caller.visible,
+        lambda conn: accept.discard(
+            conn, DocumentId(document_id), sender=sender, expected=expected
+        ),
+    )
+    return Response(status_code=204)
+
+
+async def _own(
+    conn: Connection, document_id: DocumentId, caller: Caller
+) -> tuple[dict[str, Any], int]:
+    """Return a document as this caller sees it, and its version. Raises REQ-4041."""
+    document = await store.find(conn, document_id, readers=caller.visible)
+    if document is None:
+        raise Problem("REQ-4041")
+    own = document.sender_id in caller.visible
+    senders = await agencies.by_ids(conn, [document.sender_id])
+    body = as_json(document, senders[document.sender_id], own=own)
+    if own and document.state is DocumentState.DISPATCHED:
+        latest = await dispatches.latest(conn, document_id, senders=caller.visible)
+        if latest is not None:
+            body["dispatch"] = await resource(conn, latest, caller)
+    return body, document.version
+
+
+def as_json(document: Document, sender: Agency, *, own: bool) -> dict[str, Any]:
+    """Return a document in the shape of the API; whom else it went to is its sender's alone."""
+    draft = draft_as_json(document.draft)
+    if not own:
+        del draft["recipients"]
+    future = own and document.draft.promulgated_on > directory.today()
+    return {
+        "id": document.id,
+        "state": document.state,
+        "code": document.draft.code,
+        **draft,
+        "sender": {"id": sender.id, "code": sender.code, "name": sender.name},
+        "attachments": [attachment_as_json(one) for one in document.attachments],
+        "created_at": document.created_at,
+        "warnings": [warning("DOC-2001")] if future else [],
+    }

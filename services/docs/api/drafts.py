@@ -1,0 +1,116 @@
+"""Drafts as callers write them, with the field lengths of edXML and Decree 30/2020 App. VI."""
+
+from datetime import date
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+from services.docs.api.recipients import Recipient, choices
+from services.docs.document import Draft, Signer, Urgency, choices_as_json, refuse_state_secret
+from services.docs.document_types import DOCUMENT_TYPES
+from services.docs.routing import MOST_RECIPIENTS
+from shared.faults import Json, from_model
+
+_LINE = r"^[^\p{Cc}\p{Zl}\p{Zp}]*[^\p{Cc}\p{Z}][^\p{Cc}\p{Zl}\p{Zp}]*$"
+"""One line that is not blank."""
+
+
+Number = Annotated[str, Field(min_length=1, max_length=11, pattern=r"^[^\s/\p{Cc}]+$")]
+Notation = Annotated[str, Field(min_length=1, max_length=30, pattern=r"^[^\s\p{Cc}]+$")]
+"""Its own slashes are part of it: `09/2025/QĐ-TTg` has the number 09."""
+
+
+class SignerBody(BaseModel):
+    """Who signs, as printed on the document."""
+
+    name: Annotated[str, Field(min_length=1, max_length=50, pattern=_LINE)]
+    position: Annotated[str, Field(min_length=1, max_length=100, pattern=_LINE)]
+    competence: Annotated[str, Field(min_length=1, max_length=100, pattern=_LINE)] | None = None
+
+
+class DraftBody(BaseModel):
+    """A document before it is sent."""
+
+    number: Number
+    notation: Notation
+    type: str
+    subject: Annotated[str, Field(min_length=1, max_length=500, pattern=_LINE)]
+    promulgated_on: date
+    urgency: Urgency = Urgency.NORMAL
+    due_on: date | None = None
+    classification: Annotated[str, Field(pattern="^none$")] = "none"
+    signer: SignerBody | None = None
+    recipients: Annotated[list[Recipient], Field(max_length=MOST_RECIPIENTS)] = []
+
+    @field_validator("type")
+    @classmethod
+    def _is_known(cls, value: str) -> str:
+        if value not in DOCUMENT_TYPES:
+            expected = ", ".join(DOCUMENT_TYPES)
+            raise PydanticCustomError("enum", "Input should be {expected}", {"expected": expected})
+        return value
+
+    @model_validator(mode="after")
+    def _is_due_later(self) -> "DraftBody":
+        if self.due_on is not None and self.due_on < self.promulgated_on:
+            raise PydanticCustomError("due_on", "due_on lies before promulgated_on")
+        return self
+
+
+def read_draft(body: Json) -> Draft:
+    """Return a draft from parsed JSON. Raises Problem DOC-4221 (state secret), REQ-4221."""
+    if isinstance(body, dict):
+        refuse_state_secret(body.get("classification"))
+    try:
+        parsed = DraftBody.model_validate(body)
+    except ValidationError as error:
+        raise from_model(error, body) from None
+    signer = parsed.signer
+    return Draft(
+        number=parsed.number,
+        notation=parsed.notation,
+        type=parsed.type,
+        subject=parsed.subject.strip(),
+        promulgated_on=parsed.promulgated_on,
+        urgency=parsed.urgency,
+        due_on=parsed.due_on,
+        signer=None if signer is None else Signer(signer.name, signer.position, signer.competence),
+        recipients=choices(parsed.recipients),
+    )
+
+
+def draft_as_json(draft: Draft) -> dict[str, Any]:
+    """Return a draft in the shape that `read_draft` reads."""
+    signer = draft.signer
+    return {
+        "number": draft.number,
+        "notation": draft.notation,
+        "type": draft.type,
+        "subject": draft.subject,
+        "promulgated_on": draft.promulgated_on.isoformat(),
+        "urgency": draft.urgency.value,
+        "due_on": None if draft.due_on is None else draft.due_on.isoformat(),
+        "classification": "none",
+        "signer": None
+        if signer is None
+        else {
+            "name": signer.name,
+            "position": signer.position,
+            "competence": signer.competence,
+        },
+        "recipients": choices_as_json(draft.recipients),
+    }
+
+
+def merged(target: Json, patch: Json) -> Json:
+    """Apply a merge patch (RFC 7396): null takes a member out, objects merge, the rest replaces."""
+    if not isinstance(patch, dict):
+        return patch
+    result: dict[str, Json] = dict(target) if isinstance(target, dict) else {}
+    for name, value in patch.items():
+        if value is None:
+            result.pop(name, None)
+        else:
+            result[name] = merged(result.get(name), value)
+    return result

@@ -1,0 +1,96 @@
+"""The one-call form of a document: its parts, files stored while they stream in."""
+
+import hashlib
+from contextlib import aclosing
+from dataclasses import dataclass, field
+
+from fastapi import Request
+
+from services.docs.accept import Arrived
+from services.docs.api.answers import canonical_digest
+from services.docs.api.drafts import read_draft
+from services.docs.api.forms import Part, bad_form, parts_of
+from services.docs.attachment import MOST_FILES, check_name, only_pdf
+from services.docs.document import PDF, Announcement, Draft, Role
+from shared.blobs import BlobStore
+from shared.errors import Problem
+from shared.intake import strict_json
+
+MOST_BYTES = 8 << 20
+"""All files of one form together."""
+_MOST_JSON = 1 << 20
+_ROLES: dict[str, Role] = {"main": "MAIN", "annex": "ANNEX"}
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A whole document as one form brought it."""
+
+    draft: Draft
+    files: tuple[Arrived, ...]
+    digest: bytes
+    """Of the parsed JSON and of each part's name and SHA-256; boundaries differ from try to try."""
+
+
+@dataclass(slots=True)
+class _Read:
+    draft: Draft | None = None
+    json_digest: bytes = b""
+    files: list[Arrived] = field(default_factory=list[Arrived])
+    room: int = MOST_BYTES
+
+
+async def read_form(request: Request, blobs: BlobStore) -> Form:
+    """Read and store a form: one part `document`, one part `main`, any number of parts `annex`.
+
+    Raises Problem DOC-4225 for other parts, what `read_draft` raises, and what is wrong with a
+    file: DOC-4151, DOC-4223, DOC-4224, REQ-4131. Files of a form that is refused stay unattached.
+    """
+    read = _Read()
+    async with aclosing(parts_of(request)) as parts:
+        async for part in parts:
+            if part.name == "document" and read.draft is None:
+                raw = await _whole(part)
+                value = strict_json(raw)
+                read.draft, read.json_digest = read_draft(value), canonical_digest(value)
+            elif part.name in _ROLES:
+                read.files.append(await _store(part, blobs, read))
+            else:
+                raise bad_form(f"Thừa phần {part.name!r}.", f"Unexpected part {part.name!r}.")
+    if read.draft is None:
+        raise bad_form("Thiếu phần document.", "The part document is missing.")
+    if [file.announced.role for file in read.files].count("MAIN") != 1:
+        raise bad_form("Cần đúng một phần main.", "Exactly one part main is needed.")
+    return Form(read.draft, tuple(read.files), _digest(read))
+
+
+async def _store(part: Part, blobs: BlobStore, read: _Read) -> Arrived:
+    pointer = f"/{part.name}"
+    if len(read.files) >= MOST_FILES:
+        raise Problem("DOC-4094", most=MOST_FILES)
+    name = part.file_name or ""
+    check_name(name, pointer=pointer)
+    blob = await blobs.write(only_pdf(part.chunks, pointer=pointer), limit=read.room)
+    read.room -= blob.size
+    role = _ROLES[part.name]
+    announced = Announcement(
+        name=name, media_type=PDF, size=blob.size, sha256=blob.sha256, role=role
+    )
+    return Arrived(announced, blob)
+
+
+async def _whole(part: Part) -> bytes:
+    raw = bytearray()
+    async for chunk in part.chunks:
+        raw += chunk
+        if len(raw) > _MOST_JSON:
+            raise Problem("REQ-4131", limit=_MOST_JSON)
+    return bytes(raw)
+
+
+def _digest(read: _Read) -> bytes:
+    digest = hashlib.sha256(read.json_digest)
+    for file in read.files:
+        for text in (file.announced.role, file.announced.name, file.announced.sha256):
+            digest.update(len(text.encode()).to_bytes(4, "big") + text.encode())
+    return digest.digest()
