@@ -1,0 +1,1 @@
+"""Contracts generated from the code, and whether a new form of one still fits the old."""
