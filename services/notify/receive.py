@@ -199,11 +199,11 @@ async def receipt_of(conn: Connection, caller: Caller, delivery: DeliveryId) -> 
 
 
 async def prolong(conn: Connection, caller: Caller, lease_id: UUID, visibility: timedelta) -> Lease:
-    """Keep a living lease longer. Raises Problem REQ-4041 or, when it has ended, DLV-4091."""
+    """Keep a living lease longer. Raises Problem REQ-4041 or, when it has ended, DLV-4093."""
     kept = await inbox.prolong(conn, lease_id, agencies=caller.visible, visibility=visibility)
     if kept is None:
         known = await inbox.known(conn, lease_id, agencies=caller.visible)
-        raise Problem("DLV-4091" if known else "REQ-4041")
+        raise Problem("DLV-4093" if known else "REQ-4041")
     return kept
 
 

@@ -128,7 +128,7 @@ async def _look(
             lambda conn: push.follow(conn, cursor, agencies=caller.visible, limit=limit),
         )
     except push.PastEpoch:
-        raise Problem("DLV-4101") from None
+        raise Problem("REQ-4101") from None
 
 
 def _read(text: str | None, caller: Caller, fault: Fault) -> EventCursor | None:
