@@ -159,6 +159,11 @@ async def directory_version(conn: Connection) -> int:
     return int(await conn.fetchval("select coalesce(max(version), 0) from known_agencies"))
 
 
+async def clients_version(conn: Connection) -> int:
+    """Return the highest version of a client that the projection holds, 0 when empty."""
+    return int(await conn.fetchval("select coalesce(max(version), 0) from known_clients"))
+
+
 def _agency(row: "asyncpg.Record") -> KnownAgency:
     others = row["old_codes"] if row["code_qcvn102"] is None else [row["code_qcvn102"]]
     return KnownAgency(
@@ -216,17 +221,66 @@ async def _on_client(conn: Connection, event: ClientChanged, _record: Record) ->
 async def _agencies_after(db: Database, internal: Internal, version: int) -> int:
     raw = await internal.get("docs", "/internal/agencies", after=version)
     page = _Agencies.model_validate(raw)
-    for item in page.items:
-        await db.as_worker(partial(apply_agency, event=item))
+
+    async def apply(conn: Connection) -> None:
+        for item in page.items:
+            await apply_agency(conn, item)
+
+    await db.as_worker(apply)
     return page.version
 
 
 async def _clients_after(db: Database, internal: Internal, version: int) -> int:
     raw = await internal.get("gateway", "/internal/clients", after=version)
     page = _Clients.model_validate(raw)
-    for item in page.items:
-        await db.as_worker(partial(apply_client, event=item))
+
+    async def apply(conn: Connection) -> None:
+        for item in page.items:
+            await apply_client(conn, item)
+
+    await db.as_worker(apply)
     return page.version
+
+
+def checks(
+    db: Database, *, service: Service, internal: Internal
+) -> dict[str, Callable[[], Awaitable[str | None]]]:
+    """Return the readiness checks that every service has: PostgreSQL, and the projection once."""
+
+    async def postgresql() -> str | None:
+        return None if await db.ready() else "PostgreSQL does not answer, or is not migrated"
+
+    found: dict[str, Callable[[], Awaitable[str | None]]] = {"postgresql": postgresql}
+    if service != "docs":
+        found["directory"] = _Reached(db, internal, "docs", "/internal/agencies", directory_version)
+    if service != "gateway":
+        found["clients"] = _Reached(db, internal, "gateway", "/internal/clients", clients_version)
+    return found
+
+
+@dataclass(slots=True)
+class _Reached:
+    """Says whether the projection has once been as new as its owner; then it always answers None.
+
+    Later lags are no reason to take no requests: a token newer than the projection gets its 503.
+    """
+
+    db: Database
+    internal: Internal
+    owner: Service
+    path: str
+    version: Callable[[Connection], Awaitable[int]]
+    reached: bool = False
+
+    async def __call__(self) -> str | None:
+        if not self.reached:
+            try:
+                mine = await self.db.as_worker(self.version)
+                page = await self.internal.get(self.owner, self.path, after=mine)
+            except Unavailable as error:
+                return error.en
+            self.reached = page["version"] > 0 and not page["items"]
+        return None if self.reached else f"behind {self.owner}"
 
 
 def _poll(owner: Service, after: Callable[[int], Awaitable[int]]) -> Task:

@@ -1,4 +1,4 @@
-"""`python -m infra.contracts.routes`: the gateway's route table, from the services' own documents."""
+"""`python -m infra.contracts.routes`: the gateway's route table, from the services' documents."""
 
 import importlib
 import json

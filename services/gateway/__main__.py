@@ -1,0 +1,88 @@
+"""`python -m services.gateway`: the only door. Settings, then equal tasks."""
+
+import asyncio
+from functools import partial
+from pathlib import Path
+
+from fastapi import FastAPI
+
+from services.gateway import access, api, clients
+from services.gateway.forward import Upstreams
+from services.gateway.issue import Issuer
+from services.gateway.points import Points, flushing
+from services.gateway.settings import GatewaySettings
+from shared import agencies, idempotency, outbox, telemetry
+from shared.db import Bell, Database
+from shared.events.topics import Service
+from shared.events.types import CLIENTS
+from shared.http import private_app
+from shared.identity import Guard
+from shared.internal import Internal
+from shared.kafka import KafkaAccess
+from shared.migrate import migrations
+from shared.process import Task, http, repeat, run
+from shared.settings import load
+
+KEYS_SECONDS = 5.0
+"""How often the folder of token keys is read again."""
+_MIGRATIONS = Path(__file__).with_name("migrations")
+
+
+async def serve(settings: GatewaySettings, stop: asyncio.Event) -> None:
+    """Open what the tasks share, and run them until `stop`."""
+    addresses: dict[Service, str] = {
+        "docs": settings.docs_url,
+        "signing": settings.signing_url,
+        "notify": settings.notify_url,
+    }
+    async with (
+        Database.open(settings) as db,
+        Guard.open(settings, db) as guard,
+        Internal.open(settings, addresses) as internal,
+        Upstreams.open(addresses) as upstreams,
+    ):
+        app = api.create()
+        app.state.db, app.state.guard, app.state.upstreams = db, guard, upstreams
+        app.state.points, app.state.table = Points(), access.load()
+        app.state.issuer = None if settings.external_issuer else Issuer(settings, db)
+        tasks = _tasks(settings, app, internal)
+        async with asyncio.TaskGroup() as group:
+            for task in tasks:
+                group.create_task(task(stop))
+
+
+def _tasks(settings: GatewaySettings, app: FastAPI, internal: Internal) -> list[Task]:
+    db: Database = app.state.db
+    kafka = KafkaAccess(
+        settings.kafka_bootstrap, settings.kafka_user, settings.kafka_password.get_secret_value()
+    )
+    checks = agencies.checks(db, service="gateway", internal=internal)
+    gauges = {"lienthong_outbox_pending": partial(outbox.pending, db)}
+    tasks: list[Task] = [
+        migrations(db, settings, _MIGRATIONS),
+        http(app, fd=settings.listen_fd),
+        flushing(app.state.points, db),
+        idempotency.sweep(db),
+        outbox.relay(db, kafka, service="gateway", restate={CLIENTS: clients.restate}),
+        *agencies.follow(db, kafka, service="gateway", internal=internal),
+    ]
+    issuer: Issuer | None = app.state.issuer
+    if issuer is not None:
+        # A bell of its own: the keys have nothing to do with what else is committed.
+        tasks.append(repeat(issuer.refresh, name="token keys", bell=Bell(), pause=KEYS_SECONDS))
+        checks["token keys"] = issuer.check
+    if settings.clients is not None:
+        tasks.append(clients.bootstrap(db, clients.read_file(settings.clients)))
+    tasks.append(http(private_app(checks=checks, gauges=gauges), fd=settings.private_fd))
+    return tasks
+
+
+def main() -> None:
+    """Run the service."""
+    settings = load(GatewaySettings)
+    telemetry.start(settings)
+    run(partial(serve, settings))
+
+
+if __name__ == "__main__":
+    main()

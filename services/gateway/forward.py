@@ -1,0 +1,252 @@
+"""Streams a request to the service that owns it, and the answer back; memory stays bounded."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from urllib.parse import quote
+
+import aiohttp
+import structlog
+from multidict import CIMultiDict, CIMultiDictProxy
+from opentelemetry import propagate
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+from yarl import URL
+
+from shared.errors import Problem, Unavailable
+from shared.events.topics import Service
+
+ANSWER_SECONDS = 35.0
+"""From the last byte of a request to the first of its answer. A dead service's socket stays open
+in the supervisor, so that a request waits there for the next instance: not for ever."""
+_IDLE_SECONDS = 60.0
+_RETRY_AFTER = 2
+_TRIES = 3
+
+# RFC 9110 7.6.1, and what a stranger must not tell a service behind us.
+_DROPPED = frozenset(
+    {
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "expect",
+        "host",
+        "baggage",
+        "traceparent",
+        "tracestate",
+        "forwarded",
+        "x-forwarded-for",
+        "x-forwarded-host",
+        "x-forwarded-proto",
+    }
+)
+_OURS = frozenset({"date", "server", "trace-id", "traceresponse"})
+_BODILESS = frozenset({"GET", "HEAD"})
+_log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Passed:
+    """Bytes of the bodies that went through."""
+
+    received: int = 0
+    sent: int = 0
+
+
+class Upstreams:
+    """The connections to the services behind the gateway."""
+
+    def __init__(
+        self,
+        addresses: Mapping[Service, str],
+        kept: aiohttp.ClientSession,
+        fresh: aiohttp.ClientSession,
+    ) -> None:
+        """Use a session that keeps its connections, and one that never does; `open` makes them."""
+        self._addresses = {name: url.rstrip("/") for name, url in addresses.items()}
+        self._kept, self._fresh = kept, fresh
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, addresses: Mapping[Service, str]) -> "AsyncGenerator[Upstreams]":
+        """Open the sessions for the length of a `with`."""
+        times = aiohttp.ClientTimeout(sock_connect=2, sock_read=_IDLE_SECONDS)
+        kept = aiohttp.TCPConnector(limit=0, limit_per_host=100, keepalive_timeout=30)
+        fresh = aiohttp.TCPConnector(limit=0, limit_per_host=200, force_close=True)
+        async with (
+            aiohttp.ClientSession(connector=kept, timeout=times, auto_decompress=False) as keeping,
+            aiohttp.ClientSession(
+                connector=fresh, timeout=times, auto_decompress=False
+            ) as renewing,
+        ):
+            yield cls(addresses, keeping, renewing)
+
+    async def send(self, service: Service, request: Request, passed: Passed) -> "Forwarded":
+        """Pass a request on and return its answer, which is streamed while it is served.
+
+        A request that has a body is sent once, on a fresh connection; one without may be sent
+        again when its connection ended before the answer began.
+        Raises Unavailable when the service does not answer, REQ-4081 when the body does not come.
+        """
+        if request.method not in _BODILESS:
+            return await self._once(service, request, passed)
+        for _ in range(_TRIES - 1):
+            try:
+                return await self._once(service, request, passed)
+            except _Ended:
+                await asyncio.sleep(0.1)
+        return await self._once(service, request, passed)
+
+    async def _once(self, service: Service, request: Request, passed: Passed) -> "Forwarded":
+        loop = asyncio.get_running_loop()
+        upload = _Upload(request, passed)
+        bodiless = request.method in _BODILESS
+        session = self._kept if bodiless else self._fresh
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS) as deadline:
+                upload.progressed = lambda: deadline.reschedule(loop.time() + ANSWER_SECONDS)
+                answer = await session.request(
+                    request.method,
+                    self._url(service, request),
+                    headers=_request_headers(request),
+                    data=None if bodiless or not _has_body(request) else upload.chunks(),
+                    allow_redirects=False,
+                )
+        except TimeoutError as error:
+            if upload.begun and not upload.finished:
+                raise Problem("REQ-4081") from error
+            raise Unavailable(service, retry_after=_RETRY_AFTER) from error
+        except aiohttp.ClientError as error:
+            if upload.cut:
+                raise ClientDisconnect from error
+            _log.warning("service did not answer", service=service, cause=repr(error))
+            raise _Ended(service, retry_after=_RETRY_AFTER) from error
+        return Forwarded(answer, passed)
+
+    def _url(self, service: Service, request: Request) -> URL:
+        # From the decoded path that was matched, so that no second reading of it is possible.
+        path = quote(request.scope["path"], safe="/:@!$&'()*+,;=~-._")
+        query = request.scope["query_string"].decode("latin-1")
+        url = self._addresses[service] + path + (f"?{query}" if query else "")
+        return URL(url, encoded=True)
+
+
+class _Ended(Unavailable):
+    """The connection ended before an answer began."""
+
+
+class _Upload:
+    """A request's body on its way, and how far it has come."""
+
+    def __init__(self, request: Request, passed: Passed) -> None:
+        self._request, self._passed = request, passed
+        self.begun = self.finished = self.cut = False
+        self.progressed = _nothing
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        self.begun = True
+        try:
+            async for chunk in self._request.stream():
+                if chunk:
+                    self.progressed()
+                    self._passed.received += len(chunk)
+                    yield chunk
+        except ClientDisconnect:
+            self.cut = True  # what was sent is not whole: the connection is closed, not ended
+            raise
+        self.progressed()
+        self.finished = True
+
+
+def _nothing() -> None:
+    return
+
+
+class Forwarded(Response):
+    """A service's answer, passed on as it comes; ended when it ends, cut when it is cut."""
+
+    def __init__(self, answer: aiohttp.ClientResponse, passed: Passed) -> None:
+        """Take over the status and the end-to-end headers."""
+        self._answer, self._passed = answer, passed
+        self.status_code = answer.status
+        self.background = None
+        self.raw_headers = [
+            (name.lower().encode("latin-1"), value.encode("latin-1"))
+            for name, value in _end_to_end(answer.headers).items()
+            if name.lower() not in _OURS
+        ]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Stream the answer; stop reading it when the client has gone."""
+        events = self._answer.content_type == "text/event-stream"
+        stopping: asyncio.Event | None = getattr(scope["app"].state, "stopping", None)
+        try:
+            async with asyncio.TaskGroup() as group:
+                passing = group.create_task(self._pass(send))
+                ends = [passing, group.create_task(_until_gone(receive))]
+                if events and stopping is not None:
+                    ends.append(group.create_task(_until_set(stopping)))
+                done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+                for task in ends:
+                    task.cancel()
+        finally:
+            self._answer.close()
+        if passing not in done:
+            if not events:
+                raise ClientDisconnect
+            # The client comes back by itself, to an instance that is not ending.
+            await send({"type": "http.response.body", "body": b"retry: 1000\n\n"})
+
+    async def _pass(self, send: Send) -> None:
+        start = {"status": self.status_code, "headers": self.raw_headers}
+        await send({"type": "http.response.start", **start})
+        async for chunk in self._answer.content.iter_any():
+            self._passed.sent += len(chunk)
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _until_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _until_set(event: asyncio.Event) -> None:
+    await event.wait()
+
+
+def _has_body(request: Request) -> bool:
+    length = request.headers.get("content-length")
+    return length not in (None, "0") or "transfer-encoding" in request.headers
+
+
+def _request_headers(request: Request) -> CIMultiDict[str]:
+    incoming = CIMultiDict(
+        (name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw
+    )
+    headers = _end_to_end(incoming)
+    carrier: dict[str, str] = {}
+    propagate.inject(carrier)
+    headers.update({name: carrier[name] for name in ("traceparent",) if name in carrier})
+    return headers
+
+
+def _end_to_end(headers: "CIMultiDict[str] | CIMultiDictProxy[str]") -> CIMultiDict[str]:
+    named = {
+        name.strip().lower()
+        for value in headers.getall("connection", [])
+        for name in value.split(",")
+    }
+    return CIMultiDict(
+        (name, value)
+        for name, value in headers.items()
+        if name.lower() not in _DROPPED and name.lower() not in named
+    )

@@ -1,0 +1,232 @@
+"""The token endpoint (RFC 6749 4.4, RFC 7523, RFC 8707, RFC 9068), metadata and published keys."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl
+from uuid import uuid4
+
+import structlog
+from starlette.responses import JSONResponse
+
+from services.gateway import keys as ring
+from services.gateway import store
+from services.gateway.assertion import (
+    Assertion,
+    NotProved,
+    Secret,
+    check_assertion,
+    check_secret,
+    claimed,
+)
+from services.gateway.keys import Published, SigningKey
+from services.gateway.settings import GatewaySettings
+from services.gateway.store import StoredClient
+from shared import agencies
+from shared.db import Connection, Database
+from shared.errors import Unavailable
+from shared.events.topics import SERVICES
+from shared.identity import INTERNAL
+from shared.internal import internal_audience
+from shared.tokens import ALGORITHMS
+
+LIFETIME_SECONDS = 600
+_NO_STORE = {"Cache-Control": "no-store"}
+_log = structlog.get_logger()
+
+
+class OAuthError(Exception):
+    """An error of RFC 6749 5.2 (RFC 8707 2 for `invalid_target`)."""
+
+    def __init__(self, error: str, description: str, *, status: int = 400) -> None:
+        """Name the error and, for a person, what is wrong."""
+        super().__init__(description)
+        self.error, self.description, self.status = error, description, status
+
+    def response(self) -> JSONResponse:
+        """Render it; after a failed Basic authentication the challenge is due."""
+        headers = dict(_NO_STORE)
+        if self.status == 401:  # noqa: PLR2004
+            headers["WWW-Authenticate"] = 'Basic realm="lienthong"'
+        body = {"error": self.error, "error_description": self.description}
+        return JSONResponse(body, self.status, headers)
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a token will say."""
+
+    client: StoredClient
+    scopes: tuple[str, ...]
+    audience: str
+    directory_version: int
+
+
+class Issuer:
+    """Issues tokens with the keys of a folder; on `app.state.issuer`."""
+
+    def __init__(self, settings: GatewaySettings, db: Database) -> None:
+        """Read the keys; they are known to others after the first `refresh`."""
+        self._settings, self._db = settings, db
+        self._folder: dict[str, SigningKey] = {}
+        self._published: list[Published] = []
+        self._signing: SigningKey | None = None
+
+    async def refresh(self) -> bool:
+        """Read the folder again, publish what is in it, choose the key that signs."""
+        self._folder = ring.read_folder(self._settings.token_keys)
+        present = list(self._folder.values())
+
+        async def publish(conn: Connection) -> None:
+            await store.publish_keys(conn, present)
+            now, self._published = await store.published_keys(conn, kept=ring.PUBLISHED_AFTER)
+            self._signing = ring.choose(self._folder, self._published, now=now)
+
+        await self._db.as_worker(publish)
+        return False
+
+    async def check(self) -> str | None:
+        """Say what is missing for readiness."""
+        return None if self._signing is not None else "no token key to sign with"
+
+    def jwks(self) -> dict[str, Any]:
+        """Return the published keys (RFC 7517)."""
+        if not self._published:
+            raise Unavailable("the token keys")
+        return {"keys": [key.jwk for key in self._published]}
+
+    def metadata(self) -> dict[str, Any]:
+        """Return what clients must know of this issuer (RFC 8414)."""
+        base = self._settings.public_url.rstrip("/")
+        methods = ["private_key_jwt", "client_secret_basic"]
+        return {
+            "issuer": self._settings.issuer,
+            "token_endpoint": f"{base}/oauth/token",
+            "jwks_uri": f"{base}/.well-known/jwks.json",
+            "response_types_supported": [],
+            "grant_types_supported": ["client_credentials"],
+            "token_endpoint_auth_methods_supported": methods,
+            "token_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS),
+        }
+
+    async def answer(self, body: bytes, authorization: str | None) -> JSONResponse:
+        """Answer a token request. Raises Unavailable; errors of the protocol are answers."""
+        try:
+            form = parse_form(body)
+            _require_grant_type(form.get("grant_type"))
+            client = await self._authenticate(form, authorization)
+            return self._token(await self._grant(client, form))
+        except OAuthError as error:
+            _log.info("token refused", error=error.error, cause=error.description)
+            return error.response()
+
+    async def _authenticate(
+        self, form: Mapping[str, str], authorization: str | None
+    ) -> StoredClient:
+        try:
+            proof = claimed(form, authorization)
+            client = await self._db.as_worker(lambda conn: store.find_client(conn, proof.client_id))
+            client = _active(client)
+            await self._check(client, proof)
+        except NotProved as error:
+            _log.info("client not authenticated", cause=str(error))
+            raise OAuthError("invalid_client", "client authentication failed", status=401) from None
+        return client
+
+    async def _check(self, client: StoredClient, proof: Assertion | Secret) -> None:
+        if isinstance(proof, Secret):
+            check_secret(client, proof)
+            return
+        audiences = {self._settings.issuer, self.metadata()["token_endpoint"]}
+        use = check_assertion(client, proof, audiences=audiences)
+        fresh = await self._db.as_worker(
+            lambda conn: store.use_assertion(
+                conn, client_id=client.client_id, jti=use.jti, expires_at=use.expires_at
+            )
+        )
+        if not fresh:
+            raise NotProved("jti was used before")
+
+    async def _grant(self, client: StoredClient, form: Mapping[str, str]) -> Grant:
+        scopes = granted_scopes(client, form.get("scope"))
+        audience = granted_audience(scopes, form.get("resource"), self._settings.audience)
+        version = await self._db.as_worker(agencies.directory_version)
+        return Grant(client, scopes, audience, version)
+
+    def _token(self, grant: Grant) -> JSONResponse:
+        if self._signing is None:
+            raise Unavailable("the token keys")
+        now, client = int(time.time()), grant.client
+        claims: dict[str, Any] = {
+            "iss": self._settings.issuer,
+            "sub": client.client_id,
+            "aud": grant.audience,
+            "iat": now,
+            "exp": now + LIFETIME_SECONDS,
+            "jti": str(uuid4()),
+            "client_id": client.client_id,
+            "agencies": [] if INTERNAL in grant.scopes else list(client.agencies),
+            "scope": " ".join(grant.scopes),
+            "client_version": client.version,
+            "directory_version": grant.directory_version,
+        }
+        body = {
+            "access_token": self._signing.sign(claims),
+            "token_type": "Bearer",
+            "expires_in": LIFETIME_SECONDS,
+            "scope": claims["scope"],
+        }
+        return JSONResponse(body, headers=_NO_STORE)
+
+
+def _require_grant_type(given: str | None) -> None:
+    if given != "client_credentials":
+        error = "invalid_request" if given is None else "unsupported_grant_type"
+        raise OAuthError(error, "grant_type must be client_credentials")
+
+
+def _active(client: StoredClient | None) -> StoredClient:
+    if client is None or client.state != "active":
+        raise NotProved("client")
+    return client
+
+
+def parse_form(body: bytes) -> dict[str, str]:
+    """Return the parameters of a token request. Raises OAuthError: none may come twice."""
+    try:
+        pairs = parse_qsl(
+            body.decode(), keep_blank_values=True, strict_parsing=bool(body), errors="strict"
+        )
+    except ValueError:
+        raise OAuthError("invalid_request", "the body is not form-encoded") from None
+    form = {name: value for name, value in pairs if value}
+    if len({name for name, _ in pairs}) != len(pairs):
+        if [name for name, _ in pairs].count("resource") > 1:
+            raise OAuthError("invalid_target", "one resource at a time")
+        raise OAuthError("invalid_request", "a parameter comes twice")
+    if any("\0" in value for value in form.values()):
+        raise OAuthError("invalid_request", "NUL is not allowed")
+    return form
+
+
+def granted_scopes(client: StoredClient, asked: str | None) -> tuple[str, ...]:
+    """Return the scopes asked for, or all of the client's. Raises OAuthError."""
+    if asked is None:
+        return client.scopes
+    wanted = tuple(dict.fromkeys(asked.split()))
+    if not wanted or not set(wanted) <= set(client.scopes):
+        raise OAuthError("invalid_scope", "the client does not have every scope it asks for")
+    return wanted
+
+
+def granted_audience(scopes: tuple[str, ...], resource: str | None, public: str) -> str:
+    """Return whom the token is for: our API, or one service for the services' own tokens."""
+    inside = {internal_audience(service) for service in SERVICES}
+    if INTERNAL in scopes:
+        if resource not in inside or len(scopes) > 1:
+            raise OAuthError("invalid_target", "scope internal takes the resource of one service")
+        return resource
+    if resource not in (None, public):
+        raise OAuthError("invalid_target", "no such resource")
+    return public

@@ -1,0 +1,198 @@
+"""What the gateway keeps in PostgreSQL: clients, used assertions, token keys, traffic."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from services.gateway.keys import Published, SigningKey
+from shared.db import Connection
+from shared.events import ClientChanged
+
+if TYPE_CHECKING:
+    import asyncpg
+
+
+@dataclass(frozen=True, slots=True)
+class StoredClient:
+    """A connected system and how it proves who it is."""
+
+    client_id: str
+    state: str
+    agencies: tuple[str, ...]
+    scopes: tuple[str, ...]
+    jwks: Mapping[str, Any]
+    secret_sha256: bytes | None
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class SeedClient:
+    """A client of the bootstrap file."""
+
+    client_id: str
+    agencies: tuple[str, ...]
+    scopes: tuple[str, ...]
+    jwks: Mapping[str, Any]
+    secret_sha256: bytes | None
+
+    def digest(self) -> bytes:
+        """Return what tells whether the file's row has changed."""
+        secret = None if self.secret_sha256 is None else self.secret_sha256.hex()
+        row = [self.client_id, self.agencies, self.scopes, self.jwks, secret]
+        return hashlib.sha256(json.dumps(row, sort_keys=True).encode()).digest()
+
+
+@dataclass(slots=True)
+class Traffic:
+    """What passed a connection point since the last flush."""
+
+    requests: int = 0
+    errors: int = 0
+    bytes_in: int = 0
+    bytes_out: int = 0
+
+
+async def find_client(conn: Connection, client_id: str) -> StoredClient | None:
+    """Return a client that the gateway knows."""
+    row = await conn.fetchrow(
+        "select client_id, state, agencies, scopes, jwks, secret_sha256, version"
+        " from clients where client_id = $1",
+        client_id,
+    )
+    if row is None:
+        return None
+    return StoredClient(
+        client_id=row["client_id"],
+        state=row["state"],
+        agencies=tuple(row["agencies"]),
+        scopes=tuple(row["scopes"]),
+        jwks=row["jwks"],
+        secret_sha256=row["secret_sha256"],
+        version=row["version"],
+    )
+
+
+async def lock_versions(conn: Connection) -> int:
+    """Return the newest version; whoever asks holds all other changes off until its commit."""
+    return int(await conn.fetchval("select version from client_versions for update"))
+
+
+async def set_version(conn: Connection, version: int) -> None:
+    """Note the newest version; the row is locked by `lock_versions`."""
+    await conn.execute("update client_versions set version = $1", version)
+
+
+async def seed_digests(conn: Connection) -> dict[str, bytes | None]:
+    """Return which bootstrap row each client was made from."""
+    rows = await conn.fetch("select client_id, seed_digest from clients")
+    return {row["client_id"]: row["seed_digest"] for row in rows}
+
+
+async def take_over(conn: Connection, seed: SeedClient, *, version: int) -> ClientChanged:
+    """Insert or replace a client by its bootstrap row; return its new state.
+
+    `not_before` of a client that was there stays: its tokens hold as far as its rights do.
+    """
+    row = await conn.fetchrow(
+        "insert into clients"
+        " (client_id, state, agencies, scopes, jwks, secret_sha256, version, seed_digest)"
+        " values ($1, 'active', $2, $3, $4, $5, $6, $7)"
+        " on conflict (client_id) do update set agencies = $2, scopes = $3, jwks = $4,"
+        " secret_sha256 = $5, version = $6, seed_digest = $7, changed_at = clock_timestamp()"
+        " returning client_id, state, agencies, scopes, not_before, version",
+        seed.client_id,
+        list(seed.agencies),
+        list(seed.scopes),
+        seed.jwks,
+        seed.secret_sha256,
+        version,
+        seed.digest(),
+    )
+    if row is None:
+        raise LookupError(seed.client_id)
+    return _changed(row)
+
+
+async def clients_after(conn: Connection, version: int) -> list[ClientChanged]:
+    """Return the present state of the clients that changed after this version, oldest first."""
+    rows = await conn.fetch(
+        "select client_id, state, agencies, scopes, not_before, version"
+        " from clients where version > $1 order by version",
+        version,
+    )
+    return [_changed(row) for row in rows]
+
+
+async def clients_version(conn: Connection) -> int:
+    """Return the version of the newest change."""
+    return int(await conn.fetchval("select version from client_versions"))
+
+
+def _changed(row: "asyncpg.Record") -> ClientChanged:
+    return ClientChanged(
+        client_id=row["client_id"],
+        state=row["state"],
+        agencies=tuple(row["agencies"]),
+        scopes=tuple(row["scopes"]),
+        not_before=row["not_before"],
+        version=row["version"],
+    )
+
+
+async def use_assertion(
+    conn: Connection, *, client_id: str, jti: str, expires_at: datetime
+) -> bool:
+    """Note the use of a client assertion; False when it was used before."""
+    await conn.execute(
+        "delete from assertions where ctid in (select ctid from assertions"
+        " where expires_at < clock_timestamp() - interval '1 minute'"
+        " limit 10 for update skip locked)"
+    )
+    used = await conn.fetchval(
+        "insert into assertions (client_id, jti, expires_at) values ($1, $2, $3)"
+        " on conflict do nothing returning true",
+        client_id,
+        jti,
+        expires_at,
+    )
+    return used is True
+
+
+async def publish_keys(conn: Connection, keys: Sequence[SigningKey]) -> None:
+    """Note that these keys lie in the folder now."""
+    await conn.executemany(
+        "insert into token_keys (kid, jwk) values ($1, $2) on conflict (kid)"
+        " do update set jwk = $2, seen_at = clock_timestamp()",
+        [(key.kid, key.jwk) for key in keys],
+    )
+
+
+async def published_keys(conn: Connection, *, kept: timedelta) -> tuple[datetime, list[Published]]:
+    """Return PostgreSQL's time and the keys that may still have valid tokens."""
+    now: datetime = await conn.fetchval("select clock_timestamp()")
+    rows = await conn.fetch(
+        "select kid, jwk, published_at from token_keys where seen_at > $1"
+        " order by published_at, kid",
+        now - kept,
+    )
+    return now, [Published(row["kid"], row["jwk"], row["published_at"]) for row in rows]
+
+
+async def add_traffic(
+    conn: Connection, sums: Mapping[str, Traffic], *, seen: Mapping[str, datetime]
+) -> None:
+    """Add what passed to each connection point's row, in the order of their ids."""
+    await conn.executemany(
+        "insert into connection_points as p"
+        " (client_id, requests, errors, bytes_in, bytes_out, last_seen)"
+        " values ($1, $2, $3, $4, $5, $6) on conflict (client_id) do update set"
+        " requests = p.requests + $2, errors = p.errors + $3, bytes_in = p.bytes_in + $4,"
+        " bytes_out = p.bytes_out + $5, last_seen = greatest(p.last_seen, $6)",
+        [
+            (name, t.requests, t.errors, t.bytes_in, t.bytes_out, seen[name])
+            for name, t in sorted(sums.items())
+        ],
+    )
