@@ -27,10 +27,11 @@ class Plan:
 
 async def make_plan(sender: Client, known: dict[str, Access]) -> Plan:
     """Choose the province itself and all that lies under it, level by level."""
+    directory = await pages(sender, "/v1/agencies?state=active")
     codes = {PROVINCE}
     recipients: list[Json] = [{"agency": PROVINCE}]
     for level in LEVELS:
-        found = await _codes(sender, level)
+        found = {a["code"] for a in directory if a["level"] == level and a["parent"] in codes}
         if found:  # the network of today has no districts
             codes |= found
             recipients.append({"select": {"level": level, "under": PROVINCE}})
@@ -40,14 +41,6 @@ async def make_plan(sender: Client, known: dict[str, Access]) -> Plan:
         if codes & set(access.agencies) and "documents.receive" in access.scope
     ]
     return Plan(tuple(recipients), len(codes), tuple(systems))
-
-
-async def _codes(sender: Client, level: str) -> set[str]:
-    return {
-        item["code"]
-        for item in await pages(sender, f"/v1/agencies?under={PROVINCE}&level={level}")
-        if item["state"] == "active"
-    }
 
 
 async def next_number(sender: Client) -> str:
