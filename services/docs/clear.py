@@ -189,7 +189,8 @@ def entry_bytes(dispatch: Dispatch, copy: Copy, *, to: str, at: datetime) -> byt
                 for file in dispatch.files
             ],
             "cleared_at": at,
-        }
+        },
+        default=str,  # asyncpg's UUIDs are a type of their own
     )
 
 

@@ -104,5 +104,6 @@ def manifest(delivery_id: DeliveryId, entry: Entry, enclosures: Sequence[Enclosu
                 for number, one in enumerate(enclosures, 1)
             ],
         },
+        default=str,
         option=orjson.OPT_INDENT_2,
     )
