@@ -87,7 +87,9 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         app = api.create()
         app.state.db, app.state.guard = db, guard
         app.state.blobs, app.state.internal = BlobStore(settings.blobs), internal
-        private = private_app(checks=checks(db, settings.seed), gauges=background.gauges(db))
+        private = private_app(
+            checks=checks(db, settings.seed), gauges=background.gauges(db, access)
+        )
         tasks: list[Task] = [
             http(app, fd=settings.listen_fd),
             http(private, fd=settings.private_fd),

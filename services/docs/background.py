@@ -2,12 +2,14 @@
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 
 from services.docs import judge, progress
 from services.docs.clear import clear_all
 from services.docs.dispatch import ask_again
 from services.docs.reconcile import Comparison
 from services.docs.store import mailboxes, queue
+from shared import outbox, parking, positions
 from shared.consumer import consume
 from shared.db import Database
 from shared.events.types import RECEIPTS, SIGNATURES
@@ -53,13 +55,17 @@ def _every(seconds: float, db: Database) -> Callable[[], Awaitable[bool]]:
     return step
 
 
-def gauges(db: Database) -> Mapping[str, Callable[[], Awaitable[float]]]:
-    """Return what this part shows at `/metrics`; all are 0 when the exchange is quiet."""
+def gauges(db: Database, access: KafkaAccess) -> Mapping[str, Callable[[], Awaitable[float]]]:
+    """Return what shows whether docs is quiet (protocol.md 8): all are 0 then."""
 
-    async def waiting() -> float:
-        return float(await db.as_worker(queue.undone))
+    async def recovering() -> float:
+        return 0.0
 
-    async def differing() -> float:
-        return float(await db.as_worker(mailboxes.differing))
-
-    return {"lienthong_dispatches_waiting": waiting, "lienthong_heads_differ": differing}
+    return {
+        "lienthong_outbox_pending": partial(outbox.pending, db),
+        "lienthong_consumer_lag": partial(positions.behind, db, access, "docs"),
+        "lienthong_parked": partial(parking.count, db),
+        "lienthong_dispatches_waiting": partial(db.as_worker, queue.undone),
+        "lienthong_heads_differ": partial(db.as_worker, mailboxes.differing),
+        "lienthong_recovering": recovering,
+    }
