@@ -60,7 +60,7 @@ def names_say_something(tree: Tree) -> Iterator[str]:
 # Provisioning makes roles and databases, which no service's store could.
 SQL_FILES = re.compile(
     r"services/\w+/store(/\w+|_\w+)?\.py"
-    r"|shared/(outbox|relay|healing|consumer|handling|parking|positions)\.py"
+    r"|shared/(outbox|outbox_rows|inbox|parking|positions)\.py"
     r"|shared/(migrate|idempotency|agencies|identity|db)\.py"
     r"|infra/(stack|postgres)/\w+\.py"
 )

@@ -90,33 +90,52 @@ def test_a_planted_violation_is_found(
 
 
 CONTRACTS = [
-    (
-        "services/docs/store.py",
-        "import services.notify\n",
-        "Services know each other only through events",
-    ),
-    ("shared/ids.py", "import services.docs\n", "shared never imports a service"),
-    ("services/docs/store.py", "import aiokafka\n", "Only shared.kafka touches aiokafka"),
+    ("services/docs/accept.py", "services.notify", "Services know each other only through events"),
+    ("shared/ids.py", "services.docs", "shared never imports a service"),
+    ("services/docs/accept.py", "aiokafka", "Only shared.kafka touches aiokafka"),
+    ("services/docs/store/agencies.py", "services.docs.accept", "docs reads top-down"),
+    ("services/notify/mailbox.py", "services.notify.api", "notify reads top-down"),
+    ("services/gateway/store.py", "services.gateway.issue", "gateway reads top-down"),
+    ("services/docs/turns.py", "asyncpg", "Domain modules are pure"),
 ]
 
 
-@pytest.mark.parametrize(("path", "line", "contract"), CONTRACTS, ids=[c[2] for c in CONTRACTS])
+@pytest.mark.parametrize(("path", "imported", "contract"), CONTRACTS, ids=[c[2] for c in CONTRACTS])
 def test_a_planted_import_breaks_its_contract(
-    tmp_path: Path, path: str, line: str, contract: str
+    tmp_path: Path, path: str, imported: str, contract: str
 ) -> None:
-    for package in ("services", "shared"):
-        leave_out = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(ROOT / package, tmp_path / package, ignore=leave_out)
-    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    copy_packages(tmp_path)
     planted = tmp_path / path
-    before = planted.read_text(encoding="utf-8") if planted.exists() else ""
-    _plant(tmp_path, path, before + "\n" + line)
+    _plant(tmp_path, path, planted.read_text(encoding="utf-8") + f"\nimport {imported}\n")
 
-    command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"]
-    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    run = lint_imports(tmp_path)
 
     assert run.returncode == 1, run.stdout + run.stderr
     assert f"{contract} BROKEN" in run.stdout, run.stdout
+
+
+def test_a_new_module_must_be_put_into_its_layer(tmp_path: Path) -> None:
+    copy_packages(tmp_path)
+    _plant(tmp_path, "services/docs/odds.py", DOC)
+
+    run = lint_imports(tmp_path)
+
+    assert run.returncode == 1, run.stdout + run.stderr
+    assert "services.docs.odds" in run.stdout, run.stdout
+
+
+def copy_packages(root: Path) -> None:
+    """Copy what the contracts speak of."""
+    for package in ("services", "shared"):
+        leave_out = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / package, root / package, ignore=leave_out)
+    shutil.copy(ROOT / "pyproject.toml", root)
+
+
+def lint_imports(root: Path) -> "subprocess.CompletedProcess[str]":
+    """Run import-linter on a tree."""
+    command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"]
+    return subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
 
 
 def _plant(root: Path, path: str, text: str) -> None:
