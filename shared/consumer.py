@@ -12,7 +12,8 @@ from shared.errors import Unavailable
 from shared.events.topics import Service, group
 from shared.failpoint import reach
 from shared.handling import Handler, On, Parked, Subscription
-from shared.kafka import KafkaAccess, KafkaLost, Moved, Place, Reader, Record
+from shared.kafka import KafkaAccess, KafkaLost, Moved, Place, Record
+from shared.kafka.reader import Reader
 from shared.positions import Position
 from shared.process import Task
 

@@ -9,7 +9,7 @@ import structlog
 from opentelemetry.trace import SpanKind
 from pydantic import ValidationError
 
-from shared import outbox, parking, positions, telemetry
+from shared import inbox, outbox, parking, positions, telemetry
 from shared.db import AGAIN, LOST, Connection, Database
 from shared.errors import Unavailable
 from shared.events import Event
@@ -129,17 +129,7 @@ async def _handle_all(
 
 
 async def _enter(conn: Connection, sub: Subscription, records: Sequence[Record]) -> set[UUID]:
-    """Put records into the inbox; return the events that were not there before."""
-    if not sub.inbox:
-        return set()
-    # Sorted: two members that handle the same records must not wait for each other crosswise.
-    rows = await conn.fetch(
-        "insert into inbox (consumer_group, event_id) select $1, u from unnest($2::uuid[]) as u"
-        " on conflict do nothing returning event_id",
-        sub.group,
-        sorted({record.event_id for record in records}),
-    )
-    return {row[0] for row in rows}
+    return await inbox.enter(conn, sub.group, records) if sub.inbox else set()
 
 
 async def _handle_alone(sub: Subscription, record: Record, *, generation: int) -> bool:

@@ -7,9 +7,11 @@ from uuid import UUID
 
 import structlog
 
+from shared import inbox, outbox_rows
 from shared.db import Connection, Database, Session
 from shared.events.topics import BY_NAME, DEAD_LETTER_RETENTION_MS
-from shared.kafka import KafkaLost, Moved, Place, Reader
+from shared.kafka import KafkaLost, Moved, Place
+from shared.kafka.reader import Reader
 
 T = TypeVar("T")
 Restate = Mapping[str, Callable[[Connection], Awaitable[None]]]
@@ -41,10 +43,10 @@ async def heal(db: Database, lead: Lead, reader: Reader, *, cluster: str, restat
     """
     if await lead.beside(reader.cluster()) != cluster:
         raise KafkaLost  # another cluster than the producer met: begin again
-    lost = await _topics_of_other_clusters(lead.conn, cluster)
+    lost = await outbox_rows.topics_of_other_clusters(lead.conn, cluster)
     for topic in lost:
         await _set_back_topic(db, lead.conn, topic, cluster=cluster, restate=restate)
-    last = await _last_rows(lead.conn)
+    last = await outbox_rows.last_published(lead.conn)
     there = await lead.beside(reader.partitions({topic for topic, _ in last}))
     last = {place: row for place, row in last.items() if place in there}
     for place in await _broken(lead, reader, last):
@@ -52,33 +54,6 @@ async def heal(db: Database, lead: Lead, reader: Reader, *, cluster: str, restat
             await _set_back_topic(db, lead.conn, place[0], cluster=None, restate=restate)
         else:
             await _set_back_missing(lead, reader, place)
-
-
-async def _topics_of_other_clusters(conn: Session, cluster: str) -> list[str]:
-    rows = await conn.fetch(
-        'select distinct topic from outbox where "offset" is not null'
-        " and (cluster < $1 or cluster > $1)",
-        cluster,
-    )
-    return [row[0] for row in rows]
-
-
-async def _last_rows(conn: Session) -> dict[Place, tuple[int, UUID]]:
-    """Return the published row with the highest offset in each partition (skip scan)."""
-    rows = await conn.fetch(
-        "with recursive places as ("
-        ' (select topic, partition from outbox where "offset" is not null'
-        " order by topic, partition limit 1) union all"
-        " select n.topic, n.partition from places, lateral"
-        ' (select o.topic, o.partition from outbox as o where o."offset" is not null'
-        " and (o.topic, o.partition) > (places.topic, places.partition)"
-        " order by o.topic, o.partition limit 1) as n)"
-        ' select places.topic, places.partition, last."offset", last.event_id'
-        ' from places, lateral (select "offset", event_id from outbox as o'
-        " where o.topic = places.topic and o.partition = places.partition"
-        ' and o."offset" is not null order by o."offset" desc limit 1) as last'
-    )
-    return {(row[0], row[1]): (row[2], row[3]) for row in rows}
 
 
 async def _broken(
@@ -130,43 +105,21 @@ async def _set_back_topic(
     again = restate.get(topic) if _compacted(topic) else None
     if again:
         await db.as_worker(again)
-    done = await conn.execute(
-        'update outbox set cluster = null, partition = null, "offset" = null,'
-        " published_at = case when $3 then published_at end"
-        ' where topic = $1 and "offset" is not null and ($2::text is null or cluster <> $2)',
-        topic,
-        cluster,
-        again is not None,
-    )
-    _log.warning("topic lost", topic=topic, rows=done.split()[-1], restated=again is not None)
+    rows = await outbox_rows.set_back_topic(conn, topic, but_of=cluster, restated=again is not None)
+    _log.warning("topic lost", topic=topic, rows=rows, restated=again is not None)
 
 
 async def _set_back_missing(lead: Lead, reader: Reader, place: Place) -> None:
     """Compare the log of one partition with its rows, and set back those it does not hold."""
     first, end = (await lead.beside(reader.bounds([place])))[place]
-    topic, partition = place
     lost: list[int] = []
     at = first
-    while True:
-        rows = await lead.conn.fetch(
-            'select id, "offset", event_id from outbox where topic = $1 and partition = $2'
-            ' and "offset" >= $3 order by "offset" limit $4',
-            topic,
-            partition,
-            at,
-            _CHUNK,
-        )
-        if not rows:
-            break
+    while rows := await outbox_rows.published_from(lead.conn, place, at, limit=_CHUNK):
         held = await lead.beside(_read_range(reader, place, rows[0][1], min(rows[-1][1] + 1, end)))
-        lost += [row[0] for row in rows if held.get(row[1]) != row[2]]
+        lost += [number for number, offset, event_id in rows if held.get(offset) != event_id]
         at = rows[-1][1] + 1
-    await lead.conn.execute(
-        'update outbox set published_at = null, cluster = null, partition = null, "offset" = null'
-        " where id = any($1::bigint[])",
-        lost,
-    )
-    _log.warning("records lost", topic=topic, partition=partition, rows=len(lost))
+    await outbox_rows.set_back(lead.conn, lost)
+    _log.warning("records lost", topic=place[0], partition=place[1], rows=len(lost))
 
 
 async def _read_range(reader: Reader, place: Place, start: int, end: int) -> dict[int, UUID]:
@@ -193,16 +146,6 @@ async def _read_range(reader: Reader, place: Place, start: int, end: int) -> dic
 async def tidy(conn: Session) -> None:
     """Delete published rows a week after their topic has forgotten them, and old inbox rows."""
     longest = DEAD_LETTER_RETENTION_MS + _WEEK_MS
-    topics = list(BY_NAME)
-    await conn.execute(
-        "delete from outbox where id in (select o.id from outbox as o"
-        " left join unnest($1::text[], $2::bigint[]) as t (topic, keep_ms) on t.topic = o.topic"
-        " where o.published_at < clock_timestamp() - interval '1 ms' * coalesce(t.keep_ms, $3)"
-        " order by o.id limit 5000)",
-        topics,
-        [(BY_NAME[topic].retention_ms or 0) + _WEEK_MS for topic in topics],
-        longest,
-    )
-    await conn.execute(
-        "delete from inbox where handled_at < clock_timestamp() - interval '1 ms' * $1 * 2", longest
-    )
+    keep = {name: (topic.retention_ms or 0) + _WEEK_MS for name, topic in BY_NAME.items()}
+    await outbox_rows.forget(conn, keep, otherwise_ms=longest)
+    await inbox.forget(conn, after_ms=2 * longest)

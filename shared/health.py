@@ -8,7 +8,8 @@ from shared import outbox, parking, positions
 from shared.db import Database
 from shared.errors import Unavailable
 from shared.events.topics import TOPICS, Service
-from shared.kafka import KafkaAccess, Reader
+from shared.kafka import KafkaAccess
+from shared.kafka.reader import Reader
 
 Check = Callable[[], Awaitable[str | None]]
 Gauge = Callable[[], Awaitable[float]]

@@ -5,7 +5,8 @@ from uuid import UUID
 
 from shared.db import Connection, Database
 from shared.events.topics import TOPICS, Service, group
-from shared.kafka import KafkaAccess, KafkaLost, Moved, Place, Reader, Record
+from shared.kafka import KafkaAccess, KafkaLost, Moved, Place, Record
+from shared.kafka.reader import Reader
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,27 +6,20 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from time import time_ns
 from typing import Any, TypeVar
-from uuid import UUID
 
 import asyncpg
 import structlog
 from opentelemetry.trace import SpanKind
 
-from shared import healing, telemetry
+from shared import healing, outbox_rows, telemetry
 from shared.db import LOST, Database, Listener, Session
 from shared.errors import Unavailable
 from shared.events.topics import Service
 from shared.failpoint import reach
-from shared.kafka import (
-    TRACE_HEADER,
-    KafkaAccess,
-    Message,
-    Place,
-    Producer,
-    Reader,
-    RecordRefused,
-    TopicRefused,
-)
+from shared.kafka import TRACE_HEADER, KafkaAccess, Place, RecordRefused, TopicRefused
+from shared.kafka.producer import Producer
+from shared.kafka.reader import Reader
+from shared.outbox_rows import Row, Taken
 from shared.process import Task
 
 T = TypeVar("T")
@@ -40,23 +33,6 @@ _FENCE = {"idle_session_timeout": "5s", "idle_in_transaction_session_timeout": "
 _log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """An outbox row that waits."""
-
-    id: int
-    event_id: UUID
-    topic: str
-    key: str
-    headers: dict[str, str]
-    value: bytes
-    waited_ms: float
-
-    def message(self) -> Message:
-        """Return the row as it is sent."""
-        return Message(self.key, self.headers, self.value)
-
-
 @dataclass(slots=True)
 class Leader:
     """What the leader holds: its connection (the lock lives on it) and what it may not send."""
@@ -66,6 +42,12 @@ class Leader:
     """Topics that Kafka refuses, until when."""
     single: dict[Place, int] = field(default_factory=dict[Place, int])
     """Places where rows go one by one, to find the one that is refused."""
+
+    def topics_held(self) -> list[str]:
+        """Return the topics that are not tried now."""
+        now = asyncio.get_running_loop().time()
+        self.held = {topic: until for topic, until in self.held.items() if until > now}
+        return list(self.held)
 
     async def beside(self, work: Coroutine[Any, Any, T]) -> T:
         """Wait for Kafka and keep the connection alive (a frozen leader loses it, and the lock)."""
@@ -143,7 +125,7 @@ async def _with_a_producer(
     restate: healing.Restate,
 ) -> None:
     """Send with one producer until it errs or a connection is lost; look at the log before."""
-    loop = asyncio.get_running_loop()
+    loop, conn = asyncio.get_running_loop(), leader.conn
     async with AsyncExitStack() as stack:
         producer = Producer(access)
         stack.push_async_callback(producer.discard)
@@ -156,34 +138,16 @@ async def _with_a_producer(
             if loop.time() >= look:
                 await healing.heal(db, leader, reader, cluster=producer.cluster, restate=restate)
                 look = loop.time() + _LOOK
-            rows = await _select(leader)
+            rows = await outbox_rows.waiting(conn, held=leader.topics_held(), limit=_ROWS)
             if rows:
                 reach("relay.after_select")
                 if not await _send(leader, producer, rows):
                     return
-                look = max(look, loop.time() + _LOOK / 2)  # looks are for the idle
                 continue
             if loop.time() >= tidy:
-                await healing.tidy(leader.conn)
+                await healing.tidy(conn)
                 tidy = loop.time() + _TIDY
             await bell.rung(timeout=_POLL)
-
-
-async def _select(leader: Leader) -> list[Row]:
-    now = asyncio.get_running_loop().time()
-    leader.held = {topic: until for topic, until in leader.held.items() if until > now}
-    rows = await leader.conn.fetch(
-        "select id, event_id, topic, key, headers, value,"
-        " extract(epoch from clock_timestamp() - created_at)::float8 * 1000 as waited_ms"
-        " from outbox as o where published_at is null and parked_at is null"
-        " and topic <> all($1::text[])"
-        " and not exists (select from outbox as p where p.topic = o.topic and p.key = o.key"
-        " and p.published_at is null and p.parked_at is not null and p.id < o.id)"
-        " order by id limit $2",
-        list(leader.held),
-        _ROWS,
-    )
-    return [Row(*row) for row in rows]
 
 
 async def _send(leader: Leader, producer: Producer, rows: Sequence[Row]) -> bool:
@@ -198,7 +162,7 @@ async def _send(leader: Leader, producer: Producer, rows: Sequence[Row]) -> bool
         reach("relay.mid_batch")
     well = await _answered(leader, producer, [future for _, future, _ in sent])
     reach("relay.after_send")
-    taken: list[tuple[Row, Place, int]] = []
+    taken: list[Taken] = []
     for place, future, batch in sent:
         try:
             first = Producer.offset(future)
@@ -214,7 +178,7 @@ async def _send(leader: Leader, producer: Producer, rows: Sequence[Row]) -> bool
             leader.single[place] = max(0, leader.single.get(place, 0) - 1)
             taken += [(row, place, first + n) for n, row in enumerate(batch)]
     reach("relay.before_mark")
-    await _mark(leader.conn, producer.cluster, taken)
+    await outbox_rows.mark(leader.conn, producer.cluster, taken)
     _trace(taken, began_ns=began)
     return well
 
@@ -250,21 +214,6 @@ async def _answered(leader: Leader, producer: Producer, futures: Sequence[Any]) 
     return True
 
 
-async def _mark(conn: Session, cluster: str, taken: Sequence[tuple[Row, Place, int]]) -> None:
-    if not taken:
-        return
-    await conn.execute(
-        "update outbox set published_at = clock_timestamp(), cluster = $1,"
-        ' partition = t.partition, "offset" = t.place'
-        " from unnest($2::bigint[], $3::int[], $4::bigint[]) as t (id, partition, place)"
-        " where outbox.id = t.id",
-        cluster,
-        [row.id for row, _, _ in taken],
-        [place[1] for _, place, _ in taken],
-        [offset for _, _, offset in taken],
-    )
-
-
 async def _refused(leader: Leader, place: Place, batch: list[Row], error: Exception) -> None:
     """Park the row that the broker will never take; find it first when it was among others."""
     if len(batch) > 1:
@@ -272,11 +221,7 @@ async def _refused(leader: Leader, place: Place, batch: list[Row], error: Except
         return
     row = batch[0]
     _log.error("outbox row parked", event_id=str(row.event_id), topic=row.topic, cause=str(error))
-    await leader.conn.execute(
-        "update outbox set parked_at = clock_timestamp(), parked_cause = $2 where id = $1",
-        row.id,
-        str(error),
-    )
+    await outbox_rows.park(leader.conn, row, str(error))
 
 
 def _hold(leader: Leader, topic: str, error: Exception) -> None:
@@ -284,7 +229,7 @@ def _hold(leader: Leader, topic: str, error: Exception) -> None:
     leader.held[topic] = asyncio.get_running_loop().time() + _HOLD
 
 
-def _trace(taken: Sequence[tuple[Row, Place, int]], *, began_ns: int) -> None:
+def _trace(taken: Sequence[Taken], *, began_ns: int) -> None:
     ended = time_ns()
     for row, (topic, partition), offset in taken:
         telemetry.record(

@@ -1,0 +1,26 @@
+"""The inbox: which events had their effect here, whatever is sent or read again."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from shared.db import Connection, Session
+from shared.kafka import Record
+
+
+async def enter(conn: Connection, group: str, records: Sequence[Record]) -> set[UUID]:
+    """Enter records in the transaction of their effect; return the events not there before."""
+    # Sorted: two members that handle the same records must not wait for each other crosswise.
+    rows = await conn.fetch(
+        "insert into inbox (consumer_group, event_id) select $1, u from unnest($2::uuid[]) as u"
+        " on conflict do nothing returning event_id",
+        group,
+        sorted({record.event_id for record in records}),
+    )
+    return {row[0] for row in rows}
+
+
+async def forget(conn: Session, *, after_ms: int) -> None:
+    """Delete entries older than anything that could still be sent again."""
+    await conn.execute(
+        "delete from inbox where handled_at < clock_timestamp() - interval '1 ms' * $1", after_ms
+    )

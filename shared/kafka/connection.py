@@ -1,0 +1,63 @@
+"""What producer and reader share: the login, the connections, and errors by one name."""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any, TypeVar
+
+from aiokafka.errors import KafkaError
+from aiokafka.protocol.metadata import MetadataRequest
+
+from shared.kafka import KafkaAccess, KafkaLost
+
+T = TypeVar("T")
+
+REQUEST_MS = 10_000
+CLOSE_SECONDS = 3
+
+
+def login(access: KafkaAccess) -> dict[str, Any]:
+    secure = {
+        "security_protocol": "SASL_PLAINTEXT",
+        "sasl_mechanism": "SCRAM-SHA-256",
+        "sasl_plain_username": access.user,
+        "sasl_plain_password": access.password,
+    }
+    return {
+        "bootstrap_servers": access.bootstrap,
+        "client_id": access.user or "lienthong",
+        "request_timeout_ms": REQUEST_MS,
+        "metadata_max_age_ms": 30_000,
+        **(secure if access.user else {}),
+    }
+
+
+class Line:
+    """The connections of one client: a lost one may have led to a log that is now another."""
+
+    def __init__(self, client: Any) -> None:  # noqa: ANN401 (aiokafka's client has no types)
+        self._client = client
+        self._seen: set[Any] = set()
+
+    def lost(self) -> bool:
+        """Say whether a connection that we used has ended since the last call."""
+        alive = set(self._client._conns.values())  # noqa: SLF001 (no public signal: #1154)
+        gone = any(conn not in alive or not conn.connected() for conn in self._seen)
+        # The bootstrap connection is replaced by design, once.
+        self._seen = {c for i, c in self._client._conns.items() if i[0] != "bootstrap"}  # noqa: SLF001
+        return gone
+
+    async def cluster(self) -> str:
+        """Ask a broker for the cluster's id."""
+        for broker in self._client.cluster.brokers():
+            answer = await self._client.send(broker.nodeId, MetadataRequest([]))
+            return str(answer.cluster_id)
+        raise KafkaLost
+
+
+async def guard(question: Awaitable[T]) -> T:
+    """Ask within the time of a request. Raises KafkaLost."""
+    try:
+        async with asyncio.timeout(REQUEST_MS / 1000):
+            return await question
+    except (KafkaError, OSError, TimeoutError) as error:
+        raise KafkaLost from error

@@ -1,0 +1,168 @@
+"""Fetching: as a member of a group, or any log by place and offset."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
+from aiokafka.errors import (
+    ConsumerStoppedError,
+    KafkaError,
+    NoOffsetForPartitionError,
+    OffsetOutOfRangeError,
+)
+
+from shared.kafka import ID_HEADER, KafkaAccess, KafkaLost, Moved, Place, Record
+from shared.kafka.connection import CLOSE_SECONDS, REQUEST_MS, Line, guard, login
+
+_ASSIGN_SECONDS = 30
+
+
+class _Assigned(ConsumerRebalanceListener):
+    """Counts assignments: after each, every position has to be found again."""
+
+    def __init__(self) -> None:
+        self.times = 0
+
+    def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:  # noqa: ARG002
+        self.times += 1
+
+    def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:  # noqa: ARG002
+        self.times += 1
+
+
+class Reader:
+    """A consumer: of a group (with `group`), or of any log by place and offset (without)."""
+
+    def __init__(self, access: KafkaAccess, *, group: str | None = None) -> None:
+        """Prepare; `start` connects."""
+        self._client: Any = AIOKafkaConsumer(
+            **login(access),
+            group_id=group,
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            partition_assignment_strategy=[RoundRobinPartitionAssignor],  # not Sticky: #1176
+            session_timeout_ms=10_000,
+            heartbeat_interval_ms=2_000,
+            max_poll_interval_ms=3_600_000,  # a lost database is waited out inside
+            rebalance_timeout_ms=10_000,
+            fetch_max_wait_ms=250,
+            max_partition_fetch_bytes=2 * 1024 * 1024,
+        )
+        self._line = Line(self._client._client)  # noqa: SLF001
+        self._assigned = _Assigned()
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls, access: KafkaAccess, *, group: str | None = None, topics: Sequence[str] = ()
+    ) -> "AsyncGenerator[Reader]":
+        """Open for the length of a `with`. Raises KafkaLost."""
+        reader = cls(access, group=group)
+        if topics:
+            reader._client.subscribe(list(topics), listener=reader._assigned)
+        try:
+            try:
+                async with asyncio.timeout(2 * REQUEST_MS / 1000):
+                    await reader._client.start()
+            except (KafkaError, OSError, TimeoutError) as error:
+                raise KafkaLost from error
+            yield reader
+        finally:
+            with suppress(KafkaError, OSError, TimeoutError):
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await reader._client.stop()
+
+    @property
+    def assignments(self) -> int:
+        """Grows with every change of the assignment."""
+        return self._assigned.times
+
+    def lost(self) -> bool:
+        """Say whether a connection was lost since the last call."""
+        return self._line.lost()
+
+    async def cluster(self) -> str:
+        """Return the cluster's id. Raises KafkaLost."""
+        return await guard(self._line.cluster())
+
+    def places(self) -> set[Place]:
+        """Return what is assigned to this member now."""
+        return {(tp.topic, tp.partition) for tp in self._client.assignment()}
+
+    async def bounds(self, places: Collection[Place]) -> dict[Place, tuple[int, int]]:
+        """Return first offset and end of each log. Raises KafkaLost."""
+        wanted = [TopicPartition(*place) for place in places]
+        if not wanted:
+            return {}
+        first = await guard(self._client.beginning_offsets(wanted))
+        end = await guard(self._client.end_offsets(wanted))
+        return {(tp.topic, tp.partition): (first[tp], end[tp]) for tp in wanted}
+
+    async def partitions(self, topics: Collection[str]) -> set[Place]:
+        """Return the places of these topics as the broker knows them now. Raises KafkaLost."""
+        metadata = await guard(self._client._client.fetch_all_metadata())  # noqa: SLF001
+        return {
+            (topic, partition)
+            for topic in topics
+            for partition in metadata.partitions_for_topic(topic) or ()
+        }
+
+    def assign(self, starts: Mapping[Place, int]) -> None:
+        """Read these places from these offsets, and no others (a reader without group)."""
+        self._client.assign([TopicPartition(*place) for place in starts])
+        for place, offset in starts.items():
+            self._client.seek(TopicPartition(*place), offset)
+
+    def seek(self, place: Place, offset: int) -> bool:
+        """Go on at `offset`; False when the place is no longer ours."""
+        try:
+            self._client.seek(TopicPartition(*place), offset)
+        except KafkaError:
+            return False
+        return True
+
+    async def fetch(
+        self, places: Collection[Place], *, seconds: float, most: int
+    ) -> dict[Place, list[Record]]:
+        """Return up to `most` records, waiting up to `seconds`. Raises KafkaLost, Moved."""
+        wanted = [TopicPartition(*place) for place in places]
+        try:
+            async with asyncio.timeout(seconds + _ASSIGN_SECONDS):
+                found = await self._client.getmany(
+                    *wanted, timeout_ms=int(seconds * 1000), max_records=most
+                )
+        except (OffsetOutOfRangeError, NoOffsetForPartitionError) as error:
+            raise Moved(repr(error)) from error
+        except (KafkaError, ConsumerStoppedError, OSError, TimeoutError) as error:
+            raise KafkaLost from error
+        return {(tp.topic, tp.partition): [_record(r) for r in rs] for tp, rs in found.items()}
+
+    async def show(self, offsets: Mapping[Place, int]) -> None:
+        """Commit to Kafka, for people who look there; a failure changes nothing."""
+        with suppress(KafkaError, ConsumerStoppedError, OSError, TimeoutError, ValueError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._client.commit({TopicPartition(*p): o for p, o in offsets.items()})
+
+
+def _record(raw: Any) -> Record:  # noqa: ANN401 (aiokafka has no types)
+    headers = {name: (value or b"").decode("utf-8", "replace") for name, value in raw.headers}
+    return Record(
+        topic=raw.topic,
+        partition=raw.partition,
+        offset=raw.offset,
+        key=(raw.key or b"").decode("utf-8", "replace"),
+        headers=headers,
+        value=raw.value or b"",
+        event_id=_event_id(headers, f"kafka:{raw.topic}/{raw.partition}/{raw.offset}"),
+    )
+
+
+def _event_id(headers: Mapping[str, str], place: str) -> UUID:
+    try:
+        return UUID(headers[ID_HEADER])
+    except (KeyError, ValueError):
+        return uuid5(NAMESPACE_URL, place)  # not ours: parked under a name of its own

@@ -1,0 +1,150 @@
+"""The outbox as relay and healing see it: what waits, what was taken, what the log has lost."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from shared.db import Session
+from shared.kafka import Message, Place
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An outbox row that waits."""
+
+    id: int
+    event_id: UUID
+    topic: str
+    key: str
+    headers: dict[str, str]
+    value: bytes
+    waited_ms: float
+
+    def message(self) -> Message:
+        """Return the row as it is sent."""
+        return Message(self.key, self.headers, self.value)
+
+
+Taken = tuple[Row, Place, int]
+"""A row, its place, and the offset that the broker gave it."""
+
+
+async def waiting(conn: Session, *, held: Collection[str], limit: int) -> list[Row]:
+    """Return rows to send, in order; none of held topics, none behind a parked row of its key."""
+    rows = await conn.fetch(
+        "select id, event_id, topic, key, headers, value,"
+        " extract(epoch from clock_timestamp() - created_at)::float8 * 1000 as waited_ms"
+        " from outbox as o where published_at is null and parked_at is null"
+        " and topic <> all($1::text[])"
+        " and not exists (select from outbox as p where p.topic = o.topic and p.key = o.key"
+        " and p.published_at is null and p.parked_at is not null and p.id < o.id)"
+        " order by id limit $2",
+        list(held),
+        limit,
+    )
+    return [Row(*row) for row in rows]
+
+
+async def mark(conn: Session, cluster: str, taken: Sequence[Taken]) -> None:
+    """Note where the log holds these rows; only the leader's connection may."""
+    if not taken:
+        return
+    await conn.execute(
+        "update outbox set published_at = clock_timestamp(), cluster = $1,"
+        ' partition = t.partition, "offset" = t.place'
+        " from unnest($2::bigint[], $3::int[], $4::bigint[]) as t (id, partition, place)"
+        " where outbox.id = t.id",
+        cluster,
+        [row.id for row, _, _ in taken],
+        [place[1] for _, place, _ in taken],
+        [offset for _, _, offset in taken],
+    )
+
+
+async def park(conn: Session, row: Row, cause: str) -> None:
+    """Set a row aside that the broker will never take; later ones of its key wait."""
+    await conn.execute(
+        "update outbox set parked_at = clock_timestamp(), parked_cause = $2 where id = $1",
+        row.id,
+        cause,
+    )
+
+
+async def topics_of_other_clusters(conn: Session, cluster: str) -> list[str]:
+    """Return the topics of rows that were published to another cluster than this one."""
+    rows = await conn.fetch(
+        'select distinct topic from outbox where "offset" is not null'
+        " and (cluster < $1 or cluster > $1)",
+        cluster,
+    )
+    return [row[0] for row in rows]
+
+
+async def last_published(conn: Session) -> dict[Place, tuple[int, UUID]]:
+    """Return offset and event of the highest published row in each partition (skip scan)."""
+    rows = await conn.fetch(
+        "with recursive places as ("
+        ' (select topic, partition from outbox where "offset" is not null'
+        " order by topic, partition limit 1) union all"
+        " select n.topic, n.partition from places, lateral"
+        ' (select o.topic, o.partition from outbox as o where o."offset" is not null'
+        " and (o.topic, o.partition) > (places.topic, places.partition)"
+        " order by o.topic, o.partition limit 1) as n)"
+        ' select places.topic, places.partition, last."offset", last.event_id'
+        ' from places, lateral (select "offset", event_id from outbox as o'
+        " where o.topic = places.topic and o.partition = places.partition"
+        ' and o."offset" is not null order by o."offset" desc limit 1) as last'
+    )
+    return {(row[0], row[1]): (row[2], row[3]) for row in rows}
+
+
+async def published_from(
+    conn: Session, place: Place, offset: int, *, limit: int
+) -> list[tuple[int, int, UUID]]:
+    """Return id, offset and event of rows of one partition from an offset on, in its order."""
+    rows = await conn.fetch(
+        'select id, "offset", event_id from outbox where topic = $1 and partition = $2'
+        ' and "offset" >= $3 order by "offset" limit $4',
+        *place,
+        offset,
+        limit,
+    )
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
+async def set_back(conn: Session, ids: Sequence[int]) -> None:
+    """Let these rows be sent again: they go in the order of their ids, before newer ones."""
+    await conn.execute(
+        'update outbox set published_at = null, cluster = null, partition = null, "offset" = null'
+        " where id = any($1::bigint[])",
+        ids,
+    )
+
+
+async def set_back_topic(conn: Session, topic: str, *, but_of: str | None, restated: bool) -> int:
+    """Set back a topic's rows, but those that the cluster `but_of` holds; return how many.
+
+    Of a topic that was `restated` the rows stay published and are never looked for again.
+    """
+    done = await conn.execute(
+        'update outbox set cluster = null, partition = null, "offset" = null,'
+        " published_at = case when $3 then published_at end"
+        ' where topic = $1 and "offset" is not null and ($2::text is null or cluster <> $2)',
+        topic,
+        but_of,
+        restated,
+    )
+    return int(done.split()[-1])
+
+
+async def forget(conn: Session, keep_ms: Mapping[str, int], *, otherwise_ms: int) -> None:
+    """Delete rows that were published longer ago than their topic's time, some at a time."""
+    await conn.execute(
+        "delete from outbox where id in (select o.id from outbox as o"
+        " left join unnest($1::text[], $2::bigint[]) as t (topic, keep_ms) on t.topic = o.topic"
+        " where o.published_at < clock_timestamp() - interval '1 ms' * coalesce(t.keep_ms, $3)"
+        " order by o.id limit 5000)",
+        list(keep_ms),
+        list(keep_ms.values()),
+        otherwise_ms,
+    )
