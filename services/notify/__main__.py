@@ -1,23 +1,23 @@
 """The process of notify: HTTP, relay, consumers, catch-up and numbering, as equal tasks."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 
-from services.notify import catchup, deliver, push
+from services.notify import catchup, deliver, push, recover
 from services.notify.api import create
+from services.notify.compare import Comparison
 from services.notify.ears import Ears
 from services.notify.keys import ReceiptKeys
 from services.notify.receive import Desk
 from services.notify.settings import Settings
 from services.notify.store import events, lanes, state
-from shared import agencies, outbox, telemetry
+from shared import agencies, health, outbox, telemetry
 from shared.chain import LANES
 from shared.consumer import On, consume
-from shared.db import Connection, Database
-from shared.events import DeliveryCleared, DispatchChanged
+from shared.db import Bell, Connection, Database
+from shared.events import DispatchChanged
 from shared.events.topics import LEVELS, Service
 from shared.events.types import DOCUMENTS, deliveries_topic
 from shared.http import private_app
@@ -29,6 +29,8 @@ from shared.process import Task, http, repeat, run
 from shared.settings import load
 
 _MIGRATIONS = Path(__file__).with_name("migrations")
+_COMPARE_SECONDS = 5.0
+_LOOK_SECONDS = 1.0
 
 
 def consumers(db: Database, access: KafkaAccess) -> list[Task]:
@@ -39,7 +41,7 @@ def consumers(db: Database, access: KafkaAccess) -> list[Task]:
             access,
             service="notify",
             topics=[deliveries_topic(level, lane) for lane in LANES],
-            handlers=[On(DeliveryCleared, deliver.deliver)],
+            handlers=[deliver.Deliveries()],
             inbox=False,
             parked=deliver.miss,
         )
@@ -50,20 +52,34 @@ def consumers(db: Database, access: KafkaAccess) -> list[Task]:
     return tasks
 
 
-def gauges(db: Database) -> dict[str, Callable[[], Awaitable[float]]]:
+def gauges(db: Database, access: KafkaAccess) -> dict[str, health.Gauge]:
     """Return what shows whether notify is quiet (protocol.md 8)."""
 
     async def recovering(conn: Connection) -> float:
         return float((await state.read(conn)).recovering)
 
     return {
-        "lienthong_outbox_pending": partial(outbox.pending, db),
+        **health.gauges(db, access, "notify"),
         "lienthong_lanes_behind": partial(db.as_worker, lanes.count_behind),
         "lienthong_lanes_stopped": partial(db.as_worker, lanes.count_stopped),
         "lienthong_mailbox_alarms": partial(db.as_worker, lanes.count_alarms),
         "lienthong_events_unnumbered": partial(db.as_worker, events.count_unnumbered),
         "lienthong_recovering": partial(db.as_worker, recovering),
     }
+
+
+def background(db: Database, access: KafkaAccess, internal: Internal, ears: Ears) -> list[Task]:
+    """Return the tasks beside HTTP, relay and projection."""
+    comparison = Comparison(db, internal, seconds=_COMPARE_SECONDS)
+    recovery = partial(recover.recover, db, internal, access)
+    return [
+        *consumers(db, access),
+        repeat(partial(push.number_events, db, ears), name="number events", bell=db.bell),
+        repeat(partial(catchup.catch_up, db, internal), name="catch up", bell=db.bell),
+        repeat(comparison.due, name="compare heads", bell=Bell(), pause=_LOOK_SECONDS),
+        repeat(recovery, name="recover receipts", bell=Bell(), pause=_LOOK_SECONDS),
+        ears.close_at_end,
+    ]
 
 
 async def serve(settings: Settings, stop: asyncio.Event) -> None:
@@ -80,16 +96,20 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         app = create()
         app.state.db, app.state.guard, app.state.ears = db, guard, ears
         app.state.desk = Desk(ReceiptKeys(settings.receipt_keys), settings.issuer)
+        private = private_app(
+            checks={
+                **health.checks(db, access, "notify"),
+                **agencies.checks(db, service="notify", internal=internal),
+            },
+            gauges=gauges(db, access),
+        )
         tasks: list[Task] = [
             http(app, fd=settings.listen_fd),
-            http(private_app(checks={}, gauges=gauges(db)), fd=settings.private_fd),
+            http(private, fd=settings.private_fd),
             migrations(db, settings, _MIGRATIONS),
             outbox.relay(db, access, service="notify"),
             *agencies.follow(db, access, service="notify", internal=internal),
-            *consumers(db, access),
-            repeat(partial(push.number_events, db, ears), name="number events", bell=db.bell),
-            repeat(partial(catchup.catch_up, db, internal), name="catch up", bell=db.bell),
-            ears.close_at_end,
+            *background(db, access, internal, ears),
         ]
         async with asyncio.TaskGroup() as group:
             for task in tasks:

@@ -21,17 +21,16 @@ from services.notify.store.events import News
 from services.notify.store.lanes import Entry
 from shared import telemetry
 from shared.chain import LANES
+from shared.consumer import On
 from shared.db import Connection
-from shared.events import DeliveryCleared
+from shared.events import DeliveryCleared, Event
 from shared.ids import AgencyId, DeliveryId, DispatchId, DocumentId
 from shared.kafka import Record
 
 _log = structlog.get_logger()
 
-PAGE = 200
-"""Entries that one catch-up request asks for."""
-LANES_AT_ONCE = 16
-"""Lanes that one round of catch-up looks at."""
+_HIGHEST = (1 << 63) - 1
+"""No number is higher: it is PostgreSQL's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +67,30 @@ def read(event: DeliveryCleared, traceparent: str | None) -> Arrival:
     return Arrival(entry, content)
 
 
+@dataclass(frozen=True, slots=True)
+class Deliveries:
+    """Handles the records of the delivery topics.
+
+    A record that cannot be read is no loss once catch-up has brought its number: then releasing
+    it ends its parking, and that of the records behind it.
+    """
+
+    event: type[Event] = DeliveryCleared
+
+    async def __call__(self, conn: Connection, record: Record) -> None:
+        """Handle one record."""
+        try:
+            await On(DeliveryCleared, deliver)(conn, record)
+        except ValueError:
+            missing = _missing(record)
+            if missing is None:
+                raise
+            key, sequence = missing
+            locked = await lanes.lock(conn, [key])
+            if locked[key].sequence < sequence:
+                raise
+
+
 async def deliver(conn: Connection, event: DeliveryCleared, record: Record) -> None:
     """Put one entry from the log into its mailbox, or remember that its lane is behind."""
     arrival = read(event, record.headers.get("traceparent"))
@@ -88,15 +111,25 @@ async def deliver(conn: Connection, event: DeliveryCleared, record: Record) -> N
 
 async def miss(conn: Connection, record: Record) -> None:
     """A record was parked: remember its number, which its headers tell even if it is unreadable."""
-    headers = record.headers
-    agency, lane = headers.get("lienthong_agency"), headers.get("lienthong_lane")
-    sequence = headers.get("lienthong_sequence", "")
-    if agency is None or lane not in LANES or not sequence.isdecimal():
+    missing = _missing(record)
+    if missing is None:
         _log.error("a parked delivery names no number", offset=record.offset, topic=record.topic)
         return
-    key: LaneKey = (AgencyId(UUID(agency)), "urgent" if lane == "urgent" else "normal")
+    key, sequence = missing
     locked = await lanes.lock(conn, [key])
-    await lanes.save(conn, [raise_behind(locked[key], int(sequence))])
+    await lanes.save(conn, [raise_behind(locked[key], sequence)])
+
+
+def _missing(record: Record) -> tuple[LaneKey, int] | None:
+    headers = record.headers
+    lane, sequence = headers.get("lienthong_lane"), headers.get("lienthong_sequence", "")
+    try:
+        agency = AgencyId(UUID(headers.get("lienthong_agency", "")))
+    except ValueError:
+        return None
+    if lane not in LANES or not sequence.isdecimal() or int(sequence) > _HIGHEST:
+        return None
+    return (agency, "urgent" if lane == "urgent" else "normal"), int(sequence)
 
 
 async def take_in(
