@@ -84,12 +84,17 @@ def subject(*, common_name: str, organisation: str, code: str | None = None) -> 
     """Return a subject name; what is too long for X.520 is cut, the stored row is the truth."""
     parts = [
         x509.NameAttribute(NameOID.COUNTRY_NAME, "VN"),
-        x509.NameAttribute(NameOID.ORGANIZATION_NAME, organisation[:_NAME_LIMIT]),
+        x509.NameAttribute(NameOID.ORGANIZATION_NAME, _cut(organisation)),
     ]
     if code:
         parts.append(x509.NameAttribute(NameOID.ORGANIZATION_IDENTIFIER, code))
-    parts.append(x509.NameAttribute(NameOID.COMMON_NAME, common_name[:_NAME_LIMIT]))
+    parts.append(x509.NameAttribute(NameOID.COMMON_NAME, _cut(common_name)))
     return x509.Name(parts)
+
+
+def _cut(name: str) -> str:
+    # The library counts bytes of UTF-8, where X.520 counts characters.
+    return name.encode()[:_NAME_LIMIT].decode(errors="ignore").rstrip()
 
 
 def make_root(folder: Path) -> Authority:
