@@ -1,0 +1,86 @@
+"""The process of signing: HTTP, relay, consumer, register and the slots that examine files."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from functools import partial
+from pathlib import Path
+
+from services.signing import examine, revoke
+from services.signing.api import create
+from services.signing.dispatcher import Dispatcher
+from services.signing.keys import Authorities
+from services.signing.pool import Limits
+from services.signing.register import Register
+from services.signing.settings import Settings
+from services.signing.store import examinations, withdrawals
+from shared import agencies, outbox, telemetry
+from shared.blobs import BlobStore
+from shared.consumer import On, consume
+from shared.db import Bell, Database
+from shared.events import DocumentDispatched
+from shared.events.topics import Service
+from shared.events.types import DOCUMENTS
+from shared.http import private_app
+from shared.identity import Guard
+from shared.internal import Internal
+from shared.kafka import KafkaAccess
+from shared.migrate import migrations
+from shared.process import Task, http, repeat, run
+from shared.settings import load
+
+_MIGRATIONS = Path(__file__).with_name("migrations")
+_REGISTER_SECONDS = 2.0
+
+
+def gauges(db: Database) -> dict[str, Callable[[], Awaitable[float]]]:
+    """Return what shows whether signing is quiet (protocol.md 8)."""
+    return {
+        "lienthong_outbox_pending": partial(outbox.pending, db),
+        "lienthong_examinations_pending": partial(db.as_worker, examinations.count_pending),
+        "lienthong_withdrawals_pending": partial(db.as_worker, withdrawals.count_open),
+    }
+
+
+async def serve(settings: Settings, stop: asyncio.Event) -> None:
+    """Open what the tasks share, and run them until `stop`."""
+    access = KafkaAccess(
+        settings.kafka_bootstrap, settings.kafka_user, settings.kafka_password.get_secret_value()
+    )
+    authorities = Authorities(settings.pki)
+    blobs = BlobStore(settings.blobs)
+    async with AsyncExitStack() as opened:
+        db = await opened.enter_async_context(Database.open(settings))
+        guard = await opened.enter_async_context(Guard.open(settings, db))
+        addresses: dict[Service, str] = {"docs": settings.docs_url, "gateway": settings.gateway_url}
+        internal = await opened.enter_async_context(Internal.open(settings, addresses))
+        app = create()
+        app.state.db, app.state.guard, app.state.authorities = db, guard, authorities
+        register = Register(db, authorities)
+        dispatched = On(DocumentDispatched, examine.take_in)
+        tasks: list[Task] = [
+            http(app, fd=settings.listen_fd),
+            http(private_app(checks={}, gauges=gauges(db)), fd=settings.private_fd),
+            migrations(db, settings, _MIGRATIONS),
+            outbox.relay(db, access, service="signing"),
+            *agencies.follow(db, access, service="signing", internal=internal),
+            consume(db, access, service="signing", topics=[DOCUMENTS], handlers=[dispatched]),
+            # A bell of its own, never rung: the folder is looked at, not waited for.
+            repeat(register.tend, name="register", bell=Bell(), pause=_REGISTER_SECONDS),
+            repeat(partial(revoke.withdraw, db), name="withdraw", bell=db.bell),
+            *Dispatcher(db, blobs, authorities, Limits()).slots(settings.workers),
+        ]
+        async with asyncio.TaskGroup() as group:
+            for task in tasks:
+                group.create_task(task(stop))
+
+
+def main() -> None:
+    """Run the service."""
+    settings = load(Settings)
+    telemetry.start(settings)
+    run(partial(serve, settings))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""Certificates as rows: what was registered, and which changes of state are allowed (pure)."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+
+from shared.ids import AgencyId
+
+State = Literal["good", "suspended", "revoked"]
+Kind = Literal["authority", "leader", "seal", "protocol"]
+
+REASONS: dict[str, State] = {
+    "unspecified": "revoked",
+    "keyCompromise": "revoked",
+    "cACompromise": "revoked",
+    "affiliationChanged": "revoked",
+    "superseded": "revoked",
+    "cessationOfOperation": "revoked",
+    "privilegeWithdrawn": "revoked",
+    "certificateHold": "suspended",
+    "removeFromCRL": "good",
+}
+"""RFC 5280 5.3.1: each reason and the state that it leads to."""
+
+_MOVES: dict[State, frozenset[State]] = {
+    "good": frozenset({"suspended", "revoked"}),
+    "suspended": frozenset({"good", "revoked"}),
+    "revoked": frozenset(),  # for good
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """A certificate to be registered: read from its DER, and whom it is for."""
+
+    sha256: str
+    der: bytes
+    serial: int
+    issuer: str
+    kind: str
+    agency_code: str | None
+    person: str | None
+    not_before: datetime
+    not_after: datetime
+
+    @classmethod
+    def read(
+        cls,
+        pem: bytes,
+        *,
+        kind: str,
+        issuer: str = "issuing",
+        agency_code: str | None = None,
+        person: str | None = None,
+    ) -> "Registration":
+        """Read a certificate (PEM). Raises ValueError."""
+        certificate = x509.load_pem_x509_certificate(pem)
+        der = certificate.public_bytes(serialization.Encoding.DER)
+        return cls(
+            sha256=hashlib.sha256(der).hexdigest(),
+            der=der,
+            serial=certificate.serial_number,
+            issuer=issuer,
+            kind=kind,
+            agency_code=agency_code,
+            person=person,
+            not_before=certificate.not_valid_before_utc,
+            not_after=certificate.not_valid_after_utc,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A certificate's row, as far as verdicts and revocations need it."""
+
+    sha256: str
+    kind: Kind
+    agency_id: AgencyId | None
+    """None while the directory's projection does not know the code it was registered under."""
+    issuer: str
+    state: State
+    changed_in: int
+    """Number of the revocation list in which its state last changed."""
+
+
+def may_move(before: State, after: State) -> bool:
+    """Say whether a certificate may go from one state to another."""
+    return after in _MOVES[before]

@@ -1,0 +1,186 @@
+"""Gives waiting files to workers: urgent first, senders in turn, a suspected file alone."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
+from uuid import UUID
+
+import structlog
+
+from services.signing.examine import settle
+from services.signing.keys import Authorities
+from services.signing.pipe import TrustUpdate
+from services.signing.pool import Limits, Look, Worker
+from services.signing.store import examinations, lists
+from services.signing.store.examinations import Claim
+from services.signing.verdict import Verdict
+from shared import telemetry
+from shared.blobs import BlobStore
+from shared.chain import Lane
+from shared.db import Connection, Database
+from shared.errors import Unavailable
+from shared.failpoint import reach
+from shared.process import Task, repeat
+
+LEASE = timedelta(seconds=6)
+"""How long a claim holds without being renewed: so long a dead process keeps its files."""
+_RENEW_SECONDS = 2.0
+_NORMAL_EVERY = 4
+"""One slot in four is for normal documents, however many urgent ones wait."""
+_RETRY_SECONDS = 0.5
+_log = structlog.get_logger()
+
+
+class Turns:
+    """Whose file is next: lanes by slots, senders of a lane one after another."""
+
+    def __init__(self) -> None:
+        """Start with the urgent lane and the first sender."""
+        self._slot = 0
+        self._last: dict[Lane, UUID] = {}
+
+    def lanes(self) -> tuple[Lane, Lane]:
+        """Return the lanes in the order in which this slot looks at them."""
+        self._slot += 1
+        if self._slot % _NORMAL_EVERY == 0:
+            return ("normal", "urgent")
+        return ("urgent", "normal")
+
+    async def claim(self, conn: Connection) -> Claim | None:
+        """Claim the next file."""
+        for lane in self.lanes():
+            last = self._last.get(lane)
+            for after in (last, None) if last else (None,):
+                found = await examinations.claim(conn, lane=lane, after=after, lease=LEASE)
+                if found:
+                    self._last[lane] = found.sender_id
+                    return found
+        return None
+
+
+class Room:
+    """Many may be inside together, or one alone."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self._condition = asyncio.Condition()
+        self._inside = 0
+        self._closed = False
+
+    @asynccontextmanager
+    async def entered(self, *, alone: bool) -> AsyncGenerator[None]:
+        """Be inside for the length of a `with`; `alone` waits until the others have left."""
+        async with self._condition:
+            await self._condition.wait_for(lambda: not self._closed)
+            if alone:
+                self._closed = True
+                await self._condition.wait_for(lambda: self._inside == 0)
+            self._inside += 1
+        try:
+            yield
+        finally:
+            async with self._condition:
+                self._inside -= 1
+                self._closed = self._closed and not alone
+                self._condition.notify_all()
+
+
+class Dispatcher:
+    """All that the slots share: the database, the files, the trust of the moment."""
+
+    def __init__(
+        self, db: Database, blobs: BlobStore, authorities: Authorities, limits: Limits
+    ) -> None:
+        """Use an open database and blob store."""
+        self._db, self._blobs, self._authorities = db, blobs, authorities
+        self._limits = limits
+        self._turns, self._room = Turns(), Room()
+        self._numbers: dict[str, int] = {}
+        self._trust: TrustUpdate | None = None
+        self.workers: list[Worker] = []
+
+    def slots(self, count: int) -> list[Task]:
+        """Return one task per worker process."""
+        self.workers = [Worker(self._limits) for _ in range(count)]
+        return [self._slot(number, worker) for number, worker in enumerate(self.workers)]
+
+    def _slot(self, number: int, worker: Worker) -> Task:
+        async def step() -> bool:
+            return await self.examine_next(worker)
+
+        work = repeat(step, name=f"examine {number}", bell=self._db.bell)
+
+        async def task(stop: asyncio.Event) -> None:
+            try:
+                await work(stop)
+            finally:
+                await worker.end()
+
+        return task
+
+    async def examine_next(self, worker: Worker) -> bool:
+        """Examine one waiting file; False when none waits."""
+        held = await self._db.as_worker(self._turns.claim)
+        if held is None:
+            return False
+        attributes = {
+            telemetry.DOCUMENT_ID: str(held.document_id),
+            telemetry.DOCUMENT_CODE: held.document_code,
+            telemetry.DISPATCH_ID: str(held.dispatch_id),
+            telemetry.LANE: held.lane,
+            telemetry.ATTEMPT: held.fence,
+        }
+        with telemetry.span("examine file", attributes=attributes, parent=held.trace) as span:
+            reach("signing.claimed")
+            async with self._room.entered(alone=held.alone):
+                look = await self._look(held, worker)
+            verdict = await self._settle(held, look)
+            if verdict:
+                span.set_attribute(telemetry.INDICATION, verdict.indication)
+                _log.info(
+                    "file examined",
+                    document=held.document_code,
+                    sha256=held.sha256,
+                    indication=verdict.indication,
+                    reason=verdict.reason,
+                    detail=verdict.detail,
+                )
+        return True
+
+    async def _look(self, held: Claim, worker: Worker) -> Look:
+        trust = await self._db.as_worker(self._trust_now)
+        async with asyncio.TaskGroup() as group:
+            keeper = group.create_task(self._keep(held))
+            look = await worker.look(self._blobs.path(held.sha256), held.sha256, trust)
+            keeper.cancel()
+        return look
+
+    async def _keep(self, held: Claim) -> None:
+        """Renew a claim until cancelled; without PostgreSQL it may expire, the fence holds."""
+        while True:
+            await asyncio.sleep(_RENEW_SECONDS)
+            with suppress(Unavailable):
+                await self._db.as_worker(lambda conn: examinations.renew(conn, held, lease=LEASE))
+
+    async def _settle(self, held: Claim, look: Look) -> Verdict | None:
+        """Settle, however long PostgreSQL is away: the look is not done again for that."""
+        while True:
+            try:
+                return await self._db.as_worker(lambda conn: settle(conn, held, look))
+            except Unavailable as error:
+                _log.warning("waiting", task="settle", cause=str(error))
+                await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _trust_now(self, conn: Connection) -> TrustUpdate:
+        """Return the trust of this moment; the same object while no list is newer."""
+        numbers = await lists.latest_numbers(conn)
+        if self._trust is None or numbers != self._numbers:
+            newest = await lists.latest(conn)
+            self._trust = TrustUpdate(
+                root=self._authorities.der("root"),
+                intermediates=(self._authorities.der("issuing"),),
+                lists={known.authority: known.der for known in newest},
+            )
+            self._numbers = numbers
+        return self._trust

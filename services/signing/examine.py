@@ -1,0 +1,160 @@
+"""Examines files: claims one, has a worker look at it, settles the verdict in one transaction."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+
+from services.signing.certificate import Registered
+from services.signing.finding import (
+    REVOCATION_UNKNOWN,
+    STORE_TROUBLE,
+    TOO_HEAVY,
+    UNREADABLE,
+    Finding,
+)
+from services.signing.pool import Look
+from services.signing.store import certificates, examinations, withdrawals
+from services.signing.store.examinations import Claim, NewVerdict
+from services.signing.verdict import (
+    NotBound,
+    Outdated,
+    Subject,
+    Verdict,
+    cannot_tell,
+    evidence,
+    failed,
+    judge,
+    used,
+)
+from shared import outbox, telemetry
+from shared.db import Connection
+from shared.events import DocumentDispatched, DocumentExamined
+from shared.failpoint import reach
+from shared.kafka import Record
+
+STRIKES = 3
+"""After so many tries that met a worker's own limits the file is refused."""
+_AT_ONCE = timedelta(0)
+_SOON = timedelta(seconds=1)
+_LATER = timedelta(seconds=5)
+_PATIENCE = {"normal": timedelta(hours=24), "urgent": timedelta(hours=1)}
+"""How long a file waits for revocation lists or for the file store before it is returned."""
+_log = structlog.get_logger()
+
+
+async def take_in(conn: Connection, event: DocumentDispatched, _record: Record) -> None:
+    """Note the files of a dispatch; when asked again, say again what is known."""
+    for said in await examinations.known(conn, event.dispatch_id):
+        await outbox.put(conn, said)
+    for withdrawn in await withdrawals.known(conn, [event.dispatch_id]):
+        await outbox.put(conn, withdrawn)
+    await examinations.insert(conn, event, trace=telemetry.traceparent())
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    """What a look amounts to: a verdict to tell, and whether and when to try again."""
+
+    verdict: Verdict | None
+    pause: timedelta = _AT_ONCE
+    strikes: int = 0
+
+
+async def settle(conn: Connection, held: Claim, look: Look) -> Verdict | None:
+    """Write what a look at a claimed file amounts to; None when there is nothing to tell yet.
+
+    Locks the certificates that the verdict rests on, so that none is revoked before it commits.
+    """
+    standing = await examinations.lock(conn, held)
+    if standing is None:
+        return None  # the claim expired and another process has the file
+    finding = look.answer.finding if look.answer else None
+    registered = await certificates.lock_used(conn, used(finding)) if finding else {}
+    result = _weigh(held, look, finding, registered)
+    verdict = result.verdict
+    if verdict and verdict.indication != standing.indication:
+        subject = Subject(
+            dispatch_id=held.dispatch_id,
+            document_id=held.document_id,
+            document_code=held.document_code,
+            sender_id=held.sender_id,
+            sha256=held.sha256,
+            role=held.role,
+        )
+        content, digest = evidence(subject, verdict, finding, registered)
+        passed = verdict.indication == "TOTAL-PASSED"
+        new = NewVerdict(
+            judgement=standing.judgement + 1,
+            indication=verdict.indication,
+            reason=verdict.reason,
+            evidence=content,
+            evidence_sha256=digest,
+            rests_on=sorted(registered) if passed else (),
+        )
+        await _tell(conn, held, new)
+    if verdict is None or verdict.indication == "INDETERMINATE":
+        await examinations.release(conn, held, pause=result.pause, strikes=result.strikes)
+    return verdict
+
+
+async def _tell(conn: Connection, held: Claim, new: NewVerdict) -> None:
+    judged_at = await examinations.record(conn, held, new)
+    await outbox.put(
+        conn,
+        DocumentExamined(
+            dispatch_id=held.dispatch_id,
+            document_id=held.document_id,
+            sha256=held.sha256,
+            judgement=new.judgement,
+            indication=new.indication,
+            reason=new.reason,
+            judged_at=judged_at,
+            evidence_sha256=new.evidence_sha256,
+        ),
+    )
+    reach("signing.verdict_written")
+
+
+def _weigh(
+    held: Claim, look: Look, finding: Finding | None, registered: dict[str, Registered]
+) -> _Result:
+    """Turn a look into a verdict, or into another try."""
+    if finding is None:
+        return _weigh_failure(held, look)
+    try:
+        verdict = judge(finding, registered, role=held.role, sender=held.sender_id)
+    except Outdated:
+        return _Result(None, _AT_ONCE, held.strikes)
+    except NotBound:
+        return _Result(None, _SOON, held.strikes)
+    if verdict.indication == "INDETERMINATE":
+        return _patient(held, REVOCATION_UNKNOWN, verdict.detail)
+    return _Result(verdict)
+
+
+def _weigh_failure(held: Claim, look: Look) -> _Result:
+    detail = look.answer.detail if look.answer else look.detail
+    match look.answer.failure if look.answer else look.end:
+        case "store":
+            return _patient(held, STORE_TROUBLE, detail)
+        case "died":
+            # Something from outside ended the worker: that says nothing about the file.
+            return _Result(None, _SOON, held.strikes)
+        case "parser":
+            return _strike(held, UNREADABLE, detail)
+        case _:
+            return _strike(held, TOO_HEAVY, detail)
+
+
+def _strike(held: Claim, reason: str, detail: str) -> _Result:
+    strikes = held.strikes + 1
+    if strikes >= STRIKES:
+        return _Result(failed(reason, f"{detail}, {strikes} times"), strikes=strikes)
+    return _Result(cannot_tell(reason, detail), _AT_ONCE, strikes)
+
+
+def _patient(held: Claim, reason: str, detail: str) -> _Result:
+    if held.waiting > _PATIENCE[held.lane]:
+        return _Result(failed(reason, f"{detail}, for {held.waiting}"), strikes=held.strikes)
+    return _Result(cannot_tell(reason, detail), _LATER, held.strikes)

@@ -1,0 +1,120 @@
+"""Worker processes: kept alive, given one file at a time, ended when they exceed their limits."""
+
+import asyncio
+import os
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import structlog
+
+from services.signing.pipe import ANSWERS, LENGTH_BYTES, REQUESTS, Answer, Job, Request, TrustUpdate
+
+_MIB = 1 << 20
+_OWN_FAULT = frozenset(
+    {signal.SIGXCPU, signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGSYS, signal.SIGILL}
+)
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one look at one file may use."""
+
+    memory: int = 1024 * _MIB
+    """Bytes of address space of the whole process."""
+    cpu_seconds: int = 20
+    wall_seconds: float = 40.0
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What came of giving a file to a worker."""
+
+    answer: Answer | None
+    end: Literal["answered", "limit", "died"] = "answered"
+    """`limit`: the worker met its own limits; `died`: something else ended it."""
+    detail: str = ""
+
+
+class Worker:
+    """One process at a time; started when first needed and again after each death."""
+
+    def __init__(self, limits: Limits) -> None:
+        """Start nothing yet."""
+        self._limits = limits
+        self._process: Process | None = None
+        self._trust: TrustUpdate | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """Return the id of the living process, if any."""
+        return self._process.pid if self._process else None
+
+    async def look(self, path: Path, sha256: str, trust: TrustUpdate) -> Look:
+        """Have the worker look at a file; never raises for what is in the file."""
+        job = Job(path=str(path), sha256=sha256, cpu_seconds=self._limits.cpu_seconds)
+        request = Request(job=job, trust=None if trust is self._trust else trust)
+        if self._process is None:
+            await self._start()
+            request = Request(job=job, trust=trust)
+        try:
+            async with asyncio.timeout(self._limits.wall_seconds):
+                answer = await self._ask(REQUESTS.dump_json(request))
+        except TimeoutError:
+            await self.end()
+            return Look(None, "limit", "wall clock")
+        except (OSError, asyncio.IncompleteReadError):
+            return await self._death()
+        except BaseException:
+            await self.end()  # cancelled in the middle: the next one must not get this answer
+            raise
+        self._trust = trust
+        if answer.failure == "memory":
+            await self.end()
+        return Look(answer)
+
+    async def end(self) -> None:
+        """Kill the process, if there is one, and wait for its end."""
+        process, self._process, self._trust = self._process, None, None
+        if process is not None:
+            if process.returncode is None:
+                process.kill()
+            await process.wait()
+
+    async def _start(self) -> None:
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "services.signing.worker",
+            str(self._limits.memory),
+            stdin=PIPE,
+            stdout=PIPE,
+            env=_environment(),
+        )
+
+    async def _ask(self, message: bytes) -> Answer:
+        process = self._process
+        if process is None or process.stdin is None or process.stdout is None:
+            raise OSError("no worker")
+        process.stdin.write(len(message).to_bytes(LENGTH_BYTES, "big") + message)
+        await process.stdin.drain()
+        length = int.from_bytes(await process.stdout.readexactly(LENGTH_BYTES), "big")
+        return ANSWERS.validate_json(await process.stdout.readexactly(length))
+
+    async def _death(self) -> Look:
+        process = self._process
+        code = await process.wait() if process else 0
+        await self.end()
+        own = code < 0 and signal.Signals(-code) in _OWN_FAULT
+        _log.warning("worker ended", code=code, own_limits=own)
+        return Look(None, "limit" if own else "died", f"exit {code}")
+
+
+def _environment() -> dict[str, str]:
+    """Return what a worker needs to find the code: no address, no password, no token."""
+    kept = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "VIRTUAL_ENV", "LD_LIBRARY_PATH")
+    return {name: os.environ[name] for name in kept if name in os.environ}

@@ -1,0 +1,44 @@
+"""Publishes revocation lists: the issuing CA's are signed here, the root's is taken over."""
+
+import datetime as dt
+
+from services.signing.keys import LIST_LIFE, Authorities
+from services.signing.store import certificates, lists
+from shared.db import Connection, Database
+
+REFRESH_BEFORE_END = LIST_LIFE * 3 / 4
+"""A list is replaced when a quarter of its life has passed: an outage of hours does no harm."""
+_KEPT = 20
+
+
+async def publish(conn: Connection, authorities: Authorities) -> int:
+    """Sign and keep the next list of the issuing CA; returns its number.
+
+    The authority's row is locked, so that a list holds every state that changed in an earlier one.
+    """
+    number = await lists.next_number(conn, "issuing")
+    await publish_as(conn, authorities, number)
+    return number
+
+
+async def publish_as(conn: Connection, authorities: Authorities, number: int) -> None:
+    """Sign and keep the list whose number this transaction has taken."""
+    revoked = await certificates.revoked(conn, "issuing")
+    await lists.insert(conn, authorities.sign_list(number, revoked))
+    await lists.forget_old(conn, "issuing", keep=_KEPT)
+
+
+async def keep_lists(db: Database, authorities: Authorities) -> None:
+    """Take over a newer list of the root, and replace the issuing CA's before it ends."""
+
+    async def step(conn: Connection) -> None:
+        newest = {known.authority: known for known in await lists.latest(conn)}
+        root = authorities.root_list()
+        if root and ("root" not in newest or newest["root"].number < root.number):
+            await lists.insert(conn, root)
+        issued = newest.get("issuing")
+        now = dt.datetime.now(dt.UTC)
+        if issued is None or issued.next_update - now < REFRESH_BEFORE_END:
+            await publish(conn, authorities)
+
+    await db.as_worker(step)

@@ -1,0 +1,77 @@
+"""Revokes, suspends and restores certificates, and withdraws the verdicts that rested on them."""
+
+from dataclasses import dataclass
+
+import structlog
+
+from services.signing.certificate import REASONS, State, may_move
+from services.signing.finding import REVOKED
+from services.signing.keys import Authorities
+from services.signing.publish import publish_as
+from services.signing.store import certificates, lists, withdrawals
+from shared import outbox
+from shared.db import Connection, Database
+from shared.errors import Problem
+
+_AT_ONCE = 200
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a request for a revocation has done."""
+
+    sha256: str
+    state: State
+    reason: str
+    list_number: int
+    """The revocation list from which on it is public."""
+
+
+async def revoke(conn: Connection, authorities: Authorities, *, sha256: str, reason: str) -> Change:
+    """Change a certificate's state and publish it; repeating a change is no error.
+
+    The certificate is locked against every verdict that rests on it: those that commit later were
+    verified with this list or a newer one. Raises Problem REQ-4041, SIG-4091.
+    """
+    row = await certificates.lock(conn, sha256)
+    if row is None or row.kind == "authority":
+        raise Problem("REQ-4041")
+    state = REASONS[reason]
+    if row.state == state != "good":
+        return Change(sha256, state, reason, row.changed_in)
+    if not may_move(row.state, state):
+        raise Problem("SIG-4091", state=row.state)
+    number = await lists.next_number(conn, row.issuer)
+    await certificates.change(
+        conn,
+        sha256,
+        state=state,
+        reason=None if state == "good" else reason,
+        changed_in=number,
+    )
+    await publish_as(conn, authorities, number)
+    _log.info("certificate changed", sha256=sha256, state=state, reason=reason, list=number)
+    return Change(sha256, state, reason, number)
+
+
+async def withdraw(db: Database) -> bool:
+    """Withdraw some verdicts of one revoked certificate; True when there may be more.
+
+    A good verdict that commits after the revocation was verified with its list, so this ends.
+    """
+
+    async def step(conn: Connection) -> bool:
+        certificate = await withdrawals.next_revoked(conn)
+        if certificate is None:
+            return False
+        gone = await withdrawals.withdraw(conn, certificate, reason=REVOKED, most=_AT_ONCE)
+        for event in gone:
+            await outbox.put(conn, event)
+        if len(gone) < _AT_ONCE:
+            await withdrawals.done(conn, certificate)
+        if gone:
+            _log.warning("verdicts withdrawn", certificate=certificate, dispatches=len(gone))
+        return True
+
+    return await db.as_worker(step)

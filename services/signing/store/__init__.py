@@ -1,0 +1,1 @@
+"""All SQL of signing: certificates, revocation lists, examinations and verdicts."""

@@ -1,0 +1,136 @@
+"""Certificates: who registered them for whom, and what state they are in."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from services.signing.certificate import Registered, Registration, State
+from shared.db import Connection
+from shared.ids import AgencyId
+
+if TYPE_CHECKING:
+    from asyncpg import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Revoked:
+    """An entry of a revocation list."""
+
+    serial: int
+    revoked_at: datetime
+    reason: str
+
+
+async def insert(conn: Connection, rows: Sequence[Registration]) -> int:
+    """Register certificates; one that is known stays as it is. Returns how many were new."""
+    done = await conn.fetch(
+        """
+        insert into certificates
+            (sha256, der, serial, issuer, kind, agency_code, person, not_before, not_after)
+        select new.sha256, new.der, new.serial, new.issuer, new.kind, new.agency_code, new.person,
+            new.not_before, new.not_after
+        from unnest($1::text[], $2::bytea[], $3::numeric[], $4::text[], $5::text[], $6::text[],
+            $7::text[], $8::timestamptz[], $9::timestamptz[])
+            as new (sha256, der, serial, issuer, kind, agency_code, person, not_before, not_after)
+        order by new.sha256
+        on conflict (sha256) do nothing
+        returning sha256
+        """,
+        [row.sha256 for row in rows],
+        [row.der for row in rows],
+        [row.serial for row in rows],
+        [row.issuer for row in rows],
+        [row.kind for row in rows],
+        [row.agency_code for row in rows],
+        [row.person for row in rows],
+        [row.not_before for row in rows],
+        [row.not_after for row in rows],
+    )
+    return len(done)
+
+
+async def unbound_codes(conn: Connection) -> list[str]:
+    """Return the codes of certificates whose agency was not known when they were registered."""
+    rows = await conn.fetch(
+        """
+        select distinct agency_code from certificates
+        where agency_id is null and agency_code is not null
+        """
+    )
+    return [row["agency_code"] for row in rows]
+
+
+async def bind(conn: Connection, *, code: str, agency: AgencyId) -> None:
+    """Bind the certificates registered under a code to the agency that it names now, for good."""
+    await conn.execute(
+        "update certificates set agency_id = $2 where agency_code = $1 and agency_id is null",
+        code,
+        agency,
+    )
+
+
+async def lock_used(conn: Connection, digests: Sequence[str]) -> dict[str, Registered]:
+    """Lock the certificates of a verdict for share: none is revoked until it commits."""
+    rows = await conn.fetch(
+        """
+        select sha256, kind, agency_id, issuer, state, changed_in
+        from certificates where sha256 = any($1) order by sha256 for share
+        """,
+        list(digests),
+    )
+    return {row["sha256"]: _registered(row) for row in rows}
+
+
+async def lock(conn: Connection, sha256: str) -> Registered | None:
+    """Lock one certificate for a change of its state."""
+    row = await conn.fetchrow(
+        """
+        select sha256, kind, agency_id, issuer, state, changed_in
+        from certificates where sha256 = $1 for update
+        """,
+        sha256,
+    )
+    return _registered(row) if row else None
+
+
+async def change(
+    conn: Connection, sha256: str, *, state: State, reason: str | None, changed_in: int
+) -> None:
+    """Write a new state; a revoked one has its verdicts withdrawn from now on."""
+    await conn.execute(
+        """
+        update certificates
+        set state = $2, reason = $3, changed_in = $4, withdrawing = $2 = 'revoked',
+            revoked_at = case when $2 = 'good' then null
+                else coalesce(revoked_at, date_trunc('second', clock_timestamp())) end
+        where sha256 = $1
+        """,
+        sha256,
+        state,
+        reason,
+        changed_in,
+    )
+
+
+async def revoked(conn: Connection, authority: str) -> list[Revoked]:
+    """Return what belongs on the next revocation list of an authority."""
+    rows = await conn.fetch(
+        """
+        select serial, revoked_at, reason from certificates
+        where issuer = $1 and kind <> 'authority' and state <> 'good' order by serial
+        """,
+        authority,
+    )
+    return [Revoked(int(row["serial"]), row["revoked_at"], row["reason"]) for row in rows]
+
+
+def _registered(row: "Record") -> Registered:
+    return Registered(
+        sha256=row["sha256"],
+        kind=row["kind"],
+        agency_id=row["agency_id"],
+        issuer=row["issuer"],
+        state=row["state"],
+        changed_in=row["changed_in"],
+    )

@@ -1,0 +1,70 @@
+"""Revocation lists: each authority's numbers, and the lists as they were published."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared.db import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A published revocation list."""
+
+    authority: str
+    number: int
+    this_update: datetime
+    next_update: datetime
+    der: bytes
+
+
+async def next_number(conn: Connection, authority: str) -> int:
+    """Take the next number of an authority's lists; whoever wants the one after waits."""
+    return await conn.fetchval(
+        "update authorities set list_number = list_number + 1 where name = $1"
+        " returning list_number",
+        authority,
+    )
+
+
+async def insert(conn: Connection, published: Published) -> None:
+    """Keep a list; one that is known stays as it is."""
+    await conn.execute(
+        """
+        insert into revocation_lists (authority, number, this_update, next_update, der)
+        values ($1, $2, $3, $4, $5) on conflict do nothing
+        """,
+        published.authority,
+        published.number,
+        published.this_update,
+        published.next_update,
+        published.der,
+    )
+
+
+async def latest(conn: Connection) -> list[Published]:
+    """Return the newest list of each authority that has one."""
+    rows = await conn.fetch(
+        """
+        select distinct on (authority) authority, number, this_update, next_update, der
+        from revocation_lists order by authority, number desc
+        """
+    )
+    return [Published(*row) for row in rows]
+
+
+async def latest_numbers(conn: Connection) -> dict[str, int]:
+    """Return the number of each authority's newest list."""
+    rows = await conn.fetch(
+        "select authority, max(number) as number from revocation_lists group by authority"
+    )
+    return {row["authority"]: row["number"] for row in rows}
+
+
+async def forget_old(conn: Connection, authority: str, *, keep: int) -> None:
+    """Delete all but the newest lists; evidence names lists by number and keeps no bytes."""
+    await conn.execute(
+        "delete from revocation_lists where authority = $1 and number <="
+        " (select max(number) from revocation_lists where authority = $1) - $2",
+        authority,
+        keep,
+    )

@@ -1,0 +1,67 @@
+"""Withdrawals: good verdicts that no longer hold because a certificate was revoked."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from shared.db import Connection
+from shared.events import VerdictWithdrawn
+
+
+async def next_revoked(conn: Connection) -> str | None:
+    """Lock a revoked certificate whose verdicts are still to be withdrawn; return its digest."""
+    return await conn.fetchval(
+        """
+        select sha256 from certificates where withdrawing
+        order by sha256 limit 1 for update skip locked
+        """
+    )
+
+
+async def withdraw(
+    conn: Connection, certificate: str, *, reason: str, most: int
+) -> list[VerdictWithdrawn]:
+    """Withdraw dispatches with a good verdict that rests on a certificate; `most` at once."""
+    rows = await conn.fetch(
+        """
+        with hit as (
+            select distinct on (v.dispatch_id)
+                v.dispatch_id, e.document_id, e.sender_id, v.judgement
+            from verdict_certificates v
+            join examinations e on e.dispatch_id = v.dispatch_id and e.sha256 = v.sha256
+            where v.certificate = $1 and e.indication = 'TOTAL-PASSED'
+                and not exists (select from withdrawals w where w.dispatch_id = v.dispatch_id)
+            order by v.dispatch_id limit $3
+        )
+        insert into withdrawals
+            (dispatch_id, document_id, sender_id, judgement, certificate, reason)
+        select dispatch_id, document_id, sender_id, judgement, $1, $2 from hit
+        on conflict do nothing
+        returning dispatch_id, document_id, judgement, reason
+        """,
+        certificate,
+        reason,
+        most,
+    )
+    return [VerdictWithdrawn(**dict(row)) for row in rows]
+
+
+async def done(conn: Connection, certificate: str) -> None:
+    """Note that nothing is left to withdraw."""
+    await conn.execute("update certificates set withdrawing = false where sha256 = $1", certificate)
+
+
+async def known(conn: Connection, dispatch_ids: Sequence[UUID]) -> list[VerdictWithdrawn]:
+    """Return the withdrawals of these dispatches."""
+    rows = await conn.fetch(
+        """
+        select dispatch_id, document_id, judgement, reason from withdrawals
+        where dispatch_id = any($1)
+        """,
+        list(dispatch_ids),
+    )
+    return [VerdictWithdrawn(**dict(row)) for row in rows]
+
+
+async def count_open(conn: Connection) -> float:
+    """Count revoked certificates whose verdicts are still being withdrawn."""
+    return float(await conn.fetchval("select count(*) from certificates where withdrawing"))

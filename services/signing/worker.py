@@ -1,0 +1,70 @@
+"""A worker process: looks at one file after another, locked up, and tells what it found."""
+
+import asyncio
+import gc
+import hashlib
+import logging
+import os
+import sys
+from io import BytesIO
+from typing import BinaryIO
+
+from services.signing import hexstring, sandbox
+from services.signing.pipe import ANSWERS, REQUESTS, Answer, Job, receive, send
+from services.signing.trust import Trust
+from services.signing.verify import verify
+
+
+def main() -> None:
+    """Serve requests on standard input until it closes."""
+    # pyHanko logs subjects of certificates: personal names have no place in our logs.
+    logging.disable(logging.CRITICAL)
+    replies = _take_over_output()
+    requests = sys.stdin.buffer
+    loop = asyncio.new_event_loop()
+    hexstring.install()
+    loop.run_until_complete(asyncio.sleep(0))
+    sandbox.enter(memory=int(sys.argv[1]))
+    trust: Trust | None = None
+    while (message := receive(requests)) is not None:
+        request = REQUESTS.validate_json(message)
+        if request.trust is not None:
+            update = request.trust
+            trust = Trust(root=update.root, intermediates=update.intermediates, lists=update.lists)
+        if trust is None:
+            raise SystemExit("a job came before any trust")
+        answer = _look(loop, request.job, trust)
+        send(replies, ANSWERS.dump_json(answer))
+        if answer.failure == "memory":
+            raise SystemExit(0)  # a fresh process has a fresh heap
+        gc.collect()
+
+
+def _take_over_output() -> BinaryIO:
+    """Keep the pipe for answers to ourselves: what a library prints goes to standard error."""
+    replies = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    return replies
+
+
+def _look(loop: asyncio.AbstractEventLoop, job: Job, trust: Trust) -> Answer:
+    sandbox.allow_cpu(job.cpu_seconds)
+    try:
+        with open(job.path, "rb") as file:  # noqa: PTH123 (one call less before the limits)
+            content = file.read()
+    except OSError as error:
+        return Answer(None, "store", type(error).__name__)
+    except MemoryError:
+        return Answer(None, "memory", "MemoryError")
+    if hashlib.sha256(content).hexdigest() != job.sha256:
+        return Answer(None, "store", "the stored bytes have another digest")
+    try:
+        return Answer(loop.run_until_complete(verify(BytesIO(content), trust)))
+    except MemoryError:
+        return Answer(None, "memory", "MemoryError")
+    except Exception as error:  # noqa: BLE001 (a hostile file may raise anything: all are verdicts)
+        return Answer(None, "parser", type(error).__name__)
+
+
+if __name__ == "__main__":
+    main()
