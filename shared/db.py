@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from weakref import WeakSet
 
@@ -260,12 +260,22 @@ class Database:
         except LOST as error:
             raise Unavailable(WHAT) from error
         except asyncpg.InterfaceError as error:
-            if conn.is_closed():
+            if gone(conn):
                 raise Unavailable(WHAT) from error
             raise
         finally:
-            await pool.release(conn, timeout=_CONNECT_SECONDS)
+            # What was committed is committed, however the connection ends.
+            with suppress(*LOST, asyncpg.InterfaceError):
+                await pool.release(conn, timeout=_CONNECT_SECONDS)
         return result, bool(wrote)
+
+
+def gone(conn: Connection) -> bool:
+    """Say whether the connection has ended; its pool then takes it back at once."""
+    try:
+        return conn.is_closed()
+    except asyncpg.InterfaceError:
+        return True
 
 
 async def _answers(conn: Connection) -> bool:

@@ -10,7 +10,7 @@ from opentelemetry.trace import SpanKind
 from pydantic import ValidationError
 
 from shared import inbox, outbox, parking, positions, telemetry
-from shared.db import AGAIN, LOST, Connection, Database
+from shared.db import AGAIN, LOST, Connection, Database, gone
 from shared.errors import Unavailable
 from shared.events import Event
 from shared.events.topics import BY_NAME
@@ -207,6 +207,8 @@ async def _release_one(conn: Connection, sub: Subscription) -> bool:
     except (Unavailable, *AGAIN, *LOST):
         raise
     except Exception as error:
+        if gone(conn):
+            raise
         raise _StillFails(waiting, _cause(error)) from error
     await parking.done(conn, waiting)
     return True

@@ -25,8 +25,20 @@ class Row:
         return Message(self.key, self.headers, self.value)
 
 
+_LOCK = 0x6C74_7265_6C61_79  # "ltrelay"; each service has a database of its own
+
 Taken = tuple[Row, Place, int]
 """A row, its place, and the offset that the broker gave it."""
+
+
+async def lead(conn: Session) -> bool:
+    """Try to become the leader: the lock lives as long as this connection."""
+    return bool(await conn.fetchval("select pg_try_advisory_lock($1)", _LOCK))
+
+
+async def beat(conn: Session) -> None:
+    """Show that the leader is awake; else PostgreSQL ends the connection, and the lock with it."""
+    await conn.execute("select 1")
 
 
 async def waiting(conn: Session, *, held: Collection[str], limit: int) -> list[Row]:

@@ -24,7 +24,6 @@ from shared.process import Task
 
 T = TypeVar("T")
 
-_LOCK = 0x6C74_7265_6C61_79  # "ltrelay"; each service has a database of its own
 _ROWS = 500
 _POLL, _LOOK, _TIDY = 0.25, 10.0, 600.0
 _BEAT = 0.5
@@ -54,7 +53,7 @@ class Leader:
         async with asyncio.TaskGroup() as group:
             task = group.create_task(_outcome(work))
             while not (await asyncio.wait((task,), timeout=_BEAT))[0]:
-                await self.conn.execute("select 1")
+                await outbox_rows.beat(self.conn)
         result, error = task.result()
         if error is not None:
             raise error
@@ -101,7 +100,7 @@ async def _lead(
 ) -> None:
     """Lead until the end, or until PostgreSQL is lost and the lock with it."""
     async with db.alone(**_FENCE) as conn:
-        while not await conn.fetchval("select pg_try_advisory_lock($1)", _LOCK):
+        while not await outbox_rows.lead(conn):
             if stop.is_set():
                 return
             await asyncio.sleep(1)
@@ -207,7 +206,7 @@ async def _answered(leader: Leader, producer: Producer, futures: Sequence[Any]) 
     while waiting:
         _, waiting = await asyncio.wait(waiting, timeout=_BEAT)
         if waiting:
-            await leader.conn.execute("select 1")
+            await outbox_rows.beat(leader.conn)
             # What is sent again by itself could meet a log that was wiped in between.
             if producer.lost() or loop.time() > until:
                 return False
