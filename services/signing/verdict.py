@@ -140,6 +140,7 @@ def evidence(
             "finding": asdict(finding) if finding else None,
             "registered": [asdict(registered[digest]) for digest in sorted(registered)],
         },
+        default=str,  # ids as the database gives them
         option=orjson.OPT_SORT_KEYS,
     )
     return content, hashlib.sha256(content).hexdigest()
