@@ -60,6 +60,10 @@ class Ears:
             for ear in self._ears.get(agency, ()):
                 ear.tell()
 
+    def waiting(self, agency: AgencyId) -> int:
+        """Return how many requests wait for news of this agency."""
+        return len(self._ears.get(agency, ()))
+
     async def close_at_end(self, stop: asyncio.Event) -> None:
         """Wake every waiting request when the process is told to end (a task of the process)."""
         await stop.wait()

@@ -7,7 +7,7 @@ from uuid import UUID
 from services.notify.deliver import Arrival, read
 from shared.chain import GENESIS, Lane, link
 from shared.events import DeliveryCleared
-from shared.ids import uuid7
+from shared.ids import AgencyId, uuid7
 from shared.kafka import Record
 
 SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
@@ -18,7 +18,7 @@ SENDER_CODE, SENDER = "G22", UUID("00000000-0000-7000-8000-000000000022")
 class Mailbox:
     """One lane of one agency, numbered without gaps."""
 
-    agency: UUID
+    agency: AgencyId
     code: str
     lane: Lane = "normal"
     sender: UUID = SENDER

@@ -36,7 +36,7 @@ from shared import agencies
 from shared.db import Connection, Database
 from shared.events import AgencyChanged, ClientChanged, DeliveryCleared
 from shared.identity import Guard
-from shared.ids import uuid7
+from shared.ids import AgencyId, uuid7
 from shared.process import http, repeat
 from tests.fixtures.stack import Databases
 from tests.notify.chains import SENDER, SENDER_CODE, Mailbox, arrival
@@ -55,6 +55,7 @@ class Running:
     client: httpx2.AsyncClient
     pki: Path
     settings: Settings
+    stop: asyncio.Event
 
     def headers(
         self, *codes: str, scope: str = "documents.send documents.receive", **more: str
@@ -69,7 +70,7 @@ class Running:
         id_ = SENDER if code == SENDER_CODE else uuid7()
         await self.change_agency(id_, code, closed_into=closed_into)
         await self.system(code)
-        return Mailbox(id_, code)
+        return Mailbox(AgencyId(id_), code)
 
     async def change_agency(self, id_: UUID, code: str, *, closed_into: Sequence[UUID]) -> None:
         """Write an agency's present state into the projection."""
@@ -166,4 +167,4 @@ async def run_notify(databases: Databases, pki: Path) -> AsyncGenerator[Running]
             group.create_task(task(stop))
         base = f"http://127.0.0.1:{listener.getsockname()[1]}"
         client = await opened.enter_async_context(httpx2.AsyncClient(base_url=base, timeout=40))
-        yield Running(db, ears, issuer, client, pki, settings)
+        yield Running(db, ears, issuer, client, pki, settings, stop)

@@ -33,7 +33,7 @@ from infra.receipts.checks import Trust, verify
 from services.notify.entry import Party
 from services.notify.keys import ReceiptKeys
 from services.notify.receipt import TYPE, Acknowledging, ReceiptKey, sign
-from shared.ids import uuid7
+from shared.ids import AgencyId, uuid7
 from tests.notify.chains import Mailbox, arrival
 from tests.notify.service import SUBJECT, make_receipt_key
 
@@ -49,7 +49,7 @@ class Desk:
 
 def make(pki: Path, key: ReceiptKey | None = None) -> str:
     """Sign a receipt of a fresh entry."""
-    one = arrival(Mailbox(uuid7(), "H14.03.05").clear())
+    one = arrival(Mailbox(AgencyId(uuid7()), "H14.03.05").clear())
     who = Acknowledging(
         Party(id=one.entry.agency, code="H14.03.05"),
         "sys-h14-03-05",
