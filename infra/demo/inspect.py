@@ -20,7 +20,7 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.validation import SignatureCoverageLevel, validate_pdf_signature
 from pyhanko_certvalidator import ValidationContext
 
-from infra import receipts
+from infra.receipts import checks as receipts
 
 WHOLE = SignatureCoverageLevel.ENTIRE_FILE
 SIGNATURES = {"MAIN": 2, "ANNEX": 1}
