@@ -30,10 +30,10 @@ _SHA256 = re.compile(r"(?:^|,)\s*sha-256=:([A-Za-z0-9+/=]+):\s*(?:,|$)")
 
 def check_announcement(announced: Announcement, *, pointer: str = "") -> None:
     """Raise Problem for a file that could never be accepted, before its bytes are sent."""
-    check_name(announced.name, pointer=f"{pointer}/name")
-    if announced.media_type != PDF:
+    if announced.media_type != PDF:  # first: the name of another kind ends otherwise
         vi, en = f"Nhận {PDF}.", f"{PDF} is accepted."
         raise Problem("DOC-4151", faults=[Fault(f"{pointer}/media_type", vi, en)])
+    check_name(announced.name, pointer=f"{pointer}/name")
     if announced.size == 0:
         vi, en = "Tệp không có byte nào.", "The file has no bytes."
         raise Problem("DOC-4224", faults=[Fault(f"{pointer}/size", vi, en)])
