@@ -83,6 +83,8 @@ def problem_response(problem: Problem, *, path: str, trace_id: str) -> Response:
         headers["WWW-Authenticate"] = 'Bearer realm="lienthong", error="invalid_token"'
     if "allow" in problem.extra:
         headers["Allow"] = problem.extra["allow"]
+    if "content_range" in problem.extra:
+        headers["Content-Range"] = problem.extra["content_range"]
     content = orjson.dumps({**problem.extra, **body}, default=str)
     return Response(content, row.status, headers, PROBLEM_JSON)
 
