@@ -3,7 +3,8 @@
 import os
 import signal
 
-_NAME, _, _NTH = os.environ.get("FAILPOINT", "").partition(":")
+_NAME, _, _REST = os.environ.get("FAILPOINT", "").partition(":")
+_NTH, _, _SIGNAL = _REST.partition(":")
 _left = int(_NTH or "1")
 
 
@@ -13,7 +14,7 @@ def _count(name: str) -> None:
         return
     _left -= 1
     if _left == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
+        os.kill(os.getpid(), signal.Signals[f"SIG{_SIGNAL or 'KILL'}"])
 
 
 def _pass(_name: str) -> None:
@@ -21,4 +22,4 @@ def _pass(_name: str) -> None:
 
 
 reach = _count if _NAME else _pass
-"""Pass the point `name`; kills this process when `FAILPOINT=name[:n]` says so, at the nth pass."""
+"""Pass the point `name`. `FAILPOINT=name[:n[:STOP]]` kills (or freezes) this process at pass n."""

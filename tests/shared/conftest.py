@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +17,18 @@ from tests.fixtures.database import access_of, opened
 from tests.fixtures.stack import Backing, Databases
 
 Running = Callable[[Task], AbstractAsyncContextManager[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What tests of transport stand on: a database and topics of their own, and a log folder."""
+
+    db: Database
+    databases: Databases
+    access: KafkaAccess
+    fresh_topic: Callable[..., str]
+    folder: Path
+    running: Running
 
 
 @pytest.fixture
@@ -50,17 +64,30 @@ def fresh_topic(backing: Backing) -> Callable[..., str]:
 
 
 @pytest.fixture
+def ground(
+    db: Database,
+    databases: Databases,
+    access: KafkaAccess,
+    fresh_topic: Callable[..., str],
+    tmp_path: Path,
+) -> Ground:
+    """Gather what tests of transport stand on."""
+    return Ground(db, databases, access, fresh_topic, tmp_path, run_beside)
+
+
+@pytest.fixture
 def running() -> Running:
     """Run a task for the length of a `with`, and let it finish at the end."""
+    return run_beside
 
-    @asynccontextmanager
-    async def run(task: Task) -> AsyncGenerator[None]:
-        stop = asyncio.Event()
-        async with asyncio.TaskGroup() as group:
-            group.create_task(task(stop))
-            try:
-                yield
-            finally:
-                stop.set()
 
-    return run
+@asynccontextmanager
+async def run_beside(task: Task) -> AsyncGenerator[None]:
+    """Run a task for the length of a `with`, and let it finish at the end."""
+    stop = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(task(stop))
+        try:
+            yield
+        finally:
+            stop.set()
