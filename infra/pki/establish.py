@@ -13,6 +13,7 @@ from infra.pki import registry, seed
 from infra.pki.authority import (
     Addresses,
     Authority,
+    Period,
     PrivateKey,
     Use,
     issue,
@@ -25,7 +26,7 @@ from infra.pki.authority import (
     subject,
 )
 from infra.pki.clients import make_clients
-from infra.pki.files import write
+from infra.pki.files import locked, write
 from infra.pki.registry import Registered
 
 PASSWORD = b"development"
@@ -59,9 +60,10 @@ def establish(run: Path, seed_file: Path) -> int:
     agencies = seed.read(seed_file)
     ports = _ports(run)
     office = open_office(run, signing=ports.get("signing", _DEFAULT_SIGNING))
-    rows = registry.read(office.folder)
-    made = [*_subscribers(office, agencies, rows), *_protocol_keys(office, rows)]
-    registry.save(office.folder, [*rows, *made])
+    with locked(office.folder):
+        rows = registry.read(office.folder)
+        made = [*_subscribers(office, agencies, rows), *_protocol_keys(office, rows)]
+        registry.save(office.folder, [*rows, *made])
     gateway = ports.get("gateway", _DEFAULT_GATEWAY)
     make_clients(run, agencies, token_endpoint=f"{gateway}/oauth/token")
     return len(made)
@@ -79,17 +81,23 @@ def open_office(run: Path, *, signing: str | None = None) -> Office:
     return Office(folder, root, issuing, addresses)
 
 
-def issue_subscriber(
-    office: Office, agency: seed.SeedAgency, use: Use, *, path: Path | None = None
-) -> Registered:
-    """Issue a leader's or an organisation's certificate and store it as PKCS#12."""
+def make_subscriber(
+    office: Office, agency: seed.SeedAgency, use: Use, *, period: Period | None = None
+) -> tuple[Registered, bytes]:
+    """Issue a leader's or an organisation's certificate; return its row and its PKCS#12 file."""
     key = new_key(rsa_bits=_RSA_BITS if agency.code in RSA_SIGNERS else None)
     person = agency.leader if use is Use.LEADER else None
     name = subject(common_name=person or agency.name, organisation=agency.name, code=agency.code)
-    certificate = issue(office.issuing, name, key, use=use, addresses=office.addresses)
+    certificate = issue(
+        office.issuing, name, key, use=use, addresses=office.addresses, period=period
+    )
     content = bundle(key, certificate, (office.issuing.certificate,), label=person or agency.name)
-    write(path or office.folder / f"{agency.code}.{use}.p12", content, secret=True)
-    return registry.entry(certificate, use=use, agency=agency.code, person=person)
+    return registry.entry(certificate, use=use, agency=agency.code, person=person), content
+
+
+def place(folder: Path, code: str, use: Use) -> Path:
+    """Return where a holder's certificate and key lie."""
+    return folder / f"{code}.{use}.p12"
 
 
 def issue_protocol_key(office: Office, service: str) -> Registered:
@@ -128,13 +136,15 @@ def _subscribers(
     office: Office, agencies: Sequence[seed.SeedAgency], rows: Sequence[Registered]
 ) -> list[Registered]:
     known = {(row.agency, row.kind) for row in rows}
-    return [
-        issue_subscriber(office, agency, use)
-        for agency in agencies
-        for use in (Use.LEADER, Use.SEAL)
-        if (agency.code, use.value) not in known
-        or not (office.folder / f"{agency.code}.{use}.p12").exists()
-    ]
+    made: list[Registered] = []
+    for agency in agencies:
+        for use in (Use.LEADER, Use.SEAL):
+            path = place(office.folder, agency.code, use)
+            if (agency.code, use.value) not in known or not path.exists():
+                row, content = make_subscriber(office, agency, use)
+                write(path, content, secret=True)
+                made.append(row)
+    return made
 
 
 def _protocol_keys(office: Office, rows: Sequence[Registered]) -> list[Registered]:

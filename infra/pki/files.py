@@ -1,6 +1,9 @@
 """Files of the PKI folder: written whole or not at all, keys readable by their owner only."""
 
+import fcntl
 import os
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -15,3 +18,12 @@ def write(path: Path, content: bytes, *, secret: bool = False) -> None:
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
     temporary.replace(path)
+
+
+@contextmanager
+def locked(folder: Path) -> Generator[None]:
+    """Be the only one that changes a PKI folder for the length of a `with`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

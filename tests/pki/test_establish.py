@@ -10,7 +10,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, pkcs12
 
-from infra.pki import registry
+from infra.pki import registrar, registry
+from infra.pki.authority import Use
 from infra.pki.establish import PASSWORD, establish
 
 COLUMNS = ("code", "name", "level", "state")
@@ -109,6 +110,28 @@ def test_a_set_up_that_died_in_the_middle_is_completed(tmp_path: Path, seed: Pat
     for path in pki.glob("*.p12"):
         _, certificate, _ = pkcs12.load_key_and_certificates(path.read_bytes(), PASSWORD)
         assert certificate is not None
-        digest = registry.entry(certificate, use=registry.Use.SEAL, agency=None).sha256
+        digest = registry.entry(certificate, use=Use.SEAL, agency=None).sha256
         code, use, _ = path.name.rsplit(".", 2)
         assert (registered[digest].agency, registered[digest].kind) == (code, use)
+
+
+def test_a_new_certificate_is_registered_beside_the_old_one(tmp_path: Path, seed: Path) -> None:
+    establish(tmp_path, seed)
+    holder = registrar.Holder("H14", Use.SEAL)
+    old = registrar.digest_of(tmp_path, holder)
+    row = registrar.reissue(tmp_path, holder)
+    assert registrar.digest_of(tmp_path, holder) == row.sha256 != old
+    rows = {one.sha256: one for one in registry.read(tmp_path / "pki")}
+    assert (rows[row.sha256].agency, rows[row.sha256].kind) == ("H14", "seal")
+    assert rows[old].agency == "H14"
+    assert (tmp_path / "pki" / f"H14.seal.{old[:16]}.p12").exists()
+    assert establish(tmp_path, seed) == 0
+
+
+def test_a_rotated_protocol_key_stands_beside_the_old_one(tmp_path: Path, seed: Path) -> None:
+    establish(tmp_path, seed)
+    row = registrar.rotate(tmp_path, "notify")
+    names = {path.stem for path in (tmp_path / "pki" / "notify").glob("*.pem")}
+    assert len(names) == 2
+    assert row.sha256[:32] in names
+    assert establish(tmp_path, seed) == 0

@@ -1,0 +1,43 @@
+"""Signing on a real database with real worker processes, and papers to give it."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.fixtures.papers import Papers
+from tests.fixtures.stack import Backing
+from tests.signing.desk import Desk, open_desk
+
+
+@pytest.fixture(scope="session")
+def papers(tmp_path_factory: pytest.TempPathFactory) -> Papers:
+    """A PKI and papers, made outside of any event loop."""
+    made = Papers(tmp_path_factory.mktemp("papers"))
+    assert made.good_main
+    assert made.good_annex
+    return made
+
+
+@pytest.fixture(scope="session")
+async def desk(
+    backing: Backing, papers: Papers, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Desk]:
+    """One desk for the tests that change nothing which others could meet."""
+    blobs = tmp_path_factory.mktemp("blobs")
+    async with (
+        backing.fresh_database("signing") as databases,
+        open_desk(backing, databases, papers, blobs) as opened,
+    ):
+        yield opened
+
+
+@pytest.fixture
+async def own_desk(backing: Backing, tmp_path: Path) -> AsyncIterator[Desk]:
+    """A desk with a PKI and a database of its own."""
+    own = Papers(tmp_path)
+    async with (
+        backing.fresh_database("signing") as databases,
+        open_desk(backing, databases, own, tmp_path / "blobs") as opened,
+    ):
+        yield opened

@@ -1,0 +1,87 @@
+"""A worker process cannot reach the network, start programs, write files or use much memory."""
+
+import asyncio
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from services.signing.keys import Authorities
+from services.signing.pipe import TrustUpdate
+from services.signing.pool import Limits, Worker
+from tests.fixtures.papers import Papers
+
+_ENTER = "from services.signing import sandbox; sandbox.enter(memory=512 << 20)\n"
+
+REFUSED = {
+    "open a socket": "import socket; socket.socket()",
+    "open a local socket": "import socket; socket.socket(socket.AF_UNIX)",
+    "open a socket pair": "import socket; socket.socketpair()",
+    "use an inherited socket": "s.connect(('127.0.0.1', 9))",
+    "start a program": "import os; os.execv('/bin/true', ['true'])",
+    "start a process": "import os; os.fork()",
+    "signal its parent": "import os; os.kill(os.getppid(), 9)",
+}
+
+
+def run(code: str) -> "subprocess.CompletedProcess[str]":
+    """Run Python code that locks itself up first."""
+    early = "import socket\ns = socket.socket()\n" if "s.connect" in code else ""
+    return subprocess.run(
+        [sys.executable, "-c", early + _ENTER + code], check=False, capture_output=True, text=True
+    )
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_a_locked_up_process_cannot(what: str) -> None:
+    done = run(REFUSED[what])
+    assert done.returncode == 1
+    assert "PermissionError: [Errno 1] Operation not permitted" in done.stderr
+
+
+def test_a_locked_up_process_cannot_start_threads() -> None:
+    done = run("import threading; threading.Thread(target=print).start()")
+    assert "can't start new thread" in done.stderr
+
+
+def test_a_locked_up_process_cannot_write_files(tmp_path: Path) -> None:
+    done = run(
+        f"import os; os.write(os.open({str(tmp_path / 'x')!r}, os.O_RDWR | os.O_CREAT), b'x')"
+    )
+    assert "File too large" in done.stderr
+
+
+def test_a_locked_up_process_cannot_use_much_memory() -> None:
+    done = run("bytearray(1 << 30)")
+    assert "MemoryError" in done.stderr
+
+
+def test_a_locked_up_process_may_still_read_and_compute() -> None:
+    done = run("import json, decimal; print(len(open('/proc/self/status').read()) > 0)")
+    assert done.stdout == "True\n"
+
+
+def test_cpu_time_is_limited_per_file() -> None:
+    done = run("sandbox.allow_cpu(0)\nwhile True: pass")
+    assert done.returncode == -24  # SIGXCPU
+
+
+async def test_the_worker_itself_is_locked_up(papers: Papers) -> None:
+    authorities = Authorities(papers.office.folder)
+    trust = TrustUpdate(authorities.der("root"), (authorities.der("issuing"),), {})
+    worker = Worker(Limits(memory=400 << 20))
+    path = papers.run / "unsigned.pdf"
+    await asyncio.to_thread(path.write_bytes, papers.letter.pdf)
+    try:
+        await worker.look(path, hashlib.sha256(papers.letter.pdf).hexdigest(), trust)
+        proc = Path(f"/proc/{worker.pid}")
+        status = (proc / "status").read_text()
+        assert "NoNewPrivs:\t1\n" in status
+        assert "Seccomp:\t2\n" in status
+        assert f"Max address space         {400 << 20}" in (proc / "limits").read_text()
+        environment = (proc / "environ").read_bytes()
+        assert b"SIGNING_" not in environment
+    finally:
+        await worker.end()
