@@ -20,7 +20,7 @@ from shared.ids import AgencyId
 from shared.internal import DEADLINE, internal_audience
 from shared.jwks import IssuerKeys
 from shared.settings import ServiceSettings
-from shared.tokens import Refused, Token, verify
+from shared.tokens import EXTERNAL_LIFETIME, MAX_LIFETIME, Refused, Token, verify
 
 INTERNAL = "internal"
 """The scope of the services' own tokens; it goes with an audience of its own."""
@@ -71,6 +71,8 @@ class _Standing:
 
     token: Token
     scopes: frozenset[str]
+    named: bool
+    """Whether it is for any agency at all."""
     active: tuple[KnownAgency, ...]
     closed: tuple[KnownAgency, ...]
     until: float
@@ -124,34 +126,31 @@ class Guard:
             self._seen.popitem(last=False)
 
     async def _judge(self, compact: str) -> _Standing:
-        token = await verify(compact, self._keys, issuer=self._settings.issuer, now=time.time())
-        client, known, version = await self._db.as_worker(lambda conn: _look_up(conn, token))
-        client = _current(client, token)
-        behind = version == 0 or version < (token.directory_version or 0)
-        if behind and any(code not in known for code in token.agencies):
-            raise Unavailable("the directory's projection")
-        codes = [code for code in token.agencies if code in client.agencies and code in known]
-        named = {known[code].id: known[code] for code in codes}
-        active = tuple(agency for agency in named.values() if agency.state == "active")
-        closed = await self._db.as_worker(
-            lambda conn: agencies.closed_into(conn, [agency.id for agency in active])
+        longest = EXTERNAL_LIFETIME if self._settings.external_issuer else MAX_LIFETIME
+        token = await verify(
+            compact, self._keys, issuer=self._settings.issuer, now=time.time(), longest=longest
         )
-        return _Standing(
-            token=token,
-            scopes=token.scopes & client.scopes,
-            active=active,
-            closed=tuple(closed.values()),
-            until=time.monotonic() + STANDING_SECONDS,
-        )
+        return await self._db.as_worker(lambda conn: _stand(conn, token))
 
 
-async def _look_up(
-    conn: Connection, token: Token
-) -> tuple[KnownClient | None, dict[str, KnownAgency], int]:
-    return (
-        await agencies.client(conn, token.client_id),
-        await agencies.find(conn, token.agencies),
-        await agencies.directory_version(conn),
+async def _stand(conn: Connection, token: Token) -> _Standing:
+    client = _current(await agencies.client(conn, token.client_id), token)
+    asked = sorted(client.agencies) if token.agencies is None else token.agencies
+    known = await agencies.find(conn, asked)
+    version = await agencies.directory_version(conn)
+    behind = version == 0 or version < (token.directory_version or 0)
+    if behind and any(code not in known for code in asked):
+        raise Unavailable("the directory's projection")
+    named = {known[c].id: known[c] for c in asked if c in client.agencies and c in known}
+    active = tuple(agency for agency in named.values() if agency.state == "active")
+    closed = await agencies.closed_into(conn, [agency.id for agency in active])
+    return _Standing(
+        token=token,
+        scopes=token.scopes & client.scopes,
+        named=bool(asked),
+        active=active,
+        closed=tuple(closed.values()),
+        until=time.monotonic() + STANDING_SECONDS,
     )
 
 
@@ -186,7 +185,7 @@ def _bearer(request: Request) -> str:
 
 def _caller(standing: _Standing, request: Request) -> Caller:
     active, closed = standing.active, standing.closed
-    if standing.token.agencies and not active:
+    if standing.named and not active:
         raise Problem(
             "AUT-4031",
             vi="Không cơ quan nào trong mã truy cập đang hoạt động.",

@@ -27,12 +27,13 @@ class IssuerKeys:
         self._session, self._issuer, self._metadata = session, issuer, metadata
         self._keys: dict[str, jwt.PyJWK] = {}
         self._fetched = self._asked = -TTL_SECONDS
+        self._failed = False
         self._lock = asyncio.Lock()
 
     async def get(self, kid: str) -> jwt.PyJWK | None:
         """Return the key of this id, or None when the issuer has no such key.
 
-        Raises Unavailable while no key set could be had at all.
+        Raises Unavailable for a key that is not known when the issuer does not answer.
         """
         key = self._keys.get(kid)
         if key is None or time.monotonic() - self._fetched > TTL_SECONDS:
@@ -40,8 +41,8 @@ class IssuerKeys:
                 if self._may_ask(kid):
                     await self._refresh()
             key = self._keys.get(kid)
-        if key is None and not self._keys:
-            raise Unavailable("the issuer's key set")
+        if key is None and self._failed:
+            raise Unavailable("the issuer's key set")  # it may be a new key that we cannot see
         return key
 
     def _may_ask(self, kid: str) -> bool:
@@ -52,6 +53,7 @@ class IssuerKeys:
 
     async def _refresh(self) -> None:
         self._asked = time.monotonic()
+        self._failed = True
         try:
             metadata = await self._fetch(self._metadata)
             if metadata["issuer"] != self._issuer:
@@ -63,7 +65,7 @@ class IssuerKeys:
             return
         if keys:
             self._keys = {str(key.key_id): key for key in keys}
-            self._fetched = time.monotonic()
+            self._fetched, self._failed = time.monotonic(), False
 
     async def _fetch(self, url: str) -> Any:  # noqa: ANN401 (parsed by the caller)
         async with self._session.get(url, allow_redirects=False) as answer:

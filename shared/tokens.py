@@ -19,6 +19,8 @@ ALGORITHMS = ("ES256", "EdDSA", "RS256")
 MAX_AGENCIES = 200
 MAX_LIFETIME = 900
 """Seconds from `iat` to `exp` at most."""
+EXTERNAL_LIFETIME = 3600
+"""The same for tokens of an external issuer."""
 LEEWAY = 5
 """Seconds that clocks may differ."""
 
@@ -48,7 +50,8 @@ class Token:
 
     client_id: str
     audience: tuple[str, ...]
-    agencies: tuple[str, ...]
+    agencies: tuple[str, ...] | None
+    """None when an external issuer does not say: all that the client is registered for."""
     scopes: frozenset[str]
     issued_at: datetime
     expires_at: datetime
@@ -57,8 +60,13 @@ class Token:
     directory_version: int | None
 
 
-async def verify(compact: str, keys: Keys, *, issuer: str, now: float) -> Token:
-    """Return what a token says, if it is one of this issuer's. Raises Refused."""
+async def verify(
+    compact: str, keys: Keys, *, issuer: str, now: float, longest: int = MAX_LIFETIME
+) -> Token:
+    """Return what a token says, if it is one of this issuer's. Raises Refused.
+
+    `longest` is the most seconds from `iat` to `exp`.
+    """
     if len(compact) > _LONGEST or not _FORM.fullmatch(compact):
         raise Refused("form")
     head, body, signature = compact.split(".")
@@ -73,7 +81,7 @@ async def verify(compact: str, keys: Keys, *, issuer: str, now: float) -> Token:
         raise Refused("key")
     if not key.Algorithm.verify(f"{head}.{body}".encode(), key.key, _decode(signature)):
         raise Refused("signature")
-    return _claims(_members(_decode(body)), issuer=issuer, now=now)
+    return _claims(_members(_decode(body)), issuer=issuer, now=now, longest=longest)
 
 
 def usable(raw: Mapping[str, Any]) -> jwt.PyJWK | None:
@@ -90,11 +98,11 @@ def usable(raw: Mapping[str, Any]) -> jwt.PyJWK | None:
     return key
 
 
-def _claims(claims: Mapping[str, Json], *, issuer: str, now: float) -> Token:
+def _claims(claims: Mapping[str, Json], *, issuer: str, now: float, longest: int) -> Token:
     expires, issued = _seconds(claims, "exp"), _seconds(claims, "iat")
     if claims.get("iss") != issuer:
         raise Refused("iss")
-    if expires + LEEWAY <= now or expires - issued > MAX_LIFETIME:
+    if expires + LEEWAY <= now or expires - issued > longest:
         raise Refused("exp")
     starts = _seconds(claims, "nbf") if "nbf" in claims else issued
     if max(issued, starts) - LEEWAY > now:
@@ -104,8 +112,8 @@ def _claims(claims: Mapping[str, Json], *, issuer: str, now: float) -> Token:
     scope = claims.get("scope", "")
     if not isinstance(scope, str):
         raise Refused("scope")
-    agencies = _texts(claims.get("agencies", []))
-    if len(agencies) > MAX_AGENCIES:
+    agencies = _texts(claims["agencies"]) if "agencies" in claims else None
+    if agencies is not None and len(agencies) > MAX_AGENCIES:
         raise Refused("agencies")
     audience = claims.get("aud")
     return Token(

@@ -1,0 +1,339 @@
+"""Every failure of a request is a problem with a name, both languages, a place and a trace id."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import httpx2
+import pytest
+from fastapi import APIRouter, FastAPI, Query, Request
+from opentelemetry import trace
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from pydantic import BaseModel, Field
+from starlette.responses import Response, StreamingResponse
+
+from shared.errors import Problem, Unavailable
+from shared.faults import pointer
+from shared.http import create_app, private_app
+from shared.intake import LIMIT, lift
+from tests.fixtures.eventually import eventually
+from tests.fixtures.serving import serving
+
+router = APIRouter()
+
+
+class ByCode(BaseModel):
+    agency: str = Field(min_length=1, max_length=35)
+
+
+class BySelection(BaseModel):
+    select: dict[str, str]
+
+
+class Draft(BaseModel):
+    subject: str = Field(max_length=500)
+    urgency: Literal["normal", "urgent"] = "normal"
+    recipients: list[ByCode | BySelection] = Field(default=[], max_length=3)
+    copies: int = 1
+
+
+@router.post("/drafts")
+async def post_draft(body: Draft) -> dict[str, Any]:
+    return body.model_dump()
+
+
+@router.get("/things/{thing}")
+async def get_thing(thing: UUID, limit: Annotated[int, Query(ge=1, le=500)] = 50) -> dict[str, Any]:
+    return {"thing": thing, "limit": limit}
+
+
+@router.put("/files/{name}")
+async def put_file(name: str, request: Request) -> dict[str, int]:
+    lift(request, 3 * LIMIT)
+    return {name: sum([len(chunk) async for chunk in request.stream()])}
+
+
+@router.get("/broken")
+async def get_broken() -> None:
+    raise LookupError("a secret detail")
+
+
+@router.get("/cut")
+async def get_cut() -> Response:
+    async def chunks() -> AsyncIterator[bytes]:
+        yield b"the first part"
+        await asyncio.sleep(0.01)
+        raise LookupError("a bad block")
+
+    return StreamingResponse(chunks(), headers={"Content-Length": "1000"})
+
+
+@router.get("/waiting")
+async def get_waiting() -> None:
+    raise Unavailable("PostgreSQL", retry_after=3)
+
+
+@router.get("/refused")
+async def get_refused() -> None:
+    raise Problem("AUT-4031", vi="Không.", en="No.", required_scope="operator")
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[httpx2.AsyncClient]:
+    app = create_app(title="test", routers=[router])
+    async with serving(app) as base, httpx2.AsyncClient(base_url=base) as client:
+        yield client
+
+
+def problem(answer: httpx2.Response, status: int, code: str) -> dict[str, Any]:
+    assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    body = answer.json()
+    for field in ("title", "detail", "hint"):
+        assert body[field]
+        assert body[f"{field}_en"]
+    assert body["type"] == f"/v1/problems/{code}"
+    assert body["status"] == status
+    assert body["trace_id"] == answer.headers["trace-id"]
+    assert len(body["trace_id"]) == 32
+    return body
+
+
+HOSTILE_JSON = {
+    "nothing like JSON": b"{subject: 'x'}",
+    "cut off": b'{"subject": "x"',
+    "two values": b'{"subject": "x"} {}',
+    "NUL as an escape": b'{"subject": "a\\u0000b"}',
+    "NUL in a name": b'{"subject": "x", "a\\u0000": 1}',
+    "NUL as a byte": b'{"subject": "a\x00b"}',
+    "NUL deep inside": b'{"subject": "x", "recipients": [{"select": {"level": "\\u0000"}}]}',
+    "a lone high surrogate": b'{"subject": "\\ud800"}',
+    "a lone low surrogate": b'{"subject": "\\udfff"}',
+    "surrogate bytes": b'{"subject": "\xed\xa0\x80"}',
+    "not UTF-8": b'{"subject": "\xff\xfe"}',
+    "UTF-16": '{"subject": "x"}'.encode("utf-16"),
+    "a byte order mark": b'\xef\xbb\xbf{"subject": "x"}',
+    "100,000 brackets": b"[" * 100_000,
+    "100,000 brackets, closed": b"[" * 100_000 + b"]" * 100_000,
+    "100,000 objects": b'{"a":' * 100_000,
+    "brackets inside a field": b'{"subject": ' + b"[" * 50_000 + b"]" * 50_000 + b"}",
+    "NaN": b'{"subject": "x", "copies": NaN}',
+    "Infinity": b'{"subject": "x", "copies": -Infinity}',
+    "a number beyond doubles": b'{"subject": "x", "copies": 1e999}',
+    "a number of 5,000 digits": b'{"subject": "x", "copies": ' + b"9" * 5000 + b"}",
+}
+
+
+@pytest.mark.parametrize("body", HOSTILE_JSON.values(), ids=HOSTILE_JSON)
+async def test_what_is_not_strict_json_is_400(client: httpx2.AsyncClient, body: bytes):
+    answer = await client.post(
+        "/drafts", content=body, headers={"Content-Type": "application/json"}
+    )
+    problem(answer, 400, "REQ-4001")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[]",
+        b'"text"',
+        b"null",
+        b"7",
+        b"{}",
+        b"",
+        b'{"subject": {"a": 1}}',
+        b"[" * 900 + b"]" * 900,
+    ],
+)
+async def test_json_of_another_shape_is_422(client: httpx2.AsyncClient, body: bytes):
+    answer = await client.post(
+        "/drafts", content=body, headers={"Content-Type": "application/json; charset=utf-8"}
+    )
+    assert problem(answer, 422, "REQ-4221")["errors"]
+
+
+async def test_literal_backslashes_before_u0000_are_no_nul(client: httpx2.AsyncClient):
+    answer = await client.post(
+        "/drafts", content=b'{"subject": "\\\\u0000"}', headers={"Content-Type": "application/json"}
+    )
+    assert answer.json()["subject"] == "\\u0000"
+
+
+@pytest.mark.parametrize("kind", ["application/xml", "text/plain", "", "nonsense", "text/json"])
+async def test_another_content_type_is_415(client: httpx2.AsyncClient, kind: str):
+    answer = await client.post(
+        "/drafts", content=b'{"subject": "x"}', headers={"Content-Type": kind} if kind else {}
+    )
+    problem(answer, 415, "REQ-4151")
+
+
+@pytest.mark.parametrize("kind", ["application/json", "application/xml"])
+@pytest.mark.parametrize("chunked", [True, False])
+async def test_a_body_over_a_mebibyte_is_413(
+    client: httpx2.AsyncClient, kind: str, *, chunked: bool
+):
+    body = b'{"subject": "' + b"x" * LIMIT + b'"}'
+
+    async def chunks() -> AsyncIterator[bytes]:
+        for start in range(0, len(body), 65_536):
+            yield body[start : start + 65_536]
+
+    content = chunks() if chunked else body
+    answer = await client.post("/drafts", content=content, headers={"Content-Type": kind})
+    assert problem(answer, 413, "REQ-4131")["limit"] == LIMIT
+
+
+async def test_a_route_may_take_more(client: httpx2.AsyncClient):
+    answer = await client.put("/files/a", content=b"x" * (2 * LIMIT))
+    assert answer.json() == {"a": 2 * LIMIT}
+    answer = await client.put("/files/a", content=b"x" * (4 * LIMIT))
+    problem(answer, 413, "REQ-4131")
+
+
+async def test_faults_of_the_body_have_pointers_into_it(client: httpx2.AsyncClient):
+    draft = {"urgency": "asap", "recipients": [{"agency": "H14"}, {"agency": ""}]}
+    answer = await client.post("/drafts", json=draft)
+    faults = {
+        fault["pointer"]: (fault["in"], fault["detail"], fault["detail_en"])
+        for fault in problem(answer, 422, "REQ-4221")["errors"]
+    }
+    assert faults["/subject"] == ("body", "Thiếu trường bắt buộc.", "Field required")
+    assert faults["/urgency"][1] == "Phải là một trong: 'normal' or 'urgent'."
+    assert faults["/recipients/1/agency"][1] == "Phải có ít nhất 1 ký tự."
+
+
+async def test_faults_of_parameters_are_400(client: httpx2.AsyncClient):
+    answer = await client.get("/things/not-a-uuid", params={"limit": "many"})
+    faults = problem(answer, 400, "REQ-4003")["errors"]
+    assert [(fault["in"], fault["pointer"]) for fault in faults] == [
+        ("path", "/thing"),
+        ("query", "/limit"),
+    ]
+
+
+def test_pointers_escape_what_rfc_6901_says():
+    assert pointer("a/b", 0, "~c") == "/a~1b/0/~0c"
+
+
+async def test_nul_in_path_or_query_is_a_client_error(client: httpx2.AsyncClient):
+    problem(await client.get("/things/a%00b"), 404, "REQ-4041")
+    path = "/things/0190a6e2-7c1f-7c55-a6b0-5b1d5a0f9a11"
+    problem(await client.get(path + "?limit=1%00"), 400, "REQ-4003")
+
+
+async def test_an_unknown_route_or_method_is_a_problem(client: httpx2.AsyncClient):
+    assert problem(await client.get("/nowhere"), 404, "REQ-4041")["instance"] == "/nowhere"
+    answer = await client.delete("/drafts")
+    problem(answer, 405, "REQ-4051")
+    assert answer.headers["allow"] == "POST"
+    problem(await client.get("/drafts/"), 404, "REQ-4041")
+
+
+async def test_an_unexpected_exception_is_500_without_detail(
+    client: httpx2.AsyncClient, capfd: pytest.CaptureFixture[str]
+):
+    answer = await client.get("/broken")
+    body = problem(answer, 500, "SYS-5001")
+    assert "secret" not in answer.text
+    logged = capfd.readouterr()
+    assert "a secret detail" in logged.out + logged.err
+    assert body["hint"] == "Báo trace_id cho người vận hành."
+
+
+async def test_an_answer_that_breaks_in_the_middle_is_cut(client: httpx2.AsyncClient):
+    with pytest.raises(httpx2.RemoteProtocolError):
+        await client.get("/cut")
+
+
+async def test_unavailable_says_when_to_come_back(client: httpx2.AsyncClient):
+    answer = await client.get("/waiting")
+    body = problem(answer, 503, "SYS-5031")
+    assert answer.headers["retry-after"] == "3"
+    assert body["detail_en"] == "PostgreSQL does not answer now."
+
+
+async def test_a_problem_keeps_its_extension_members(client: httpx2.AsyncClient):
+    body = problem(await client.get("/refused"), 403, "AUT-4031")
+    assert (body["required_scope"], body["detail"], body["detail_en"]) == (
+        "operator",
+        "Không.",
+        "No.",
+    )
+
+
+@pytest.fixture
+def spans() -> Iterator[InMemorySpanExporter]:
+    if not isinstance(trace.get_tracer_provider(), TracerProvider):
+        trace.set_tracer_provider(TracerProvider())
+    provider = trace.get_tracer_provider()
+    assert isinstance(provider, TracerProvider)
+    exporter = InMemorySpanExporter()
+    processor = SimpleSpanProcessor(exporter)
+    provider.add_span_processor(processor)
+    yield exporter
+    processor.shutdown()
+
+
+SENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+FOREIGN = 0x0AF7651916CD43DD8448EB211C80319C
+
+
+async def ask_with_a_trace(spans: InMemorySpanExporter, *, edge: bool) -> ReadableSpan:
+    app = create_app(title="test", routers=[router], edge=edge)
+    async with serving(app) as base, httpx2.AsyncClient(base_url=base) as client:
+        answer = await client.get("/refused", headers={"traceparent": SENT, "baggage": "a=b"})
+    (span,) = await eventually(spans.get_finished_spans, "the request's span")
+    assert span.name == "GET /refused"
+    assert span.context is not None
+    assert int(answer.headers["trace-id"], 16) == span.context.trace_id
+    told = answer.headers["traceresponse"]
+    assert told[:53] == f"00-{answer.headers['trace-id']}-{span.context.span_id:016x}-"
+    return span
+
+
+async def test_a_strangers_trace_is_linked_at_the_edge(spans: InMemorySpanExporter):
+    span = await ask_with_a_trace(spans, edge=True)
+    assert span.parent is None
+    assert [link.context.trace_id for link in span.links] == [FOREIGN]
+
+
+async def test_a_trace_goes_on_between_services(spans: InMemorySpanExporter):
+    span = await ask_with_a_trace(spans, edge=False)
+    assert span.parent is not None
+    assert span.parent.trace_id == FOREIGN
+    assert not span.links
+
+
+async def test_the_private_port_tells_liveness_readiness_and_gauges():
+    async def well() -> None:
+        return None
+
+    async def ill() -> str:
+        return "PostgreSQL does not answer"
+
+    async def seven() -> float:
+        return 7.0
+
+    async def failing() -> float:
+        raise Unavailable("PostgreSQL")
+
+    gauges = {"lienthong_seven": seven, "lienthong_failing": failing}
+    sick = private_app(checks={"a": well, "b": ill}, gauges=gauges)
+    async with serving(sick) as base, httpx2.AsyncClient(base_url=base) as client:
+        assert (await client.get("/health/live")).status_code == 200
+        ready = await client.get("/health/ready")
+        assert (ready.status_code, ready.json()["faults"]) == (
+            503,
+            {"b": "PostgreSQL does not answer"},
+        )
+        metrics = (await client.get("/metrics")).text
+    assert "lienthong_seven 7.0" in metrics
+    assert "lienthong_failing" not in metrics
+
+
+def test_openapi_names_the_scopes_of_each_route():
+    app: FastAPI = create_app(title="test", routers=[router])
+    assert "security" not in app.openapi()["paths"]["/drafts"]["post"]
