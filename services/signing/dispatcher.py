@@ -113,6 +113,7 @@ class Dispatcher:
 
         async def task(stop: asyncio.Event) -> None:
             try:
+                await worker.start()
                 await work(stop)
             finally:
                 await worker.end()

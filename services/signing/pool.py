@@ -59,7 +59,7 @@ class Worker:
         job = Job(path=str(path), sha256=sha256, cpu_seconds=self._limits.cpu_seconds)
         request = Request(job=job, trust=None if trust is self._trust else trust)
         if self._process is None:
-            await self._start()
+            await self.start()
             request = Request(job=job, trust=trust)
         try:
             async with asyncio.timeout(self._limits.wall_seconds):
@@ -85,7 +85,8 @@ class Worker:
                 process.kill()
             await process.wait()
 
-    async def _start(self) -> None:
+    async def start(self) -> None:
+        """Start the process ahead of its first file: it reads its libraries for a second."""
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
