@@ -102,22 +102,25 @@ async def get_inbox(  # noqa: PLR0917 (FastAPI passes by name)
 ) -> Page:
     """Read a mailbox in order, without gaps and without a hold.
 
-    By number: one agency and one lane (`normal` if none is named with `after`). By cursor: all
-    lanes and agencies that the caller sees, or the one lane that is named.
+    By number: the one acting agency and one lane (`normal` if none is named with `after`). By
+    cursor: all lanes and agencies that the caller sees, closed ones that it succeeds included, or
+    the one lane that is named.
     """
     db: Database = request.app.state.db
     by_number = (
-        cursor is None and len(caller.visible) == 1 and (after is not None or lane is not None)
+        cursor is None and len(caller.agencies) == 1 and (after is not None or lane is not None)
     )
     if after is not None and not by_number:
         raise _several()
     lanes: Sequence[Lane] = LANES if lane is None else (lane,)
+    mailboxes = caller.visible
     if by_number:
         lanes = ("normal" if lane is None else lane,)
+        mailboxes = (caller.agencies[0].id,)
     start = {} if cursor is None else _start(cursor)
     places: dict[LaneKey, int] = {
         (agency, one): start.get((agency, one), after or 0)
-        for agency in caller.visible
+        for agency in mailboxes
         for one in lanes
     }
     items = await db.as_caller(caller.visible, lambda conn: inbox.page(conn, places, limit=limit))
