@@ -163,12 +163,22 @@ def _spans(answer: bytes) -> Iterator[Span]:
 
 
 def arrange(spans: Iterable[Span]) -> list[Span]:
-    """Hang every span below its parent, or else below the span it links to; return the roots."""
+    """Hang every span below its parent, or else below what it or its trace links to; return roots.
+
+    An acknowledgement comes by a request of its own, hours later perhaps: its whole trace hangs
+    below the delivery that it links to.
+    """
     by_id = {(span.trace, span.id): span for span in spans}
+    linked: dict[str, tuple[str, str]] = {}
+    for span in by_id.values():
+        for place in span.links:
+            if place in by_id and place[0] != span.trace:
+                linked.setdefault(span.trace, place)
     roots: list[Span] = []
     for span in by_id.values():
-        places = [*span.parents, *span.links]
-        parent = next((by_id[place] for place in places if place in by_id), None)
+        places = [*span.parents, *span.links, linked.get(span.trace, ("", ""))]
+        above = (by_id[place] for place in places if place in by_id)
+        parent = next((one for one in above if one.start_us <= span.start_us), None)
         (roots if parent is None or parent is span else parent.below).append(span)
     for span in by_id.values():
         span.below.sort(key=lambda child: child.start_us)
@@ -183,13 +193,14 @@ def draw(roots: list[Span], code: str, *, everything: bool) -> Tree:
     return tree
 
 
-def _hang(tree: Tree, spans: list[Span], began: int, *, everything: bool) -> None:
+def _hang(tree: Tree, spans: list[Span], began: int, *, everything: bool, top: bool = True) -> None:
     seen: dict[tuple[str, str, bool], list[Span]] = {}
     for span in spans:
         alike = seen.setdefault((span.service, span.name, span.failed), [])
         alike.append(span)
         if everything or len(alike) <= SHOWN:
-            _hang(tree.add(_line(span, began)), span.below, began, everything=everything)
+            line = _line(span, began, top=top)
+            _hang(tree.add(line), span.below, began, everything=everything, top=False)
     for (service, name, _), alike in seen.items():
         hidden = alike[SHOWN:]
         if hidden and not everything:
@@ -197,9 +208,9 @@ def _hang(tree: Tree, spans: list[Span], began: int, *, everything: bool) -> Non
             tree.add(f"[dim]… {len(hidden)} more: {service} {name}, up to {slowest:.1f} ms[/dim]")
 
 
-def _line(span: Span, began: int) -> str:
+def _line(span: Span, began: int, *, top: bool) -> str:
     mark = "[red]✗[/red] " if span.failed else ""
-    linked = "[dim]↳ linked[/dim] " if not span.parents and span.links else ""
+    linked = "[dim]↳ linked[/dim] " if not span.parents and not top else ""
     facts = [
         f"{key.rsplit('.', 1)[-1]}={span.tags[key]}" for key in KEY_ATTRIBUTES if key in span.tags
     ]
