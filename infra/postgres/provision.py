@@ -28,14 +28,10 @@ async def admin(port: int, secret: Secret, database: str = "postgres") -> Connec
     return await asyncpg.connect(address, timeout=10)
 
 
-async def answers(port: int, secret: Secret) -> bool:
-    """Say whether the server takes connections."""
-    try:
-        connection = await admin(port, secret)
-    except (OSError, TimeoutError, asyncpg.PostgresError):
-        return False
+async def answers(port: int, secret: Secret) -> None:
+    """Return if the server takes connections; raises what asyncpg raises if it does not."""
+    connection = await admin(port, secret)
     await connection.close()
-    return True
 
 
 async def provision(port: int, secret: Secret) -> None:

@@ -1,88 +1,84 @@
-"""`python -m infra.stack up|down|status …`: what the Makefile's targets call."""
+"""`python -m infra.stack up|down|status|…`: what the Makefile's targets call."""
 
 import argparse
 import asyncio
-import fcntl
-import signal
+import os
+import shutil
+import subprocess
 import sys
-from collections.abc import Awaitable, Callable
 
-from infra.postgres.provision import answers
-from infra.stack.alive import Process
-from infra.stack.folder import Folder
-from infra.stack.kafka import Kafka
-from infra.stack.launch import Launch, start
-from infra.stack.ports import Ports, keep_ports, kept_ports
-from infra.stack.postgres import Postgres
+from infra.stack.client import Client
+from infra.stack.folder import PROCESSES, Folder
 from infra.stack.trouble import Trouble
 
 
-def _run(folder: Folder, name: str, launch: Launch) -> None:
-    process = Process.of(start(launch, folder.log(name)).pid)
-    if process is not None:
-        process.record(folder.pid_file(name))
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m infra.stack", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    up = commands.add_parser("up", help="start what does not run yet")
+    up.add_argument("--only", default="", help=f"comma-separated, of {', '.join(PROCESSES)}")
+    commands.add_parser("down", help="end everything")
+    commands.add_parser("status", help="one line per process")
+    commands.add_parser("supervise", help="be the supervisor (started by up)")
+    for name, text in (
+        ("kill", "kill a process with SIGKILL; HOLD=1 keeps it down"),
+        ("start", "start a process that was held down; FAILPOINT=name[:n] for one life"),
+        ("wait", "wait until a process is ready"),
+        ("logs", "show a process's log"),
+    ):
+        commands.add_parser(name, help=text).add_argument("process", nargs="?", default="")
+    scale = commands.add_parser("scale", help="run so many instances of a service")
+    scale.add_argument("process")
+    scale.add_argument("count", type=int)
+    return parser
 
 
-def _gone(process: Process) -> bool:
-    return not process.alive()
+def _logs(folder: Folder, process: str) -> int:
+    names = [process] if process else [name for name in PROCESSES if folder.log(name).exists()]
+    follow = ["-F"] if sys.stdout.isatty() else []
+    files = [str(folder.log(name)) for name in names]
+    if not files or not folder.log(names[0]).exists():
+        raise Trouble(f"there is no log of '{process}' in {folder.logs}", "make up")
+    tail = shutil.which("tail") or "/usr/bin/tail"
+    return subprocess.run([tail, "-n", "200", *follow, *files], check=False).returncode
 
 
-async def _until(condition: Callable[[], Awaitable[bool]]) -> None:
-    while True:
-        if await condition():
-            return
-        await asyncio.sleep(0.1)
+def _do(given: argparse.Namespace, folder: Folder) -> int:
+    if given.command == "supervise":
+        from infra.stack.daemon import be_supervisor  # noqa: PLC0415 (loads all parts)
+
+        return be_supervisor(folder)
+    if given.command == "logs":
+        return _logs(folder, given.process)
+    client = Client(folder)
+    simple = {"up": lambda: client.up(given.only), "down": client.down, "status": client.status}
+    if given.command in simple:
+        return asyncio.run(simple[given.command]())
+    return _tell(client, given)
 
 
-async def _up(folder: Folder) -> None:
-    folder.make()
-    lock = (folder.path / "lock").open("w")
-    fcntl.flock(lock, fcntl.LOCK_EX)
-    ports, kept = Ports(), kept_ports(folder)
-    running = {name for name in ("postgres", "kafka") if Process.recorded(folder.pid_file(name))}
-    for name, part in (("postgres", "postgres"), ("kafka", "kafka"), ("kafka_controller", "kafka")):
-        ports.choose(name, kept=kept.get(name), ours=part in running)
-    keep_ports(folder, ports.chosen)
-    folder.write(
-        "ports.json",
-        {"postgres": f"127.0.0.1:{ports['postgres']}", "kafka": f"127.0.0.1:{ports['kafka']}"},
-    )
-    postgres = Postgres(folder, ports["postgres"])
-    kafka = Kafka(folder, ports["kafka"], ports["kafka_controller"])
-    if "postgres" not in running:
-        postgres.prepare(print)
-        _run(folder, "postgres", postgres.launch())
-    if "kafka" not in running:
-        kafka.prepare(print)
-        _run(folder, "kafka", kafka.launch())
-    await _until(lambda: answers(ports["postgres"], folder.secret))
-    await postgres.provision()
-    await _until(lambda: asyncio.to_thread(kafka.answers))
-    kafka.provision()
-
-
-async def _down(folder: Folder) -> None:
-    for name in ("kafka", "postgres"):
-        process = Process.recorded(folder.pid_file(name))
-        if process is not None:
-            process.send(signal.SIGINT)
-            await _until(lambda: asyncio.to_thread(_gone, process))
-        folder.pid_file(name).unlink(missing_ok=True)
+def _tell(client: Client, given: argparse.Namespace) -> int:
+    if not given.process:
+        raise Trouble("which process?", f"name one: P={' | '.join(PROCESSES)}")
+    words: dict[str, object] = {"process": given.process}
+    if given.command == "kill":
+        words["hold"] = os.environ.get("HOLD", "") not in ("", "0")
+    if given.command == "scale":
+        words["count"] = given.count
+    return asyncio.run(client.tell(given.command, words))
 
 
 def main() -> int:
     """Do what the command line says."""
-    parser = argparse.ArgumentParser(prog="python -m infra.stack")
-    parser.add_argument("command", choices=["up", "down"])
-    parser.add_argument("--only", default="")
-    given = parser.parse_args()
-    folder = Folder.here()
+    given = _parser().parse_args()
     try:
-        asyncio.run(_up(folder) if given.command == "up" else _down(folder))
+        return _do(given, Folder.here())
     except Trouble as trouble:
         print(trouble, file=sys.stderr)
         return 1
-    return 0
+    except KeyboardInterrupt:
+        print("interrupted; what was begun goes on (make status, make down)", file=sys.stderr)
+        return 130
 
 
 if __name__ == "__main__":

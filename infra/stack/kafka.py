@@ -1,12 +1,14 @@
 """Kafka 4 as one KRaft node; a start makes whatever its log directory lacks."""
 
+import asyncio
 import base64
 import shutil
 import subprocess
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+from confluent_kafka import KafkaException
 
 from infra.kafka.admin import Admin
 from infra.kafka.jars import class_path
@@ -14,10 +16,11 @@ from infra.kafka.provision import provision
 from infra.stack.folder import TREE, Folder
 from infra.stack.java import java
 from infra.stack.launch import Launch
+from infra.stack.part import NotYet, Say
+from infra.stack.ports import listening
 from infra.stack.trouble import Trouble
 
 _CONFIG = TREE / "infra" / "kafka"
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +30,12 @@ class Kafka:
     folder: Folder
     port: int
     controller_port: int
+    name: str = "kafka"
+    outlives: bool = True
 
     @property
-    def bootstrap(self) -> str:
-        """Return the address clients begin with."""
+    def address(self) -> str:
+        """Where clients begin."""
         return f"127.0.0.1:{self.port}"
 
     @property
@@ -38,8 +43,11 @@ class Kafka:
         """Return the log directory."""
         return self.folder.path / "kafka" / "data"
 
-    def prepare(self, say: Say) -> None:
+    async def prepare(self, say: Say) -> None:
         """Write the settings, and format the log directory if it is new, wiped or half-made."""
+        await asyncio.to_thread(self._prepare, say)
+
+    def _prepare(self, say: Say) -> None:
         self.data.parent.mkdir(parents=True, exist_ok=True)
         jars = class_path(say)
         self._settings().write_text(
@@ -77,13 +85,20 @@ class Kafka:
             grace=20,
         )
 
-    def answers(self) -> bool:
-        """Say whether the broker takes its administrator's connection."""
-        return Admin.of(self.bootstrap, self.folder.secret).answers()
+    async def check(self) -> None:
+        """Return if the broker answers its administrator; raises NotYet."""
+        if not listening(self.port):
+            raise NotYet("does not listen yet")
+        admin = Admin.of(self.address, self.folder.secret)
+        if not await asyncio.to_thread(admin.answers):
+            raise NotYet("does not answer its administrator")
 
-    def provision(self) -> None:
-        """Make users, ACLs and topics as they have to be; again at every start."""
-        provision(self.bootstrap, self.folder.secret)
+    async def provision(self) -> None:
+        """Make users, rights and topics as they have to be; again at every start."""
+        try:
+            await asyncio.to_thread(provision, self.address, self.folder.secret)
+        except (KafkaException, TimeoutError) as error:
+            raise NotYet(f"cannot be provisioned: {error}") from error
 
     def _settings(self) -> Path:
         return self.data.parent / "server.properties"

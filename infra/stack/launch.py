@@ -5,7 +5,7 @@ import pwd
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 
@@ -22,6 +22,10 @@ class Launch:
     stop: signal.Signals = signal.SIGTERM
     grace: float = 12
     """Seconds until SIGKILL."""
+
+    def with_env(self, more: Mapping[str, str]) -> "Launch":
+        """Return the same with more environment."""
+        return replace(self, env={**self.env, **more})
 
 
 def start(launch: Launch, log: Path) -> "subprocess.Popen[bytes]":

@@ -1,20 +1,24 @@
 """PostgreSQL 18 from a Python package's binaries, as a user that is not root."""
 
+import asyncio
 import os
 import pwd
 import shutil
 import signal
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
 
-from infra.postgres.provision import provision
+import asyncpg
+
+from infra.postgres.provision import Secret, answers, provision
 from infra.stack.alive import Process
 from infra.stack.caches import alone
 from infra.stack.folder import Folder
 from infra.stack.launch import Launch, run_as
+from infra.stack.part import NotYet, Say
 from infra.stack.trouble import Trouble
 
 VERSION = "18.4"
@@ -36,7 +40,6 @@ SETTINGS = {
     "log_checkpoints": "off",
     "password_encryption": "scram-sha-256",
 }
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +48,19 @@ class Postgres:
 
     folder: Folder
     port: int
+    name: str = "postgres"
+    outlives: bool = True
 
-    def prepare(self, say: Say) -> None:
+    @property
+    def address(self) -> str:
+        """Where it listens."""
+        return f"127.0.0.1:{self.port}"
+
+    async def prepare(self, say: Say) -> None:
         """Make the binaries usable and the data folder, and clear what a crash has left."""
+        await asyncio.to_thread(self._prepare, say)
+
+    def _prepare(self, say: Say) -> None:
         binaries = _binaries(say)
         home = self._home()
         if not (home / "data" / "PG_VERSION").exists() or (home / "half-made").exists():
@@ -73,9 +86,19 @@ class Postgres:
             stop=signal.SIGINT,  # "fast": ends sessions, writes a checkpoint
         )
 
+    async def check(self) -> None:
+        """Return if it takes connections; raises NotYet."""
+        await self._try(answers)
+
     async def provision(self) -> None:
         """Make roles, databases and rights as they have to be; again at every start."""
-        await provision(self.port, self.folder.secret)
+        await self._try(provision)
+
+    async def _try(self, step: Callable[[int, Secret], Awaitable[None]]) -> None:
+        try:
+            await step(self.port, self.folder.secret)
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            raise NotYet(f"does not take connections: {error or type(error).__name__}") from error
 
     def _home(self) -> Path:
         """Return the folder of data and log: in the state folder, or where `nobody` can go."""

@@ -1,0 +1,155 @@
+"""The other end of a supervisor's socket: starts one when there is none, and tells what happens."""
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import cast
+
+from infra.stack import endings
+from infra.stack.alive import Process
+from infra.stack.control import Door, Next, command
+from infra.stack.folder import TREE, Folder
+from infra.stack.seed import asked_seed, fixed_seed
+from infra.stack.services import environment_given
+from infra.stack.trouble import Trouble
+
+_PATIENCE = 20.0
+_QUIET = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Carries commands to the supervisor of one folder."""
+
+    folder: Folder
+
+    async def up(self, only: str) -> int:
+        """Start what does not run, with a supervisor if there is none."""
+        self.folder.make()
+        if self.folder.read("seed.json"):
+            fixed_seed(self.folder, asked_seed())  # says so before anything is started
+        began = time.monotonic()
+        await self._supervisor()
+        said = {"only": only, "seed": asked_seed(), "env": environment_given()}
+        outcome = await self._exchange("up", said)
+        ports = cast("dict[str, object]", outcome.get("ports") or {})
+        names = only.split(",") if only else [name for name in ports if name != "metrics"]
+        for name in names:
+            print(f"  {name:<10} {ports.get(name, '')}")
+        print(f"up in {time.monotonic() - began:.1f} s; state in {self.folder.path}")
+        return 0
+
+    async def down(self) -> int:
+        """End everything, whether or not there is a supervisor."""
+        if not self.folder.path.exists():
+            print("nothing runs here")
+            return 0
+        supervisor = Process.recorded(self.folder.pid_file("supervisor"))
+        try:
+            await self._exchange("down", {})
+        except OSError:
+            await endings.end_left_behind(self.folder, parts=True)
+        if supervisor is not None:
+            await _gone(supervisor)
+        await endings.end_strays(self.folder)
+        self.folder.pid_file("supervisor").unlink(missing_ok=True)
+        Door(self.folder).path.unlink(missing_ok=True)
+        print("down")
+        return 0
+
+    async def status(self) -> int:
+        """Print one line per process: name, pid, address, healthy or why not."""
+        try:
+            outcome = await self._exchange("status", {})
+        except OSError:
+            left = endings.left_behind(self.folder, parts=True)
+            for name, process in left:
+                print(f"{name:<12}{process.pid:<9}without a supervisor: make up")
+            if not left:
+                print("nothing runs here; make up")
+            return 0
+        for line in cast("list[dict[str, object]]", outcome["processes"]):
+            state = "healthy" if line["healthy"] else line["why"]
+            print(f"{line['name']:<12}{line['pid'] or '-':<9}{line['address']:<26}{state}")
+        return 0
+
+    async def tell(self, do: str, words: dict[str, object]) -> int:
+        """Have a command carried out by the supervisor that is there."""
+        try:
+            await self._exchange(do, {**words, "env": environment_given()})
+        except OSError:
+            raise Trouble("no stack runs here", f"{self.folder.hint('')} make up".strip()) from None
+        return 0
+
+    async def _exchange(self, do: str, words: Mapping[str, object]) -> dict[str, object]:
+        """Send a command, print what is said, return the outcome; raises Trouble, OSError."""
+        async with command(Door(self.folder), do=do, **words) as following:
+            while (line := await _or_silence(following)) is not None:
+                if "say" in line:
+                    print(f"  {line['say']}", flush=True)
+                elif line.get("end") == "trouble":
+                    raise Trouble(str(line["what"]), str(line["way_out"]))
+                else:
+                    return line
+        if do == "down":
+            return {}
+        raise Trouble("the supervisor has died meanwhile", "start again: make up")
+
+    async def _supervisor(self) -> None:
+        """Make sure that a supervisor takes commands."""
+        if self._reached():
+            return
+        log = self.folder.log("supervisor")
+        with log.open("ab") as output:
+            child = subprocess.Popen(  # noqa: ASYNC220 (returns at once; it is a daemon)
+                [sys.executable, "-m", "infra.stack", "supervise"],
+                cwd=TREE,
+                env=_lasting_environment() | {"LIENTHONG_RUN": str(self.folder.path)},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        end = time.monotonic() + _PATIENCE
+        while not self._reached():
+            if child.poll() not in (None, 0) or time.monotonic() > end:
+                lines = log.read_text(errors="replace").splitlines()[-8:]
+                raise Trouble(
+                    "the supervisor does not start:\n    " + "\n    ".join(lines), f"see {log}"
+                )
+            await asyncio.sleep(0.05)
+        child.returncode = child.returncode or 0  # a daemon: it is not waited for
+
+    def _reached(self) -> bool:
+        try:
+            Door(self.folder).connected().close()
+        except OSError:
+            return False
+        return True
+
+
+def _lasting_environment() -> dict[str, str]:
+    """Return the environment for a supervisor: a fail point is for one life of one process."""
+    return {name: value for name, value in os.environ.items() if name != "FAILPOINT"}
+
+
+async def _or_silence(following: Next) -> dict[str, object] | None:
+    """Return the next line; in a silence say that the work goes on."""
+    began = time.monotonic()
+    while True:
+        try:
+            async with asyncio.timeout(_QUIET):
+                return await following()
+        except TimeoutError:
+            print(f"  … nothing new for {time.monotonic() - began:.0f} s", flush=True)
+
+
+async def _gone(process: Process) -> None:
+    while True:
+        if not process.alive():
+            return
+        await asyncio.sleep(0.05)

@@ -1,0 +1,69 @@
+"""Ends what a stack has left behind, with or without a supervisor."""
+
+import signal
+from collections.abc import Iterable
+from pathlib import Path
+
+from infra.stack.alive import Process
+from infra.stack.folder import PARTS, PROCESSES, SERVICES, Folder
+from infra.stack.keeper import end
+from infra.stack.launch import Launch
+
+_STOP = {"postgres": signal.SIGINT}
+_SERVICE_GRACE = 3.0
+
+
+def left_behind(folder: Folder, *, parts: bool) -> list[tuple[str, Process]]:
+    """Return the living processes that pid files name: the services', and on demand the parts'."""
+    found: list[tuple[str, Process]] = []
+    for file in sorted(folder.path.glob("*.pid")):
+        name = file.stem
+        if name.partition("-")[0] not in PROCESSES or (name in PARTS and not parts):
+            continue
+        process = Process.recorded(file)
+        if process is None:
+            file.unlink(missing_ok=True)  # stale: it died, and its pid may be another's now
+        else:
+            found.append((name, process))
+    return found
+
+
+async def end_left_behind(folder: Folder, *, parts: bool) -> None:
+    """End them: services first, PostgreSQL last."""
+    order = {name: number for number, name in enumerate((*SERVICES, "kafka", "jaeger", "postgres"))}
+    found = left_behind(folder, parts=parts)
+    for name, process in sorted(found, key=lambda one: order[one[0].partition("-")[0]]):
+        grace = _SERVICE_GRACE if name not in PARTS else 20
+        stop = _STOP.get(name, signal.SIGTERM)
+        await end(process, Launch(argv=(), stop=stop, grace=grace))
+        folder.pid_file(name).unlink(missing_ok=True)
+
+
+def strays(folder: Folder) -> list[Process]:
+    """Return every living process that a supervisor of this folder has started.
+
+    They carry its mark in their environment, so a deleted pid file or a worker whose parent was
+    killed hides nothing.
+    """
+    mark = f"LIENTHONG_STACK={folder.path}".encode()
+    return list(_marked(mark, (int(p.name) for p in Path("/proc").iterdir() if p.name.isdecimal())))
+
+
+def _marked(mark: bytes, pids: Iterable[int]) -> Iterable[Process]:
+    for pid in pids:
+        try:
+            environment = Path(f"/proc/{pid}/environ").read_bytes()
+        except OSError:
+            continue  # gone, or somebody else's
+        process = Process.of(pid) if mark in environment.split(b"\0") else None
+        if process is not None:
+            yield process
+
+
+async def end_strays(folder: Folder, *, spare: Iterable[Process] = ()) -> int:
+    """Kill them; return how many there were."""
+    spared = set(spare)
+    found = [process for process in strays(folder) if process not in spared]
+    for process in found:
+        await end(process, Launch(argv=(), stop=signal.SIGKILL, grace=5))
+    return len(found)

@@ -1,0 +1,83 @@
+"""The addresses of a stack: chosen once, held by the supervisor, written to `ports.json`."""
+
+import socket
+from dataclasses import dataclass, field
+
+from infra.stack.alive import Process
+from infra.stack.folder import SERVICES, Folder
+from infra.stack.ports import Ports, keep_ports, kept_ports
+
+_OWNERS = {
+    "postgres": "postgres",
+    "kafka": "kafka",
+    "kafka_controller": "kafka",
+    "jaeger": "jaeger",
+    "jaeger_grpc": "jaeger",
+    "otlp": "jaeger",
+}
+_BACKLOG = 1024
+
+
+@dataclass(slots=True)
+class Sockets:
+    """The listening sockets of the services and their instances, and the ports of the parts."""
+
+    folder: Folder
+    ports: Ports = field(default_factory=Ports)
+    private: dict[str, list[socket.socket]] = field(default_factory=dict[str, list[socket.socket]])
+
+    def open(self) -> None:
+        """Choose all ports, keeping those of the last start, and listen for the services.
+
+        A connection waits in the backlog while its service is away; it is not refused.
+        """
+        kept = kept_ports(self.folder)
+        for name, owner in _OWNERS.items():
+            adopted = Process.recorded(self.folder.pid_file(owner)) is not None
+            self.ports.choose(name, kept=kept.get(name), ours=adopted)
+        for name in SERVICES:
+            self.ports.choose(name, kept=kept.get(name))
+            self.ports.held[name].listen(_BACKLOG)
+        keep_ports(self.folder, self.ports.chosen)
+
+    def private_of(self, service: str, number: int) -> socket.socket:
+        """Return the private socket of an instance, opened at the first call."""
+        sockets = self.private.setdefault(service, [])
+        while len(sockets) < number:
+            sockets.append(socket.create_server(("127.0.0.1", 0), backlog=64))
+        return sockets[number - 1]
+
+    def close_private(self, service: str, *, beyond: int) -> None:
+        """Close the private sockets of instances that are no longer wanted."""
+        sockets = self.private.get(service, [])
+        for sock in sockets[beyond:]:
+            sock.close()
+        del sockets[beyond:]
+
+    @property
+    def urls(self) -> dict[str, str]:
+        """Return each service's address."""
+        return {name: f"http://127.0.0.1:{self.ports[name]}" for name in SERVICES}
+
+    def write(self) -> None:
+        """Write `ports.json`, on which programs outside the project rely."""
+        self.folder.write(
+            "ports.json",
+            {
+                **self.urls,
+                "kafka": f"127.0.0.1:{self.ports['kafka']}",
+                "postgres": f"127.0.0.1:{self.ports['postgres']}",
+                "jaeger": f"http://127.0.0.1:{self.ports['jaeger']}",
+                "otlp": f"http://127.0.0.1:{self.ports['otlp']}",
+                "metrics": {
+                    service: [private_url(sock) for sock in sockets]
+                    for service, sockets in self.private.items()
+                },
+            },
+        )
+
+
+def private_url(sock: socket.socket) -> str:
+    """Return the address of a private socket."""
+    port: int = sock.getsockname()[1]
+    return f"http://127.0.0.1:{port}"

@@ -1,0 +1,203 @@
+"""The supervisor: holds the sockets, keeps every process running, carries out commands."""
+
+import asyncio
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from infra.stack import endings
+from infra.stack.folder import PARTS, SERVICES, TREE, Folder
+from infra.stack.jaeger import Jaeger
+from infra.stack.kafka import Kafka
+from infra.stack.keeper import Keeper
+from infra.stack.part import Part
+from infra.stack.postgres import Postgres
+from infra.stack.seed import fixed_seed, seed_file
+from infra.stack.services import Instance, Where
+from infra.stack.sockets import Sockets, private_url
+from infra.stack.spool import Spool
+from infra.stack.trouble import Trouble
+
+NEEDED = ("postgres", "kafka")
+"""What services begin after; Jaeger is waited for by nobody."""
+_ROOM = 1 << 30
+PATIENCE = 180.0
+"""Seconds until a start that goes on without an end has failed."""
+
+
+@dataclass(slots=True, eq=False)
+class Supervisor:
+    """All processes of one state folder."""
+
+    folder: Folder
+    group: asyncio.TaskGroup
+    sockets: Sockets
+    keepers: dict[str, Keeper] = field(default_factory=dict[str, Keeper])
+    listeners: "set[asyncio.Queue[str]]" = field(default_factory=set["asyncio.Queue[str]"])
+    given: dict[str, str] = field(default_factory=dict[str, str])
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+    seed: str = ""
+    _starting: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
+
+    def say(self, text: str) -> None:
+        """Tell everybody who waits, and the log; may be called from any thread."""
+        line = {"timestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "event": text}
+        print(json.dumps(line, ensure_ascii=False), flush=True)
+        self._loop.call_soon_threadsafe(self._tell, text)
+
+    def _tell(self, text: str) -> None:
+        for listener in self.listeners:
+            listener.put_nowait(text)
+
+    async def up(self, wanted: Iterable[str], seed: str, given: Mapping[str, str]) -> None:
+        """Start what is wanted and does not run; return when all is ready, but for Jaeger.
+
+        Raises Trouble with the first thing that keeps a part from starting.
+        """
+        names = set(wanted)
+        async with self._starting:
+            _check_room(self.folder)
+            if names & set(SERVICES):
+                self.seed = fixed_seed(self.folder, seed)
+            self.given = dict(given)
+            for name in (name for name in PARTS if name in names):
+                self.keep(self.part(name))
+            if names & set(SERVICES):
+                await self._keys()
+                await self.all_ready(NEEDED)
+            for name in (name for name in SERVICES if name in names):
+                if name not in self.keepers:
+                    self.keep(self.instance(name, 1))
+            self.sockets.write()
+            await self.all_ready(names - {"jaeger"})
+            for name in PARTS:
+                self.sockets.ports.release(name)
+
+    def part(self, name: str) -> Part:
+        """Describe PostgreSQL, Kafka or Jaeger at its ports."""
+        ports, folder = self.sockets.ports, self.folder
+        if name == "postgres":
+            return Postgres(folder, ports["postgres"])
+        if name == "kafka":
+            return Kafka(folder, ports["kafka"], ports["kafka_controller"])
+        spool = Spool(folder.path / "jaeger" / "spool", ports["otlp"])
+        return Jaeger(folder, ports["jaeger"], ports["jaeger_grpc"], ports["otlp"], spool)
+
+    def instance(self, service: str, number: int) -> Instance:
+        """Describe the nth process of a service."""
+        private = self.sockets.private_of(service, number)
+        where = Where(
+            urls=self.sockets.urls,
+            postgres_port=self.sockets.ports["postgres"],
+            kafka=f"127.0.0.1:{self.sockets.ports['kafka']}",
+            otlp=f"http://127.0.0.1:{self.sockets.ports['otlp']}",
+            seed=str(seed_file(self.seed)),
+        )
+        return Instance(
+            service,
+            number,
+            self.folder,
+            where,
+            listen_fd=self.sockets.ports.held[service].fileno(),
+            private_fd=private.fileno(),
+            private_url=private_url(private),
+            given=dict(self.given),
+        )
+
+    def keep(self, part: Part) -> Keeper:
+        """Keep a part running from now on, unless it is kept already."""
+        if part.name not in self.keepers:
+            keeper = Keeper(part, self.folder, self.say)
+            self.keepers[part.name] = keeper
+            self.group.create_task(keeper.keep())
+        return self.keepers[part.name]
+
+    async def all_ready(self, names: Iterable[str]) -> None:
+        """Return when these are ready or held down; raises Trouble when one cannot be."""
+        kept = [self.keepers[name] for name in names if name in self.keepers]
+        end = time.monotonic() + PATIENCE
+        while True:
+            late = [keeper for keeper in kept if not keeper.ready.is_set() and not keeper.held]
+            if not late:
+                return
+            for keeper in late:
+                if keeper.trouble is not None:
+                    raise keeper.trouble
+            if time.monotonic() > end:
+                raise _too_late(late)
+            await asyncio.sleep(0.05)
+
+    async def scale(self, service: str, count: int) -> None:
+        """Run so many instances of a service."""
+        names = [name for name in self.keepers if name.partition("-")[0] == service]
+        for number in range(1, count + 1):
+            self.keep(self.instance(service, number))
+        for name in names:
+            if int(name.partition("-")[2] or 1) > count:
+                await self.keepers.pop(name).end()
+        self.sockets.close_private(service, beyond=max(count, 1))
+        self.sockets.write()
+        await self.all_ready([name for name in self.keepers if name.partition("-")[0] == service])
+
+    async def down(self) -> None:
+        """End everything: services together, then the parts they need; nothing stays behind."""
+        for names in (self._services(), ["jaeger", "kafka"], ["postgres"]):
+            ending = [self.keepers.pop(name) for name in names if name in self.keepers]
+            async with asyncio.TaskGroup() as group:
+                for keeper in ending:
+                    group.create_task(keeper.end())
+            if ending:
+                self.say(f"ended: {', '.join(keeper.part.name for keeper in ending)}")
+        await endings.end_left_behind(self.folder, parts=True)
+        await endings.end_strays(self.folder)
+        self.over.set()
+
+    def _services(self) -> list[str]:
+        return [name for name in self.keepers if name not in PARTS]
+
+    async def _keys(self) -> None:
+        """Complete the development PKI: keys, certificates, clients."""
+        self.sockets.write()  # the clients' file names the token endpoint
+        log = self.folder.log("pki")
+        began = time.monotonic()
+        with log.open("wb") as output:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                *("-m", "infra.pki", "init", "--run", str(self.folder.path)),
+                *("--seed", str(seed_file(self.seed))),
+                cwd=TREE,
+                env={**os.environ, "LIENTHONG_STACK": str(self.folder.path)},
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+            )
+        if await process.wait():
+            lines = log.read_text(errors="replace").splitlines()[-8:]
+            raise Trouble(
+                "the keys and certificates could not be made:\n    " + "\n    ".join(lines),
+                f"see {log}; if its folder is broken, remove {self.folder.path / 'pki'}",
+            )
+        self.say(f"keys and certificates are there ({time.monotonic() - began:.1f} s)")
+
+
+def _too_late(late: Iterable[Keeper]) -> Trouble:
+    names = "; ".join(f"{keeper.part.name}: {keeper.why}" for keeper in late)
+    return Trouble(
+        f"after {PATIENCE:.0f} s there is still not ready: {names}",
+        "make logs P=… shows what it does; make down ends all",
+    )
+
+
+def _check_room(folder: Folder) -> None:
+    free = shutil.disk_usage(folder.path).free
+    if free < _ROOM:
+        raise Trouble(
+            f"only {free >> 20} MB are free where {folder.path} lies; a stack needs"
+            f" {_ROOM >> 20} MB",
+            f"make room, or use another disk: LIENTHONG_RUN=/…/{folder.path.name} make up",
+        )
