@@ -63,13 +63,18 @@ async def serve_issuer() -> AsyncGenerator[Issuer]:
 
     async def metadata(request: web.Request) -> web.Response:
         base = f"http://{request.host}"
-        return web.json_response({"issuer": base, "jwks_uri": f"{base}/jwks"})
+        urls = {"jwks_uri": f"{base}/jwks", "token_endpoint": f"{base}/token"}
+        return web.json_response({"issuer": base, **urls})
 
     async def keys(_request: web.Request) -> web.Response:
         return web.json_response({"keys": [{**jwk, "kid": "test", "alg": "ES256", "use": "sig"}]})
 
+    async def token(_request: web.Request) -> web.Response:
+        return web.json_response({"access_token": "of the test", "expires_in": 600})
+
     app.router.add_get("/.well-known/oauth-authorization-server", metadata)
     app.router.add_get("/jwks", keys)
+    app.router.add_post("/token", token)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
+from anyio import CancelScope
 from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel, ConfigDict
@@ -14,7 +15,7 @@ from services.notify.cursor import EventCursor, Unreadable, event_cursor, read_e
 from services.notify.ears import Ears
 from services.notify.store.events import NumberedEvent
 from shared.db import Database
-from shared.errors import Fault, Problem, Unavailable
+from shared.errors import Fault, Problem
 from shared.identity import Caller, Scoped
 
 router = APIRouter(tags=["events"])
@@ -91,14 +92,15 @@ async def get_stream(
     The stream ends with `retry:` when the process or the token ends; nothing is lost, the
     client goes on from the last id.
     """
-    db: Database = request.app.state.db
     ears: Ears = request.app.state.ears
     with ears.open(caller.visible) as ear:
         yield ServerSentEvent(retry=RETRY_MS, comment="lienthong")
-        while not ears.closed and await _still(request):
-            try:
-                found, _ = await _look(db, caller, cursor, limit=PAGE)
-            except (Unavailable, Problem):
+        while not ears.closed:
+            found: list[NumberedEvent] | None = None
+            # A reader that goes away must not cut a transaction in two: each look is whole.
+            with CancelScope(shield=True):
+                found = await _more(request, caller, cursor)
+            if found is None:
                 break
             for event in found:
                 cursor = push.advance(cursor, [event])
@@ -108,15 +110,19 @@ async def get_stream(
     yield ServerSentEvent(retry=RETRY_MS)
 
 
-async def _still(request: Request) -> bool:
-    """Say whether the token still counts: it ends, and clients and agencies lose their standing."""
+async def _more(
+    request: Request, caller: Caller, cursor: EventCursor
+) -> list[NumberedEvent] | None:
+    """Return the next events; None when the stream has to end.
+
+    The token is looked at again each time: it ends, and systems and agencies lose their standing.
+    """
     try:
         await _scoped(request)
-    except Unavailable:
-        return True
+        found, _ = await _look(request.app.state.db, caller, cursor, limit=PAGE)
     except Problem:
-        return False
-    return True
+        return None
+    return found
 
 
 async def _look(
