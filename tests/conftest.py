@@ -10,7 +10,7 @@ from typing import TypeAlias
 import pytest
 
 from shared.events.topics import Service
-from tests.fixtures.stack import Backing, Databases, backing_of, run_folder, start
+from tests.fixtures.stack import Backing, Databases, Stack, backing_of, run_folder, start
 
 FreshDatabase: TypeAlias = Callable[[Service], Awaitable[Databases]]
 
@@ -21,6 +21,16 @@ def backing() -> Backing:
     folder = run_folder()
     start(folder, "--only", "postgres,kafka")
     return backing_of(folder)
+
+
+@pytest.fixture(scope="session")
+def stack() -> Stack:
+    """The whole stack, all services ready, Jaeger too."""
+    folder = run_folder()
+    start(folder)
+    running = Stack(folder)
+    running.wait("jaeger")
+    return running
 
 
 @pytest.fixture
