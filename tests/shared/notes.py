@@ -14,6 +14,7 @@ class Noted(Event):
     where: str
     about: str
     number: int
+    text: str = ""
     document_id: UUID | None = None
 
     def topic(self) -> str:

@@ -1,0 +1,165 @@
+"""The relay when a topic is missing, refuses a record, or has lost what was published."""
+
+# The admin client's futures have no type arguments.
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
+
+from collections.abc import Mapping
+from secrets import token_hex
+from typing import Any
+
+from confluent_kafka import TopicPartition
+
+from infra.kafka.admin import TopicSpec
+from shared import outbox, parking
+from shared.relay import relay
+from tests.fixtures.eventually import eventually
+from tests.fixtures.stack import Backing
+from tests.shared.conftest import Ground
+from tests.shared.notes import Noted
+from tests.shared.transport import (
+    assert_the_log_holds_the_outbox,
+    first_order,
+    log_of,
+    look,
+    published,
+    waiting,
+)
+
+TOO_LARGE = token_hex(1_200_000)  # not to be compressed below the broker's limit
+
+
+async def _put(ground: Ground, topic: str, *numbers: int, about: str = "k") -> None:
+    notes = [Noted(where=topic, about=about, number=number) for number in numbers]
+    await ground.db.as_worker(lambda conn: outbox.put_all(conn, notes))
+
+
+async def _idle(ground: Ground) -> bool:
+    return await waiting(ground.databases) == 0
+
+
+async def test_a_missing_topic_holds_only_itself(ground: Ground, backing: Backing):
+    here, missing = ground.fresh_topic(), ground.fresh_topic()
+    _delete(backing, missing)
+    await _put(ground, missing, 1, 2)
+    await _put(ground, here, 1, 2)
+    async with ground.running(relay(ground.db, ground.access, service="docs")):
+        await eventually(lambda: _count(ground, 2), "the other topic goes on")
+        _make(backing, missing)
+        await eventually(lambda: _idle(ground), "the held topic passes by itself", timeout=30)
+    await assert_the_log_holds_the_outbox(ground.databases, ground.access)
+
+
+async def test_a_topic_that_is_not_ours_holds_only_itself(ground: Ground, backing: Backing):
+    foreign, here = backing.fresh_topic("notify"), ground.fresh_topic()
+    await _put(ground, foreign, 1)
+    await _put(ground, here, 1)
+    async with ground.running(relay(ground.db, ground.access, service="docs")):
+        await eventually(lambda: _count(ground, 1), "the other topic goes on")
+    rows = await published(ground.databases)
+    assert [row.topic for row in rows] == [here]
+
+
+async def test_a_record_that_is_too_large_is_parked_and_holds_its_key(ground: Ground):
+    topic = ground.fresh_topic()
+    await _put(ground, topic, 1)
+    await ground.db.as_worker(lambda conn: outbox.put(conn, _large(topic)))
+    await _put(ground, topic, 3)
+    await _put(ground, topic, 4, 5, about="other")
+    async with ground.running(relay(ground.db, ground.access, service="docs")):
+        await eventually(lambda: _count(ground, 3), "all but the held key are published")
+        await eventually(lambda: _parked(ground), "the row is parked")
+        assert await waiting(ground.databases) == 2
+        assert await outbox.pending(ground.db) == 1, "the row behind the parked one waits"
+        assert await parking.count(ground.db) == 1
+        (shown,) = await ground.db.as_worker(parking.listing)
+        assert "too large" in str(shown.cause)
+        await look(ground.databases, "update outbox set value = '{}' where parked_at is not null")
+        assert await ground.db.as_worker(lambda conn: parking.release(conn, shown.id))
+        await eventually(lambda: _idle(ground), "released, it goes, and what waited behind it")
+    await assert_the_log_holds_the_outbox(ground.databases, ground.access)
+
+
+def _large(topic: str) -> Noted:
+    return Noted(where=topic, about="k", number=2, text=TOO_LARGE)
+
+
+async def _parked(ground: Ground) -> bool:
+    return await parking.count(ground.db) > 0
+
+
+async def test_what_a_topic_has_lost_is_published_again_in_order(ground: Ground, backing: Backing):
+    topic = ground.fresh_topic()
+    async with ground.running(relay(ground.db, ground.access, service="docs")):
+        await _put(ground, topic, *range(20))
+        await eventually(lambda: _idle(ground), "all is published")
+        before = first_order(await log_of(ground.access, [topic]))
+        _delete(backing, topic)
+        _make(backing, topic)
+        await eventually(lambda: _in_log(ground, topic, 20), "the idle leader sees it", timeout=30)
+        await _put(ground, topic, 20)
+        await eventually(lambda: _in_log(ground, topic, 21), "newer ones follow", timeout=30)
+    after = first_order(await log_of(ground.access, [topic]))
+    assert after[topic, "k"][:20] == before[topic, "k"]
+    await assert_the_log_holds_the_outbox(ground.databases, ground.access)
+
+
+async def test_what_another_cluster_held_is_published_again(ground: Ground):
+    topic = ground.fresh_topic()
+    await _put(ground, topic, *range(5))
+    async with ground.running(relay(ground.db, ground.access, service="docs")):
+        await eventually(lambda: _idle(ground), "all is published")
+    await look(ground.databases, "update outbox set cluster = 'the one before'")
+    async with ground.running(relay(ground.db, ground.access, service="docs")):
+        await eventually(lambda: _in_log(ground, topic, 10), "all of it is sent again")
+    await assert_the_log_holds_the_outbox(ground.databases, ground.access)
+
+
+async def test_what_retention_has_taken_is_not_sent_again(ground: Ground, backing: Backing):
+    topic = ground.fresh_topic()
+    async with ground.running(relay(ground.db, ground.access, service="docs")):
+        await _put(ground, topic, *range(5))
+        await eventually(lambda: _idle(ground), "all is published")
+    marks = await published(ground.databases)
+    _truncate(backing, topic, before=5)
+    async with ground.running(relay(ground.db, ground.access, service="docs")):
+        await _put(ground, topic, 5)
+        await eventually(lambda: _count(ground, 6), "the new one goes")
+    assert (await published(ground.databases))[:5] == marks
+    assert len(await log_of(ground.access, [topic])) == 1
+
+
+async def test_old_rows_are_forgotten_and_young_ones_kept(ground: Ground):
+    topic = ground.fresh_topic()
+    await _put(ground, topic, 1, 2)
+    async with ground.running(relay(ground.db, ground.access, service="docs")):
+        await eventually(lambda: _idle(ground), "all is published")
+    old = "update outbox set published_at = now() - interval '100 days' where id = 1"
+    await look(ground.databases, old)
+    async with ground.running(relay(ground.db, ground.access, service="docs")):
+        await eventually(lambda: _count(ground, 1), "the old row goes")
+
+
+async def _count(ground: Ground, number: int) -> bool:
+    return len(await published(ground.databases)) == number
+
+
+async def _in_log(ground: Ground, topic: str, number: int) -> bool:
+    return len(await log_of(ground.access, [topic])) >= number
+
+
+def _delete(backing: Backing, topic: str) -> None:
+    _finish(backing.kafka_admin().client.delete_topics([topic]))
+
+
+def _make(backing: Backing, topic: str) -> None:
+    backing.kafka_admin().make_topics([TopicSpec(topic, 1)])
+
+
+def _truncate(backing: Backing, topic: str, *, before: int) -> None:
+    gone = TopicPartition(topic, 0, before)
+    _finish(backing.kafka_admin().client.delete_records([gone]))
+
+
+def _finish(futures: Mapping[Any, Any]) -> None:
+    for future in futures.values():
+        future.result(timeout=10)
