@@ -10,7 +10,15 @@ from typing import TypeAlias
 import pytest
 
 from shared.events.topics import Service
-from tests.fixtures.stack import Backing, Databases, Stack, backing_of, run_folder, start
+from tests.fixtures.stack import (
+    Backing,
+    Databases,
+    Stack,
+    backing_of,
+    run_folder,
+    stack_command,
+    start,
+)
 
 FreshDatabase: TypeAlias = Callable[[Service], Awaitable[Databases]]
 
@@ -28,9 +36,9 @@ def stack() -> Stack:
     """The whole stack, all services ready, Jaeger too."""
     folder = run_folder()
     start(folder)
-    running = Stack(folder)
-    running.wait("jaeger")
-    return running
+    waited = stack_command(folder, "wait", "jaeger")
+    assert waited.returncode == 0, f"{waited.stdout}\n{waited.stderr}"
+    return Stack(folder)
 
 
 @pytest.fixture

@@ -62,7 +62,8 @@ def _tell(client: Client, given: argparse.Namespace) -> int:
         raise Trouble("which process?", f"name one: P={' | '.join(PROCESSES)}")
     words: dict[str, object] = {"process": given.process}
     if given.command == "kill":
-        words["hold"] = os.environ.get("HOLD", "") not in ("", "0")
+        hold = os.environ.get("HOLD", "") not in ("", "0")
+        return asyncio.run(client.kill(given.process, hold=hold))
     if given.command == "scale":
         words["count"] = given.count
     return asyncio.run(client.tell(given.command, words))

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -19,6 +20,10 @@ from infra.stack.trouble import Trouble
 
 _PATIENCE = 20.0
 _QUIET = 5.0
+
+
+class SupervisorGone(Trouble):
+    """The supervisor died while it carried out a command."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +82,22 @@ class Client:
             print(f"{line['name']:<12}{line['pid'] or '-':<9}{line['address']:<26}{state}")
         return 0
 
+    async def kill(self, process: str, *, hold: bool) -> int:
+        """Kill a process at once; the supervisor too, and any process when it is dead."""
+        if process != "supervisor":
+            try:
+                await self._exchange("kill", {"process": process, "hold": hold})
+            except (OSError, SupervisorGone):
+                pass
+            else:
+                return 0
+        found = Process.recorded(self.folder.pid_file(process))
+        if found is None:
+            raise Trouble(f"no process '{process}' runs here", "make status shows those that do")
+        found.send(signal.SIGKILL)
+        await _gone(found)
+        return 0
+
     async def tell(self, do: str, words: dict[str, object]) -> int:
         """Have a command carried out by the supervisor that is there."""
         try:
@@ -97,7 +118,7 @@ class Client:
                     return line
         if do == "down":
             return {}
-        raise Trouble("the supervisor has died meanwhile", "start again: make up")
+        raise SupervisorGone("the supervisor has died meanwhile", "start again: make up")
 
     async def _supervisor(self) -> None:
         """Make sure that a supervisor takes commands."""
