@@ -1,16 +1,18 @@
 """Ends what a stack has left behind, with or without a supervisor."""
 
+import asyncio
 import signal
 from collections.abc import Iterable
 from pathlib import Path
 
 from infra.stack.alive import Process
-from infra.stack.folder import PARTS, PROCESSES, SERVICES, Folder
+from infra.stack.folder import PARTS, PROCESSES, Folder
 from infra.stack.keeper import end
 from infra.stack.launch import Launch
 
 _STOP = {"postgres": signal.SIGINT}
-_SERVICE_GRACE = 3.0
+_PARTS_IN_ORDER = ("kafka", "jaeger", "postgres")
+_SERVICE_GRACE = 2.0
 
 
 def left_behind(folder: Folder, *, parts: bool) -> list[tuple[str, Process]]:
@@ -30,13 +32,20 @@ def left_behind(folder: Folder, *, parts: bool) -> list[tuple[str, Process]]:
 
 async def end_left_behind(folder: Folder, *, parts: bool) -> None:
     """End them: services first, PostgreSQL last."""
-    order = {name: number for number, name in enumerate((*SERVICES, "kafka", "jaeger", "postgres"))}
     found = left_behind(folder, parts=parts)
-    for name, process in sorted(found, key=lambda one: order[one[0].partition("-")[0]]):
-        grace = _SERVICE_GRACE if name not in PARTS else 20
-        stop = _STOP.get(name, signal.SIGTERM)
-        await end(process, Launch(argv=(), stop=stop, grace=grace))
-        folder.pid_file(name).unlink(missing_ok=True)
+    async with asyncio.TaskGroup() as group:
+        for name, process in found:
+            if name not in PARTS:
+                group.create_task(_end_one(folder, name, process))
+    for name in _PARTS_IN_ORDER:
+        if (process := dict(found).get(name)) is not None:
+            await _end_one(folder, name, process)
+
+
+async def _end_one(folder: Folder, name: str, process: Process) -> None:
+    grace = 20 if name in PARTS else _SERVICE_GRACE
+    await end(process, Launch(argv=(), stop=_STOP.get(name, signal.SIGTERM), grace=grace))
+    folder.pid_file(name).unlink(missing_ok=True)
 
 
 def strays(folder: Folder) -> list[Process]:

@@ -1,0 +1,64 @@
+# Every recipe is one line; the logic lives in infra/. `make help` lists what there is.
+PYTHON ?= python3
+PY := .venv/bin/python
+STACK := $(PY) -m infra.stack
+
+.DEFAULT_GOAL := help
+.PHONY: help setup up down status logs kill start scale wait failpoints demo trace test lint fmt schemas routes lock
+
+help: ## List the commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+
+setup: ## Make .venv from the hashed locks (other commands do it by themselves)
+	@$(PYTHON) infra/bootstrap.py
+
+demo: up ## A document from a ministry to a province, its districts and communes [SEED=articles|today]
+	@$(PY) -m infra.demo
+
+up: setup ## Start PostgreSQL, Kafka, Jaeger and the services [SEED=] [LIENTHONG_RUN=folder]
+	@$(STACK) up
+
+down: setup ## End all of it; what it holds stays in its folder
+	@$(STACK) down
+
+status: setup ## One line per process: name, pid, address, healthy or why not
+	@$(STACK) status
+
+logs: setup ## Show logs: P=docs, or all
+	@$(STACK) logs $(P)
+
+kill: setup ## Kill a process with -9: P=docs; HOLD=1 keeps it down
+	@$(STACK) kill $(P)
+
+start: setup ## Start what is held down: P=docs; FAILPOINT=name[:n] for one life
+	@$(STACK) start $(P)
+
+scale: setup ## Run several instances of a service: P=docs N=2
+	@$(STACK) scale $(P) $(N)
+
+wait: setup ## Wait until a process is ready: P=jaeger
+	@$(STACK) wait $(P)
+
+trace: setup ## Print a document's tree of spans: CODE=7816/VPCP-TTĐT
+	@$(PY) -m infra.trace --code "$(CODE)"
+
+failpoints: setup ## List the places where a service can be told to die
+	@$(PY) -m infra.failpoints
+
+test: setup ## Run the tests on the real parts [T=tests/docs] [KEEP=1 leaves their stack running]
+	@$(PY) -m infra.check test "$(T)"
+
+lint: setup ## Style, types, imports, migrations, structure
+	@$(PY) -m infra.check lint
+
+fmt: setup ## Format and put in order
+	@.venv/bin/ruff format && .venv/bin/ruff check --fix
+
+schemas: setup ## Write the events' JSON Schemas anew
+	@$(PY) -m infra.contracts.schemas
+
+routes: setup ## Write the gateway's route table anew
+	@$(PY) -m infra.contracts.routes
+
+lock: setup ## Write the hashed locks anew from pyproject.toml
+	@$(PY) -m infra.locks
