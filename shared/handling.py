@@ -2,7 +2,9 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from itertools import groupby
+from operator import itemgetter
+from typing import Generic, Protocol, TypeVar, runtime_checkable
 from uuid import UUID
 
 import structlog
@@ -63,6 +65,15 @@ class Handler(Protocol):
         ...
 
 
+@runtime_checkable
+class Together(Protocol):
+    """A handler that takes what one transaction holds at once, and sees to the order itself."""
+
+    async def together(self, conn: Connection, records: Sequence[Record]) -> None:
+        """Parse and handle the records."""
+        ...
+
+
 class Unreadable(Exception):  # noqa: N818
     """A record without a CloudEvents type: nobody of ours wrote it."""
 
@@ -116,6 +127,7 @@ async def _handle_all(
     free = [record for record in records if (record.topic, record.key) not in blocked]
     fresh = await _enter(conn, sub, [record for record in free if sub.handler(record)])
     reach("consumer.after_inbox")
+    todo: list[tuple[Handler, Record]] = []
     for record in records:
         handler = sub.handler(record)
         if (record.topic, record.key) in blocked:
@@ -124,8 +136,18 @@ async def _handle_all(
                 await sub.parked(conn, record)
         elif handler and (not sub.inbox or record.event_id in fresh):
             fresh.discard(record.event_id)  # the same event may stand twice in the log
-            await handler(conn, record)
+            todo.append((handler, record))
+    for handler, some in groupby(todo, key=itemgetter(0)):
+        await _run(conn, handler, [record for _, record in some])
     return await positions.advance(conn, sub.group, records[-1], generation=generation)
+
+
+async def _run(conn: Connection, handler: Handler, records: Sequence[Record]) -> None:
+    if isinstance(handler, Together):
+        await handler.together(conn, records)
+        return
+    for record in records:
+        await handler(conn, record)
 
 
 async def _enter(conn: Connection, sub: Subscription, records: Sequence[Record]) -> set[UUID]:

@@ -124,17 +124,19 @@ def record(
     parent: str | None,
     start_ns: int,
     end_ns: int,
-) -> None:
-    """Note a span that is over, below `parent` and linked to it."""
+) -> str | None:
+    """Note a span that is over, below `parent` and linked to it; return its `traceparent`."""
     links = _links([parent] if parent else [])
-    _TRACER.start_span(
+    made = _TRACER.start_span(
         name,
         context=_context(parent),
         kind=kind,
         attributes=dict(attributes),
         links=links,
         start_time=start_ns,
-    ).end(end_ns)
+    )
+    made.end(end_ns)
+    return _render(made.get_span_context())
 
 
 def point(name: str, *, kind: SpanKind, attributes: Attributes) -> str | None:

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from services.notify.deliver import Arrival, read, take_in
 from services.notify.mailbox import LaneState, settle
@@ -74,9 +74,10 @@ def _readable(entries: Iterable[dict[str, Any]], lane: LaneState) -> Iterable[Ar
     for raw in entries:
         try:
             yield read(DeliveryCleared.model_validate(raw), None)
-        except (ValidationError, ValueError):
-            _log.exception(
+        except ValueError as error:  # pydantic's own would show what stands in the entry
+            _log.error(
                 "docs holds an entry that cannot be read",
+                cause=type(error).__name__,
                 agency=str(lane.agency),
                 lane=lane.lane,
                 after=lane.sequence,

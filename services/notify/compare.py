@@ -95,10 +95,3 @@ async def _check(conn: Connection, theirs: dict[LaneKey, _Head]) -> None:
             continue
         alarm = Alarm(head.sequence, Finding.FOREIGN_HASH, expected, bytes.fromhex(head.hash))
         await lanes.raise_alarms(conn, key, [alarm])
-        _log.error(
-            "mailbox alarm",
-            finding=alarm.finding.value,
-            agency=str(key[0]),
-            lane=key[1],
-            sequence=head.sequence,
-        )

@@ -1,11 +1,13 @@
 """Step 8, deliver: numbered entries from the delivery topics and from docs into mailboxes."""
 
+import time
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 import structlog
+from opentelemetry.trace import SpanKind
 
 from services.notify.entry import EntryContent
 from services.notify.mailbox import (
@@ -21,11 +23,10 @@ from services.notify.store.events import News
 from services.notify.store.lanes import Entry
 from shared import telemetry
 from shared.chain import LANES
-from shared.consumer import On
 from shared.db import Connection
 from shared.events import DeliveryCleared, Event
 from shared.ids import AgencyId, DeliveryId, DispatchId, DocumentId
-from shared.kafka import Record
+from shared.kafka import TRACE_HEADER, Record
 
 _log = structlog.get_logger()
 
@@ -69,7 +70,7 @@ def read(event: DeliveryCleared, traceparent: str | None) -> Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Deliveries:
-    """Handles the records of the delivery topics.
+    """Handles the records of the delivery topics, those of one transaction together.
 
     A record that cannot be read is no loss once catch-up has brought its number: then releasing
     it ends its parking, and that of the records behind it.
@@ -79,34 +80,69 @@ class Deliveries:
 
     async def __call__(self, conn: Connection, record: Record) -> None:
         """Handle one record."""
-        try:
-            await On(DeliveryCleared, deliver)(conn, record)
-        except ValueError:
-            missing = _missing(record)
-            if missing is None:
-                raise
-            key, sequence = missing
-            locked = await lanes.lock(conn, [key])
-            if locked[key].sequence < sequence:
-                raise
+        await self.together(conn, [record])
+
+    async def together(self, conn: Connection, records: Sequence[Record]) -> None:
+        """Put entries into their mailboxes, or remember that their lanes are behind."""
+        began = time.time_ns()
+        arrivals: list[tuple[Record, Arrival]] = []
+        for record in records:
+            try:
+                event = DeliveryCleared.model_validate_json(record.value)
+                arrivals.append((record, read(event, record.headers.get(TRACE_HEADER))))
+            except ValueError:
+                if not await _caught_up(conn, record):
+                    raise
+        await take_in(conn, [arrival for _, arrival in arrivals], source="log")
+        for record, arrival in arrivals:
+            _trace(record, arrival, began)
 
 
-async def deliver(conn: Connection, event: DeliveryCleared, record: Record) -> None:
-    """Put one entry from the log into its mailbox, or remember that its lane is behind."""
-    arrival = read(event, record.headers.get("traceparent"))
+async def _caught_up(conn: Connection, record: Record) -> bool:
+    missing = _missing(record)
+    if missing is None:
+        return False
+    key, sequence = missing
+    return (await lanes.lock(conn, [key]))[key].sequence >= sequence
+
+
+def _trace(record: Record, arrival: Arrival, began: int) -> None:
+    """Note the spans of one record; its neighbours in the transaction share the time."""
+    content, entry = arrival.content, arrival.entry
     attributes = {
-        telemetry.DOCUMENT_ID: str(arrival.content.document_id),
-        telemetry.DOCUMENT_CODE: arrival.content.code,
-        telemetry.DISPATCH_ID: str(arrival.content.dispatch_id),
-        telemetry.DELIVERY_ID: str(arrival.content.delivery_id),
-        telemetry.AGENCY_FROM: arrival.content.sender.code,
-        telemetry.AGENCY_TO: arrival.content.recipient.code,
-        telemetry.LEVEL: event.level,
-        telemetry.LANE: event.lane,
-        telemetry.URGENCY: arrival.content.urgency,
+        telemetry.DOCUMENT_ID: str(content.document_id),
+        telemetry.DOCUMENT_CODE: content.code,
+        telemetry.DISPATCH_ID: str(content.dispatch_id),
+        telemetry.DELIVERY_ID: str(content.delivery_id),
+        telemetry.AGENCY_FROM: content.sender.code,
+        telemetry.AGENCY_TO: content.recipient.code,
+        telemetry.LEVEL: entry.level,
+        telemetry.LANE: entry.lane,
+        telemetry.URGENCY: content.urgency,
     }
-    with telemetry.span("deliver entry", attributes=attributes):
-        await take_in(conn, [arrival], source="log")
+    messaging = {
+        "messaging.system": "kafka",
+        "messaging.destination.name": record.topic,
+        "messaging.destination.partition.id": str(record.partition),
+        "messaging.kafka.offset": record.offset,
+    }
+    ended = time.time_ns()
+    process = telemetry.record(
+        f"process {record.topic}",
+        kind=SpanKind.CONSUMER,
+        attributes={**messaging, **attributes},
+        parent=entry.traceparent,
+        start_ns=began,
+        end_ns=ended,
+    )
+    telemetry.record(
+        "deliver entry",
+        kind=SpanKind.INTERNAL,
+        attributes=attributes,
+        parent=process,
+        start_ns=began,
+        end_ns=ended,
+    )
 
 
 async def miss(conn: Connection, record: Record) -> None:
@@ -179,15 +215,6 @@ async def _write(
     )
     for key, change in changes.items():
         await lanes.raise_alarms(conn, key, change.alarms)
-        for alarm in change.alarms:
-            _log.error(
-                "mailbox alarm",
-                finding=alarm.finding.value,
-                agency=str(key[0]),
-                lane=key[1],
-                sequence=alarm.sequence,
-                stopped=change.lane.stopped is not None,
-            )
 
 
 def _arrived(one: Arrival) -> News:

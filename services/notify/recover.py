@@ -76,7 +76,7 @@ def _read(record: Record) -> DeliveryAcknowledged | None:
     try:
         return DeliveryAcknowledged.model_validate_json(record.value)
     except ValidationError:
-        _log.exception("a receipt of the topic cannot be read", offset=record.offset)
+        _log.error("a receipt of the topic cannot be read", offset=record.offset)
         return None
 
 

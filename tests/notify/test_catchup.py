@@ -40,7 +40,7 @@ class Pair:
 
     async def bring(self, event: DeliveryCleared) -> None:
         """Bring one record of the log."""
-        await self.notify.db.as_worker(lambda conn: deliver.deliver(conn, event, record(event)))
+        await self.notify.db.as_worker(lambda conn: deliver.Deliveries()(conn, record(event)))
 
     async def catch_up(self) -> None:
         """Catch up until no round moves anything."""

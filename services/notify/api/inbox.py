@@ -119,9 +119,7 @@ async def get_inbox(  # noqa: PLR0917 (FastAPI passes by name)
         mailboxes = (caller.agencies[0].id,)
     start = {} if cursor is None else _start(cursor)
     places: dict[LaneKey, int] = {
-        (agency, one): start.get((agency, one), after or 0)
-        for agency in mailboxes
-        for one in lanes
+        (agency, one): start.get((agency, one), after or 0) for agency in mailboxes for one in lanes
     }
     items = await db.as_caller(caller.visible, lambda conn: inbox.page(conn, places, limit=limit))
     answer = Page(items=[show(item) for item in items])

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+import structlog
+
 from services.notify.mailbox import Alarm, LaneKey, LaneState, Numbered
 from shared.chain import GENESIS, Lane
 from shared.db import Connection
@@ -13,6 +15,8 @@ from shared.ids import AgencyId, DeliveryId, DispatchId, DocumentId
 
 if TYPE_CHECKING:
     from asyncpg import Record
+
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,12 +168,13 @@ async def save(conn: Connection, lanes: Sequence[LaneState]) -> None:
 
 
 async def raise_alarms(conn: Connection, key: LaneKey, alarms: Sequence[Alarm]) -> None:
-    """Keep alarms for the operator; the same one again is the same row."""
+    """Keep alarms for the operator and say each new one; the same one again is the same row."""
     for alarm in alarms:
-        await conn.execute(
+        new = await conn.fetchval(
             """
             insert into alarms (agency_id, lane, sequence, finding, expected, found)
             values ($1, $2, $3, $4, $5, $6) on conflict do nothing
+            returning true
             """,
             *key,
             alarm.sequence,
@@ -177,6 +182,14 @@ async def raise_alarms(conn: Connection, key: LaneKey, alarms: Sequence[Alarm]) 
             alarm.expected,
             alarm.found,
         )
+        if new is not None:
+            _log.error(
+                "mailbox alarm",
+                finding=alarm.finding.value,
+                agency=str(key[0]),
+                lane=key[1],
+                sequence=alarm.sequence,
+            )
 
 
 async def behind(conn: Connection, *, limit: int) -> list[LaneState]:
