@@ -19,6 +19,9 @@ from infra.demo.plan import SENDER, make_plan, next_number, pages
 from infra.demo.receive import Findings, Recipient
 from infra.demo.send import Letter, Sent, send, write_letter
 from infra.demo.watch import Ended, View, view, watch
+from infra.stack.client import Client as Stack
+from infra.stack.folder import Folder
+from infra.stack.trouble import Trouble
 from infra.trace import NoJaeger, find
 
 DEADLINE_S = 300
@@ -84,6 +87,12 @@ async def _count(systems: dict[str, Client], sender: Client, sent: Sent) -> Coun
 
 async def _spans(run: Path, code: str) -> int:
     """Return how many spans Jaeger holds of the document, when their number grows no more."""
+    try:
+        await Stack(Folder(run)).tell(
+            "wait", {"process": "jaeger"}
+        )  # a new machine still builds it
+    except Trouble as trouble:
+        print(trouble)
     deadline, seen = time.monotonic() + SPANS_SETTLE_S, -1
     try:
         while True:
