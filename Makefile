@@ -4,10 +4,10 @@ PY := .venv/bin/python
 STACK := $(PY) -m infra.stack
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status logs kill start scale wait failpoints demo trace test lint fmt schemas routes lock
+.PHONY: help setup up down status logs kill start scale wait failpoints demo trace verify-receipt test lint fmt schemas routes lock
 
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 setup: ## Make .venv from the hashed locks (other commands do it by themselves)
 	@$(PYTHON) infra/bootstrap.py
@@ -41,6 +41,9 @@ wait: setup ## Wait until a process is ready: P=jaeger
 
 trace: setup ## Print a document's tree of spans: CODE=7816/VPCP-TTĐT
 	@$(PY) -m infra.trace --code "$(CODE)"
+
+verify-receipt: setup ## Verify a receipt offline, check by check: FILE=receipt.jws [ROOT=root.pem]
+	@$(PY) -m infra.receipts verify "$(FILE)" --root "$(or $(ROOT),$(or $(LIENTHONG_RUN),.run)/pki/root.pem)"
 
 failpoints: setup ## List the places where a service can be told to die
 	@$(PY) -m infra.failpoints
