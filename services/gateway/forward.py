@@ -78,15 +78,9 @@ class Upstreams:
     @asynccontextmanager
     async def open(cls, addresses: Mapping[Service, str]) -> "AsyncGenerator[Upstreams]":
         """Open the sessions for the length of a `with`."""
-        times = aiohttp.ClientTimeout(sock_connect=2, sock_read=_IDLE_SECONDS)
         kept = aiohttp.TCPConnector(limit=0, limit_per_host=100, keepalive_timeout=30)
         fresh = aiohttp.TCPConnector(limit=0, limit_per_host=200, force_close=True)
-        async with (
-            aiohttp.ClientSession(connector=kept, timeout=times, auto_decompress=False) as keeping,
-            aiohttp.ClientSession(
-                connector=fresh, timeout=times, auto_decompress=False
-            ) as renewing,
-        ):
+        async with _session(kept) as keeping, _session(fresh) as renewing:
             yield cls(addresses, keeping, renewing)
 
     async def send(self, service: Service, request: Request, passed: Passed) -> "Forwarded":
@@ -137,6 +131,15 @@ class Upstreams:
         query = request.scope["query_string"].decode("latin-1")
         url = self._addresses[service] + path + (f"?{query}" if query else "")
         return URL(url, encoded=True)
+
+
+def _session(connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
+        connector=connector,
+        timeout=aiohttp.ClientTimeout(sock_connect=2, sock_read=_IDLE_SECONDS),
+        auto_decompress=False,
+        cookie_jar=aiohttp.DummyCookieJar(),  # one client's cookies are nobody else's
+    )
 
 
 class _Ended(Unavailable):
