@@ -94,7 +94,7 @@ class Dispatcher:
     ) -> None:
         """Use an open database and blob store."""
         self._db, self._blobs, self._authorities = db, blobs, authorities
-        self._limits = limits
+        self.limits = limits
         self._turns, self._room = Turns(), Room()
         self._numbers: dict[str, int] = {}
         self._trust: TrustUpdate | None = None
@@ -102,7 +102,7 @@ class Dispatcher:
 
     def slots(self, count: int) -> list[Task]:
         """Return one task per worker process."""
-        self.workers = [Worker(self._limits) for _ in range(count)]
+        self.workers = [Worker(self.limits) for _ in range(count)]
         return [self._slot(number, worker) for number, worker in enumerate(self.workers)]
 
     def _slot(self, number: int, worker: Worker) -> Task:
@@ -150,7 +150,7 @@ class Dispatcher:
         return True
 
     async def _look(self, held: Claim, worker: Worker) -> Look:
-        trust = await self._db.as_worker(self._trust_now)
+        trust = await self._db.as_worker(self.trust_now)
         async with asyncio.TaskGroup() as group:
             keeper = group.create_task(self._keep(held))
             look = await worker.look(self._blobs.path(held.sha256), held.sha256, trust)
@@ -173,7 +173,7 @@ class Dispatcher:
                 _log.warning("waiting", task="settle", cause=str(error))
                 await asyncio.sleep(_RETRY_SECONDS)
 
-    async def _trust_now(self, conn: Connection) -> TrustUpdate:
+    async def trust_now(self, conn: Connection) -> TrustUpdate:
         """Return the trust of this moment; the same object while no list is newer."""
         numbers = await lists.latest_numbers(conn)
         if self._trust is None or numbers != self._numbers:

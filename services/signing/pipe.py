@@ -8,6 +8,8 @@ from pydantic import Base64Bytes, TypeAdapter
 from services.signing.finding import Finding
 
 LENGTH_BYTES = 4
+READY = b"ready"
+"""A worker's first message: it is locked up and waits for files."""
 
 
 @dataclass(frozen=True, slots=True)

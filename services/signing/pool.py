@@ -11,7 +11,16 @@ from typing import Literal
 
 import structlog
 
-from services.signing.pipe import ANSWERS, LENGTH_BYTES, REQUESTS, Answer, Job, Request, TrustUpdate
+from services.signing.pipe import (
+    ANSWERS,
+    LENGTH_BYTES,
+    READY,
+    REQUESTS,
+    Answer,
+    Job,
+    Request,
+    TrustUpdate,
+)
 
 _MIB = 1 << 20
 _OWN_FAULT = frozenset(
@@ -96,15 +105,24 @@ class Worker:
             stdout=PIPE,
             env=_environment(),
         )
+        # Its start is not the file's time: on a busy machine it takes seconds.
+        if await self._receive() != READY:
+            raise OSError("the worker says something else")
 
     async def _ask(self, message: bytes) -> Answer:
         process = self._process
-        if process is None or process.stdin is None or process.stdout is None:
+        if process is None or process.stdin is None:
             raise OSError("no worker")
         process.stdin.write(len(message).to_bytes(LENGTH_BYTES, "big") + message)
         await process.stdin.drain()
+        return ANSWERS.validate_json(await self._receive())
+
+    async def _receive(self) -> bytes:
+        process = self._process
+        if process is None or process.stdout is None:
+            raise OSError("no worker")
         length = int.from_bytes(await process.stdout.readexactly(LENGTH_BYTES), "big")
-        return ANSWERS.validate_json(await process.stdout.readexactly(length))
+        return await process.stdout.readexactly(length)
 
     async def _death(self) -> Look:
         process = self._process

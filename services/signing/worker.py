@@ -10,7 +10,7 @@ from io import BytesIO
 from typing import BinaryIO
 
 from services.signing import hexstring, sandbox
-from services.signing.pipe import ANSWERS, REQUESTS, Answer, Job, receive, send
+from services.signing.pipe import ANSWERS, READY, REQUESTS, Answer, Job, receive, send
 from services.signing.trust import Trust
 from services.signing.verify import verify
 
@@ -25,6 +25,7 @@ def main() -> None:
     hexstring.install()
     loop.run_until_complete(asyncio.sleep(0))
     sandbox.enter(memory=int(sys.argv[1]))
+    send(replies, READY)
     trust: Trust | None = None
     while (message := receive(requests)) is not None:
         request = REQUESTS.validate_json(message)

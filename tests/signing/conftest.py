@@ -1,5 +1,6 @@
 """Signing on a real database with real worker processes, and papers to give it."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -13,7 +14,11 @@ from tests.signing.desk import Desk, open_desk
 @pytest.fixture(scope="session")
 def papers(tmp_path_factory: pytest.TempPathFactory) -> Papers:
     """A PKI and papers, made outside of any event loop."""
-    made = Papers(tmp_path_factory.mktemp("papers"))
+    return _complete(tmp_path_factory.mktemp("papers"))
+
+
+def _complete(folder: Path) -> Papers:
+    made = Papers(folder)
     assert made.good_main
     assert made.good_annex
     return made
@@ -35,9 +40,20 @@ async def desk(
 @pytest.fixture
 async def own_desk(backing: Backing, tmp_path: Path) -> AsyncIterator[Desk]:
     """A desk with a PKI and a database of its own."""
-    own = Papers(tmp_path)
+    own = await asyncio.to_thread(_complete, tmp_path)
     async with (
         backing.fresh_database("signing") as databases,
         open_desk(backing, databases, own, tmp_path / "blobs") as opened,
+    ):
+        yield opened
+
+
+@pytest.fixture
+async def idle_desk(backing: Backing, tmp_path: Path) -> AsyncIterator[Desk]:
+    """A desk of its own without workers: files only wait."""
+    own = await asyncio.to_thread(_complete, tmp_path)
+    async with (
+        backing.fresh_database("signing") as databases,
+        open_desk(backing, databases, own, tmp_path / "blobs", workers=0) as opened,
     ):
         yield opened

@@ -1,0 +1,137 @@
+"""Files that are too much, workers that die, a store that fails: verdicts, never a crash."""
+
+import asyncio
+import os
+import signal
+import zlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from services.signing import finding as reasons
+from services.signing.pool import Limits
+from tests.fixtures.eventually import eventually
+from tests.fixtures.papers import Papers, Sheet
+from tests.fixtures.stack import Backing
+from tests.signing.desk import Desk, open_desk
+
+SMALL = Limits(memory=200 << 20, cpu_seconds=1, wall_seconds=30.0)
+
+
+def numbers(count: int) -> bytes:
+    """Return a PDF whose parsing takes long: an array of so many numbers in the trailer."""
+    body = b"%PDF-1.7\n1 0 obj\n[" + b"1 " * count + b"]\nendobj\n"
+    table = b"xref\n0 2\n0000000000 65535 f \n0000000009 00000 n \n"
+    trailer = b"trailer\n<</Size 2 /Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % len(body)
+    return body + table + trailer
+
+
+def bomb(unpacked: int) -> bytes:
+    """Return a PDF whose cross-reference stream unpacks to so many bytes."""
+    packed = zlib.compress(bytes(unpacked))
+    keys = b"/Type/XRef/Size 2/W[1 2 1]/Root 1 0 R/Filter/FlateDecode/Length %d" % len(packed)
+    body = b"%PDF-1.7\n1 0 obj\n<<" + keys + b">>\nstream\n" + packed + b"\nendstream\nendobj\n"
+    return body + b"startxref\n9\n%%EOF\n"
+
+
+@pytest.fixture
+async def small(backing: Backing, papers: Papers, tmp_path: Path) -> AsyncIterator[Desk]:
+    """A desk whose workers have little of everything."""
+    async with (
+        backing.fresh_database("signing") as databases,
+        open_desk(backing, databases, papers, tmp_path / "blobs", limits=SMALL) as opened,
+    ):
+        yield opened
+
+
+async def test_a_monster_is_refused_after_three_tries_while_others_go_on(small: Desk) -> None:
+    monster = await small.send(Sheet(numbers(4_000_000)))
+    good = await small.send(small.papers.good_main)
+    assert [one.indication for one in await small.verdicts(good)] == ["TOTAL-PASSED"]
+    assert not (await small.seen(monster))[0].settled
+    (seen,) = await small.verdicts(monster)
+    assert (seen.indication, seen.reason) == ("TOTAL-FAILED", reasons.TOO_HEAVY)
+    told = [(one["indication"], one["reason"]) for one in await small.events(monster)]
+    assert told == [("INDETERMINATE", reasons.TOO_HEAVY), ("TOTAL-FAILED", reasons.TOO_HEAVY)]
+
+
+async def test_a_file_that_unpacks_to_more_than_a_worker_holds_is_refused(small: Desk) -> None:
+    (seen,) = await small.examine(Sheet(bomb(300 << 20)))
+    assert (seen.indication, seen.reason) == ("TOTAL-FAILED", reasons.TOO_HEAVY)
+
+
+async def test_a_file_larger_than_a_worker_is_refused(small: Desk) -> None:
+    (seen,) = await small.examine(Sheet(b"%PDF-1.7\n" + bytes(210 << 20)))
+    assert (seen.indication, seen.reason) == ("TOTAL-FAILED", reasons.TOO_HEAVY)
+
+
+async def test_brackets_without_end_are_unreadable(small: Desk) -> None:
+    deep = b"%PDF-1.7\n1 0 obj\n" + b"[" * 200_000 + b"\nendobj\nstartxref\n9\n%%EOF\n"
+    (seen,) = await small.examine(Sheet(deep))
+    assert (seen.indication, seen.reason) == ("TOTAL-FAILED", reasons.UNREADABLE)
+
+
+async def test_a_file_that_takes_too_long_by_the_clock_is_refused(
+    backing: Backing, papers: Papers, tmp_path: Path
+) -> None:
+    short = Limits(cpu_seconds=60, wall_seconds=0.5)
+    async with (
+        backing.fresh_database("signing") as databases,
+        open_desk(backing, databases, papers, tmp_path, limits=short, workers=1) as desk,
+    ):
+        (seen,) = await desk.examine(Sheet(numbers(4_000_000)))
+    assert (seen.indication, seen.reason) == ("TOTAL-FAILED", reasons.TOO_HEAVY)
+
+
+async def test_a_worker_killed_from_outside_is_no_fault_of_the_file(
+    backing: Backing, papers: Papers, tmp_path: Path
+) -> None:
+    patient = Limits(cpu_seconds=60, wall_seconds=60)
+    async with (
+        backing.fresh_database("signing") as databases,
+        open_desk(backing, databases, papers, tmp_path, limits=patient, workers=1) as desk,
+    ):
+        monster = await desk.send(Sheet(numbers(12_000_000)))
+        (worker,) = desk.dispatcher.workers
+
+        async def at_work() -> bool:
+            return worker.pid is not None and _cpu(worker.pid) > 1.8
+
+        await eventually(at_work, "a worker is deep in the file", timeout=40)
+        killed = worker.pid
+        assert killed is not None
+        os.kill(killed, signal.SIGKILL)
+
+        async def again() -> bool:
+            return worker.pid not in (None, killed)
+
+        await eventually(again, "another worker is at the file", timeout=20)
+        (seen,) = await desk.seen(monster)
+        assert (seen.strikes, seen.indication) == (0, None)
+
+
+async def test_a_file_that_the_store_spoiled_is_tried_again_and_then_returned(small: Desk) -> None:
+    sheet = await asyncio.to_thread(small.papers.fresh_main, "12/VPCP-TTĐT")
+    spoiled = Sheet(sheet.content + b"\n")
+    path = small.blobs.path(spoiled.sha256)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(sheet.content)
+    dispatch = await small.take_in(spoiled)
+
+    async def told() -> bool:
+        return (await small.seen(dispatch))[0].indication == "INDETERMINATE"
+
+    await eventually(told, "the sender is told that nobody can tell")
+    await small.execute(
+        "update examinations set requested_at = requested_at - interval '25 hours',"
+        " next_try_at = clock_timestamp() where dispatch_id = $1",
+        dispatch,
+    )
+    (seen,) = await small.verdicts(dispatch)
+    assert (seen.indication, seen.reason) == ("TOTAL-FAILED", reasons.STORE_TROUBLE)
+
+
+def _cpu(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
