@@ -1,5 +1,6 @@
 """What every request passes before its route: limits, strict JSON, trace headers, last resort."""
 
+import asyncio
 import secrets
 
 import orjson
@@ -16,6 +17,9 @@ LIMIT = 1 << 20
 """Bytes of a body, unless its route lifts the limit before it reads."""
 MULTIPART_LIMIT = 9 << 20
 """Bytes of a multipart body: 8 MiB of files, and the rest of the form."""
+
+JSON_SECONDS = 30.0
+"""Within which a whole JSON body must have come."""
 
 _LIMIT_KEY = "lienthong.limit"
 _TRACE_KEY = "lienthong.trace_id"
@@ -166,12 +170,16 @@ async def _checked(receive: Receive) -> Receive:
     """Read a whole JSON body, refuse what is not strict JSON, and hand it on in one piece."""
     parts: list[bytes] = []
     more = True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnect
-        parts.append(message.get("body", b""))
-        more = message.get("more_body", False)
+    try:
+        async with asyncio.timeout(JSON_SECONDS):
+            while more:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientDisconnect
+                parts.append(message.get("body", b""))
+                more = message.get("more_body", False)
+    except TimeoutError:
+        raise Problem("REQ-4081") from None
     body = b"".join(parts)
     if body:
         strict_json(body)

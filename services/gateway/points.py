@@ -69,5 +69,6 @@ def flushing(points: Points, db: Database) -> Task:
                 async with asyncio.timeout(FLUSH_SECONDS):
                     await stop.wait()
             await points.flush(db)
+        await points.flush(db)
 
     return task

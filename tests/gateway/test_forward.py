@@ -153,6 +153,18 @@ async def test_a_service_that_only_listens_is_waited_for_but_not_for_ever(
     forever.set()
 
 
+async def test_an_upload_that_stands_still_is_408(door: Door, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(forward, "ANSWER_SECONDS", 0.3)
+
+    async def stalls() -> AsyncIterator[bytes]:
+        yield b"x"
+        await asyncio.sleep(1)
+        yield b"x"
+
+    answer = await door.client.put(FILE, content=stalls(), headers=await door.headers("sys-h14"))
+    assert (answer.status_code, answer.json()["code"]) == (408, "REQ-4081")
+
+
 async def cuts(request: web.Request) -> web.StreamResponse:
     transport = request.transport
     assert transport is not None

@@ -15,6 +15,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from pydantic import BaseModel, Field
 from starlette.responses import Response, StreamingResponse
 
+from shared import intake
 from shared.errors import Problem, Unavailable
 from shared.faults import pointer
 from shared.http import create_app, private_app
@@ -184,6 +185,22 @@ async def test_a_body_over_a_mebibyte_is_413(
     content = chunks() if chunked else body
     answer = await client.post("/drafts", content=content, headers={"Content-Type": kind})
     assert problem(answer, 413, "REQ-4131")["limit"] == LIMIT
+
+
+async def test_a_json_body_that_does_not_end_is_408(
+    client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(intake, "JSON_SECONDS", 0.2)
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield b"{"
+        await asyncio.sleep(1)
+        yield b"}"
+
+    answer = await client.post(
+        "/drafts", content=slow(), headers={"Content-Type": "application/json"}
+    )
+    problem(answer, 408, "REQ-4081")
 
 
 async def test_a_route_may_take_more(client: httpx2.AsyncClient):
