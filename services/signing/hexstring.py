@@ -12,7 +12,8 @@ _CHUNK = 1 << 14
 _PLAIN = re.compile(rb"[0-9A-Fa-f\x00\t\n\x0c\r ]*")
 _BLANKS = b"\x00\t\n\x0c\r "
 
-_slow = generic.read_hex_string_from_stream
+slow = generic.read_hex_string_from_stream
+"""pyHanko's own reader."""
 
 
 def read(stream: BinaryIO) -> Any:  # noqa: ANN401 (pyHanko's own string types)
@@ -41,7 +42,7 @@ def read(stream: BinaryIO) -> Any:  # noqa: ANN401 (pyHanko's own string types)
 
 def _again(stream: BinaryIO, start: int) -> Any:  # noqa: ANN401
     stream.seek(start)
-    return _slow(stream)
+    return slow(stream)
 
 
 def install() -> None:
