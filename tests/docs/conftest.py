@@ -42,3 +42,17 @@ async def docs(
     assert exchange
     async with run_docs(databases, backing, db, tmp_path / "blobs") as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+async def country(
+    backing: Backing, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncGenerator[Running]:
+    """Docs over HTTP as `docs` is, shared by tests that do not count what others have left."""
+    async with (
+        backing.fresh_database("docs") as databases,
+        opened(databases, "docs", backing) as db,
+    ):
+        await Exchange(db).fill()
+        async with run_docs(databases, backing, db, tmp_path_factory.mktemp("blobs")) as running:
+            yield running

@@ -10,8 +10,8 @@ from tests.docs.server import PDF, Running, System, draft
 ABSENT = "0198c3f1-0000-7000-8000-000000000000"
 
 
-async def test_a_draft_reads_back_as_it_was_written(docs: Running):
-    sender = await docs.system("G22")
+async def test_a_draft_reads_back_as_it_was_written(country: Running):
+    sender = await country.system("G22")
     made = await sender.ask("POST", "/v1/documents", json=draft(due_on="2025-06-30"))
     assert made.status_code == 201, made.text
     found = await sender.ask("GET", made.headers["location"])
@@ -53,9 +53,9 @@ async def test_a_draft_reads_back_as_it_was_written(docs: Running):
     ],
 )
 async def test_a_faulty_draft_is_refused_at_its_faulty_place(
-    docs: Running, changes: dict[str, Any], pointer: str
+    country: Running, changes: dict[str, Any], pointer: str
 ):
-    sender = await docs.system("G22")
+    sender = await country.system("G22")
     refused = await sender.ask("POST", "/v1/documents", json=draft(**changes))
     body = refused.json()
     assert (refused.status_code, body["code"]) == (422, "REQ-4221"), refused.text
@@ -65,8 +65,8 @@ async def test_a_faulty_draft_is_refused_at_its_faulty_place(
 
 
 @pytest.mark.parametrize("mark", ["confidential", "secret", "top_secret", "Mat", "tuyet_mat"])
-async def test_a_state_secret_is_refused_with_the_law(docs: Running, mark: str):
-    sender = await docs.system("G22")
+async def test_a_state_secret_is_refused_with_the_law(country: Running, mark: str):
+    sender = await country.system("G22")
     refused = await sender.ask("POST", "/v1/documents", json=draft(classification=mark))
     body = refused.json()
     assert (refused.status_code, body["code"]) == (422, "DOC-4221")
@@ -90,9 +90,9 @@ async def test_a_state_secret_is_refused_with_the_law(docs: Running, mark: str):
     ],
 )
 async def test_a_body_that_is_no_draft_is_a_problem(
-    docs: Running, content: bytes, kind: str, status: int
+    country: Running, content: bytes, kind: str, status: int
 ):
-    sender = await docs.system("G22")
+    sender = await country.system("G22")
     refused = await sender.ask(
         "POST", "/v1/documents", content=content, headers={"Content-Type": kind}
     )
@@ -125,8 +125,8 @@ async def test_a_document_needs_a_key_and_one_acting_agency(docs: Running):
     assert named.json()["sender"]["code"] == "H14.03.002"
 
 
-async def test_a_draft_changes_by_merge_patch_and_counts_its_versions(docs: Running):
-    sender = await docs.system("G22")
+async def test_a_draft_changes_by_merge_patch_and_counts_its_versions(country: Running):
+    sender = await country.system("G22")
     path = await sender.drafted(due_on="2025-06-30")
     patch = {"subject": "V/v khác", "due_on": None, "signer": {"competence": "TM."}}
     changed = await sender.ask("PATCH", path, json=patch, headers={"If-Match": '"1"'})
@@ -143,8 +143,8 @@ async def test_a_draft_changes_by_merge_patch_and_counts_its_versions(docs: Runn
     assert (faulty.status_code, secret.json()["code"]) == (422, "DOC-4221")
 
 
-async def test_a_deleted_draft_is_gone(docs: Running):
-    sender = await docs.system("G22")
+async def test_a_deleted_draft_is_gone(country: Running):
+    sender = await country.system("G22")
     path = await sender.drafted()
     await sender.uploaded(path)
     stale = await sender.ask("DELETE", path, headers={"If-Match": '"7"'})
@@ -153,8 +153,8 @@ async def test_a_deleted_draft_is_gone(docs: Running):
     assert [stale.status_code, deleted.status_code, again.status_code] == [412, 204, 404]
 
 
-async def test_a_sent_document_no_longer_changes(docs: Running):
-    sender = await docs.system("G22")
+async def test_a_sent_document_no_longer_changes(country: Running):
+    sender = await country.system("G22")
     path = await sender.drafted()
     content = await sender.uploaded(path)
     sent = await sender.ask("POST", f"{path}/dispatches")
@@ -193,8 +193,8 @@ async def test_documents_are_listed_newest_first_and_by_code(docs: Running):
 
 
 @pytest.mark.parametrize("cursor", ["%", "bm90LWEtdXVpZA", "x" * 501, "AA=="])
-async def test_a_foreign_cursor_is_refused(docs: Running, cursor: str):
-    sender = await docs.system("G22")
+async def test_a_foreign_cursor_is_refused(country: Running, cursor: str):
+    sender = await country.system("G22")
     refused = await sender.ask("GET", "/v1/documents", params={"cursor": cursor})
     assert (refused.status_code, refused.json()["code"]) == (400, "REQ-4003")
 
@@ -217,8 +217,8 @@ async def _like_absent(stranger: System, method: str, path: str, **options: Any)
     assert headers[0] == headers[1]
 
 
-async def test_a_foreign_document_answers_like_an_absent_one(docs: Running):
-    sender, stranger = await docs.system("G22"), await docs.system("G14")
+async def test_a_foreign_document_answers_like_an_absent_one(country: Running):
+    sender, stranger = await country.system("G22"), await country.system("G14")
     path = await sender.drafted()
     content = await sender.uploaded(path)
     await _like_absent(stranger, "GET", path)
@@ -232,8 +232,8 @@ async def test_a_foreign_document_answers_like_an_absent_one(docs: Running):
     assert (await sender.ask("GET", path)).status_code == 200
 
 
-async def test_a_recipient_may_not_read_before_its_delivery(docs: Running):
-    sender, recipient = await docs.system("G22"), await docs.system("H14")
+async def test_a_recipient_may_not_read_before_its_delivery(country: Running):
+    sender, recipient = await country.system("G22"), await country.system("H14")
     path = await sender.drafted(recipients=[{"agency": "H14"}])
     content = await sender.uploaded(path)
     assert (await sender.ask("POST", f"{path}/dispatches")).status_code == 202
@@ -241,13 +241,13 @@ async def test_a_recipient_may_not_read_before_its_delivery(docs: Running):
     await _like_absent(recipient, "GET", content)
 
 
-async def test_a_scope_is_needed(docs: Running):
-    reader = await docs.system("G22", scope="documents.receive")
+async def test_a_scope_is_needed(country: Running):
+    reader = await country.system("G22", scope="documents.receive")
     refused = await reader.ask("POST", "/v1/documents", json=draft())
     assert (refused.status_code, refused.json()["required_scope"]) == (403, "documents.send")
 
 
-async def test_a_date_to_come_is_accepted_with_a_warning(docs: Running):
-    sender = await docs.system("G22")
+async def test_a_date_to_come_is_accepted_with_a_warning(country: Running):
+    sender = await country.system("G22")
     made = await sender.ask("POST", "/v1/documents", json=draft(promulgated_on="2999-01-01"))
     assert [one["code"] for one in made.json()["warnings"]] == ["DOC-2001"]

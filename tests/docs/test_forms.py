@@ -43,8 +43,8 @@ async def _send(
     return await sender.ask("POST", f"/v1/documents{query}", content=body, headers=headers)
 
 
-async def test_a_form_makes_a_whole_document(docs: Running):
-    sender = await docs.system("G22")
+async def test_a_form_makes_a_whole_document(country: Running):
+    sender = await country.system("G22")
     annex = _part("annex", ANNEX, file_name="Phụ lục.pdf")
     made = await _send(sender, _document(), MAIN, annex)
     assert made.status_code == 201, made.text
@@ -55,8 +55,8 @@ async def test_a_form_makes_a_whole_document(docs: Running):
     assert (await sender.ask("GET", second["href"])).content == ANNEX
 
 
-async def test_a_form_is_sent_at_once_when_asked(docs: Running):
-    sender = await docs.system("G22")
+async def test_a_form_is_sent_at_once_when_asked(country: Running):
+    sender = await country.system("G22")
     sent = await _send(sender, MAIN, _document(), query="?dispatch=true")
     assert sent.status_code == 202, sent.text
     dispatch = sent.json()["dispatch"]
@@ -110,15 +110,15 @@ async def test_a_repeated_form_is_one_document_whatever_its_boundary(docs: Runni
     ],
 )  # fmt: skip
 async def test_a_form_of_other_parts_is_refused(
-    docs: Running, parts: list[bytes], status: int, code: str
+    country: Running, parts: list[bytes], status: int, code: str
 ):
-    sender = await docs.system("G22")
+    sender = await country.system("G22")
     refused = await _send(sender, *parts)
     assert (refused.status_code, refused.json()["code"]) == (status, code), refused.text
 
 
-async def test_a_form_that_ends_too_soon_is_refused(docs: Running):
-    sender = await docs.system("G22")
+async def test_a_form_that_ends_too_soon_is_refused(country: Running):
+    sender = await country.system("G22")
     open_end = await _send(sender, _document(), MAIN, tail=b"")
     no_form = await sender.ask(
         "POST",

@@ -25,8 +25,8 @@ def _stored(blobs: Path) -> list[Path]:
     return [file for file in blobs.rglob("*") if file.is_file()]
 
 
-async def test_an_uploaded_file_comes_back_byte_for_byte(docs: Running):
-    sender = await docs.system("G22")
+async def test_an_uploaded_file_comes_back_byte_for_byte(country: Running):
+    sender = await country.system("G22")
     document = await sender.drafted()
     path = await sender.announced(document, LONG)
     before = await sender.ask("GET", path)
@@ -55,8 +55,8 @@ async def test_an_uploaded_file_comes_back_byte_for_byte(docs: Running):
         (f"bytes=-{len(LONG) + 9}", 0, len(LONG)),
     ],
 )
-async def test_a_range_is_served(docs: Running, asked: str, start: int, end: int):
-    sender = await docs.system("G22")
+async def test_a_range_is_served(country: Running, asked: str, start: int, end: int):
+    sender = await country.system("G22")
     path = await sender.uploaded(await sender.drafted(), LONG)
     found = await sender.ask("GET", path, headers={"Range": asked})
     assert found.status_code == 206
@@ -79,9 +79,9 @@ async def test_a_range_is_served(docs: Running, asked: str, start: int, end: int
     ],
 )
 async def test_other_ranges_are_refused_or_passed_over(
-    docs: Running, headers: dict[str, str], status: int
+    country: Running, headers: dict[str, str], status: int
 ):
-    sender = await docs.system("G22")
+    sender = await country.system("G22")
     path = await sender.uploaded(await sender.drafted())
     found = await sender.ask("GET", path, headers=headers)
     assert found.status_code == status
@@ -113,16 +113,16 @@ async def test_other_ranges_are_refused_or_passed_over(
     ],
 )
 async def test_an_announcement_that_could_not_hold_is_refused(
-    docs: Running, changes: dict[str, Any], status: int, code: str
+    country: Running, changes: dict[str, Any], status: int, code: str
 ):
-    sender = await docs.system("G22")
+    sender = await country.system("G22")
     document = await sender.drafted()
     refused = await sender.ask("POST", f"{document}/attachments", json=announcement(PDF, **changes))
     assert (refused.status_code, refused.json()["code"]) == (status, code), refused.text
 
 
-async def test_a_document_has_one_main_file(docs: Running):
-    sender = await docs.system("G22")
+async def test_a_document_has_one_main_file(country: Running):
+    sender = await country.system("G22")
     document = await sender.drafted()
     await sender.uploaded(document)
     second = await sender.ask("POST", f"{document}/attachments", json=announcement())
@@ -133,8 +133,8 @@ async def test_a_document_has_one_main_file(docs: Running):
     assert len((await sender.ask("GET", document)).json()["attachments"]) == 1
 
 
-async def test_other_bytes_than_announced_are_not_attached(docs: Running):
-    sender = await docs.system("G22")
+async def test_other_bytes_than_announced_are_not_attached(country: Running):
+    sender = await country.system("G22")
     path = await sender.announced(await sender.drafted())
     other = PDF[:-1] + b"X"
     answers = [
@@ -149,8 +149,8 @@ async def test_other_bytes_than_announced_are_not_attached(docs: Running):
     assert answers[4].status_code == 204, "a digest that cannot be read names nothing"
 
 
-async def test_the_upload_of_an_unknown_length_is_held_to_the_announced_size(docs: Running):
-    sender = await docs.system("G22")
+async def test_the_upload_of_an_unknown_length_is_held_to_the_announced_size(country: Running):
+    sender = await country.system("G22")
     path = await sender.announced(await sender.drafted())
 
     async def chunks(times: int) -> Any:  # noqa: ANN401
@@ -175,17 +175,20 @@ async def test_the_upload_of_an_unknown_length_is_held_to_the_announced_size(doc
         (b"%PDF-9.9\n%%EOF", None),
     ],
 )
-async def test_bytes_that_are_no_pdf_are_refused(docs: Running, content: bytes, found: str | None):
-    sender = await docs.system("G22")
+async def test_bytes_that_are_no_pdf_are_refused(
+    country: Running, content: bytes, found: str | None
+):
+    before = _stored(country.blobs)
+    sender = await country.system("G22")
     path = await sender.announced(await sender.drafted(), content)
     refused = await sender.ask("PUT", path, content=content)
     assert (refused.status_code, refused.json()["code"]) == (415, "DOC-4151")
     assert found in (None, refused.json()["found"])
-    assert _stored(docs.blobs) == []
+    assert _stored(country.blobs) == before
 
 
-async def test_an_empty_upload_is_refused(docs: Running):
-    sender = await docs.system("G22")
+async def test_an_empty_upload_is_refused(country: Running):
+    sender = await country.system("G22")
     path = await sender.announced(await sender.drafted())
 
     async def nothing() -> Any:  # noqa: ANN401
@@ -213,8 +216,8 @@ async def test_an_upload_that_is_cut_leaves_nothing(docs: Running):
     assert (await sender.ask("PUT", path, content=LONG)).status_code == 204
 
 
-async def test_knowing_a_digest_does_not_give_the_file(docs: Running):
-    owner, other = await docs.system("G22"), await docs.system("G14")
+async def test_knowing_a_digest_does_not_give_the_file(country: Running):
+    owner, other = await country.system("G22"), await country.system("G14")
     await owner.uploaded(await owner.drafted())
     document = await other.drafted()
     path = await other.announced(document)
