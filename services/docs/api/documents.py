@@ -21,7 +21,7 @@ from services.docs.api.answers import (
 )
 from services.docs.api.attachments import as_json as attachment_as_json
 from services.docs.api.dispatches import resource, submitted
-from services.docs.api.drafts import DraftBody, draft_as_json, merged, read_draft
+from services.docs.api.drafts import draft_as_json, draft_schema, merged, read_draft
 from services.docs.api.intake_form import Form, read_form
 from services.docs.dispatch import dispatch as send
 from services.docs.document import Document, DocumentState
@@ -44,7 +44,7 @@ _FORMS: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
-            "application/json": {"schema": DraftBody.model_json_schema()},
+            "application/json": {"schema": draft_schema()},
             "multipart/form-data": {
                 "schema": {
                     "type": "object",

@@ -1,7 +1,7 @@
 """Drafts as callers write them, with the field lengths of edXML and Decree 30/2020 App. VI."""
 
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 from pydantic_core import PydanticCustomError
@@ -114,3 +114,21 @@ def merged(target: Json, patch: Json) -> Json:
         else:
             result[name] = merged(result.get(name), value)
     return result
+
+
+def draft_schema() -> dict[str, Any]:
+    """Return the JSON Schema of a draft without references, as it stands inside OpenAPI."""
+    schema = DraftBody.model_json_schema()
+    definitions: dict[str, Any] = schema.pop("$defs", {})
+
+    def inlined(node: Any) -> Any:  # noqa: ANN401 (any JSON)
+        if isinstance(node, list):
+            return [inlined(item) for item in cast("list[Any]", node)]
+        if not isinstance(node, dict):
+            return node
+        members = cast("dict[str, Any]", node)
+        if "$ref" in members:
+            return inlined(definitions[members["$ref"].rpartition("/")[2]])
+        return {name: inlined(value) for name, value in members.items()}
+
+    return inlined(schema)
