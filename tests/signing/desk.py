@@ -48,6 +48,7 @@ class Desk:
     """Signing without Kafka: dispatches come by `take_in`, events stay in the outbox."""
 
     db: Database
+    databases: Databases
     papers: Papers
     blobs: BlobStore
     authorities: Authorities
@@ -158,7 +159,7 @@ async def open_desk(
         slots = dispatcher.slots(workers)
         for task in (*slots, repeat(lambda: withdraw(db), name="withdraw", bell=db.bell)):
             group.create_task(task(stop))
-        yield Desk(db, papers, store, authorities, register, dispatcher)
+        yield Desk(db, databases, papers, store, authorities, register, dispatcher)
 
 
 def _agency(code: str, id_: UUID) -> AgencyChanged:

@@ -1,0 +1,164 @@
+"""Signing's HTTP face: the PKI for everybody, revocations for the registrar, evidence for docs."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+
+import httpx2
+import pytest
+from cryptography import x509
+
+from services.signing.api import create
+from services.signing.examine import settle
+from shared import agencies
+from shared.events import ClientChanged
+from shared.identity import Guard
+from shared.settings import ServiceSettings
+from tests.fixtures.database import settings_of
+from tests.fixtures.serving import serving
+from tests.fixtures.stack import Backing
+from tests.notify.issuer import AUDIENCE, Issuer, serve_issuer
+from tests.signing.desk import Desk
+from tests.signing.test_revocation import digest, looked
+
+INTERNAL = "https://lienthong.vn/internal/signing"
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """A listening signing."""
+
+    client: httpx2.AsyncClient
+    issuer: Issuer
+    desk: Desk
+
+    def headers(self, client_id: str, scope: str, *, audience: str = AUDIENCE) -> dict[str, str]:
+        """Return the headers of a client with a token."""
+        token = self.issuer.token(client_id, [], scope=scope, audience=audience)
+        return {"Authorization": f"Bearer {token}"}
+
+    async def revoke(
+        self, certificate: str, reason: str, *, scope: str = "registrar"
+    ) -> httpx2.Response:
+        """Ask for a revocation."""
+        return await self.client.post(
+            f"/v1/certificates/{certificate}/revocations",
+            json={"reason": reason},
+            headers=self.headers("registrar", scope),
+        )
+
+
+@pytest.fixture
+async def face(idle_desk: Desk, backing: Backing) -> AsyncIterator[Face]:
+    """Serve signing's routes over a desk of its own."""
+    async with AsyncExitStack() as opened:
+        issuer = await opened.enter_async_context(serve_issuer())
+        settings = _settings(idle_desk, backing, issuer)
+        for client_id, scopes in {
+            "registrar": ("registrar", "directory"),
+            "service-docs": ("internal",),
+            "sys-g22": ("documents.send",),
+        }.items():
+            event = ClientChanged(
+                client_id=client_id,
+                state="active",
+                agencies=(),
+                scopes=scopes,
+                not_before=datetime(2025, 1, 1, tzinfo=UTC),
+                version=1,
+            )
+            await idle_desk.db.as_worker(
+                lambda conn, event=event: agencies.apply_client(conn, event)
+            )
+        app = create()
+        app.state.db, app.state.authorities = idle_desk.db, idle_desk.authorities
+        app.state.guard = await opened.enter_async_context(Guard.open(settings, idle_desk.db))
+        base = await opened.enter_async_context(serving(app))
+        client = await opened.enter_async_context(httpx2.AsyncClient(base_url=base, timeout=40))
+        yield Face(client, issuer, idle_desk)
+
+
+def _settings(desk: Desk, backing: Backing, issuer: Issuer) -> ServiceSettings:
+    settings = settings_of(desk.databases, "signing", backing)
+    return settings.model_copy(update={"issuer": issuer.url, "issuer_metadata": issuer.metadata})
+
+
+async def test_anybody_gets_the_authorities_and_their_lists(face: Face) -> None:
+    for name in ("root", "issuing"):
+        answer = await face.client.get(f"/pki/{name}/ca.crt")
+        assert answer.headers["content-type"] == "application/pkix-cert"
+        authority = x509.load_der_x509_certificate(answer.content)
+        answer = await face.client.get(f"/pki/{name}/crl")
+        assert answer.headers["content-type"] == "application/pkix-crl"
+        published = x509.load_der_x509_crl(answer.content)
+        assert published.issuer == authority.subject
+    answer = await face.client.get("/pki/other/crl")
+    assert answer.status_code in {400, 404, 422}
+
+
+async def test_the_registrar_revokes_and_the_list_says_so_at_once(face: Face) -> None:
+    certificate = digest(face.desk, "seal")
+    answer = await face.revoke(certificate, "keyCompromise")
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "sha256": certificate,
+        "state": "revoked",
+        "reason": "keyCompromise",
+        "list_number": answer.json()["list_number"],
+    }
+    crl = x509.load_der_x509_crl((await face.client.get("/pki/issuing/crl")).content)
+    assert len(list(crl)) == 1
+    number = crl.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
+    assert number == answer.json()["list_number"]
+    again = await face.revoke(certificate, "removeFromCRL")
+    assert (again.status_code, again.json()["code"]) == (409, "SIG-4091")
+
+
+async def test_nobody_else_revokes(face: Face) -> None:
+    certificate = digest(face.desk, "seal")
+    answer = await face.revoke(certificate, "keyCompromise", scope="directory")
+    assert answer.status_code == 403
+    answer = await face.client.post(
+        f"/v1/certificates/{certificate}/revocations", json={"reason": "keyCompromise"}
+    )
+    assert answer.status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("certificate", "reason", "status"),
+    [("0" * 64, "unspecified", 404), ("x" * 64, "unspecified", 422), ("0" * 64, "whim", 422)],
+)
+async def test_odd_revocations_are_refused(
+    face: Face, certificate: str, reason: str, status: int
+) -> None:
+    answer = await face.revoke(certificate, reason)
+    assert answer.status_code in {status, 400}
+    assert answer.json()["title"]
+
+
+async def test_an_authority_is_not_revoked_by_this_route(face: Face) -> None:
+    issuing = sha256(face.desk.authorities.der("issuing")).hexdigest()
+    assert (await face.revoke(issuing, "keyCompromise")).status_code == 404
+
+
+async def test_docs_reads_a_verdict_byte_for_byte(face: Face) -> None:
+    desk = face.desk
+    dispatch = await desk.send(desk.papers.good_main)
+    held, look = await looked(desk, dispatch)
+    await desk.db.as_worker(lambda conn: settle(conn, held, look))
+    (event,) = await desk.events(dispatch)
+    path = f"/internal/verdicts/{event['evidence_sha256']}"
+    headers = face.headers("service-docs", "internal", audience=INTERNAL)
+    answer = await face.client.get(path, headers=headers)
+    assert answer.status_code == 200
+    assert sha256(answer.content).hexdigest() == event["evidence_sha256"]
+    evidence = answer.json()
+    assert evidence["verdict"]["indication"] == "TOTAL-PASSED"
+    assert [row["kind"] for row in evidence["registered"] if row["kind"] != "authority"]
+    assert {one["authority"] for one in evidence["finding"]["lists"]} == {"root", "issuing"}
+    stranger = face.headers("sys-g22", "documents.send")
+    assert (await face.client.get(path, headers=stranger)).status_code in {401, 403}
+    missing = await face.client.get(f"/internal/verdicts/{'0' * 64}", headers=headers)
+    assert missing.status_code == 404
