@@ -1,9 +1,4 @@
-"""Two networks made from the facts: that of the articles, and today's, since 1 July 2025.
-
-Codes that no published list gives are made by a rule and marked synthetic. Below a province:
-districts from 01, departments from 21, communes of today from 41, or from 101 where that is too
-narrow; below a district its communes from 01. All in the order of the facts.
-"""
+"""Two networks made from the facts: that of the articles, and today's, since 1 July 2025."""
 
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -15,6 +10,9 @@ from pydantic import BaseModel
 
 _FACTS = Path(__file__).with_name("facts.toml")
 
+# Codes that no published list gives follow this rule and are marked synthetic: below a province its
+# districts, departments and communes of today from these numbers (communes from the wider one where
+# two digits are too narrow), below a district its communes from 01, all in the order of the facts.
 _DISTRICTS_FROM = 1
 _DEPARTMENTS_FROM = 21
 _COMMUNES_FROM = 41
