@@ -12,9 +12,11 @@ from infra.kafka.admin import Right
 from shared.db import Database
 from shared.kafka import KafkaAccess
 from shared.process import Task
+from shared.settings import ServiceSettings
 from tests.conftest import FreshDatabase
-from tests.fixtures.database import access_of, opened
+from tests.fixtures.database import access_of, opened, settings_of
 from tests.fixtures.stack import Backing, Databases
+from tests.shared.issuing import Issuer, issuing
 
 Running = Callable[[Task], AbstractAsyncContextManager[None]]
 
@@ -91,3 +93,18 @@ async def run_beside(task: Task) -> AsyncGenerator[None]:
             yield
         finally:
             stop.set()
+
+
+@pytest.fixture
+async def issuer() -> AsyncGenerator[Issuer]:
+    """An issuer on a real socket."""
+    async with issuing() as issuer:
+        yield issuer
+
+
+@pytest.fixture
+def settings(databases: Databases, backing: Backing, issuer: Issuer) -> ServiceSettings:
+    """Settings of docs that trust this issuer."""
+    return settings_of(databases, "docs", backing).model_copy(
+        update={"issuer": issuer.url, "issuer_metadata": issuer.metadata}
+    )

@@ -1,11 +1,8 @@
 """Only our tokens, for us, of clients and agencies that still stand: in every service."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from functools import partial
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -14,21 +11,16 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from fastapi import APIRouter, Depends
 
-from shared import agencies, jwks
-from shared.db import Database
-from shared.events import AgencyChanged, ClientChanged
+from shared import jwks
 from shared.http import create_app
-from shared.identity import STANDING_SECONDS, Caller, Guard, Scoped
+from shared.identity import STANDING_SECONDS, Caller, Scoped
 from shared.settings import ServiceSettings
-from tests.fixtures.database import settings_of
 from tests.fixtures.eventually import eventually
-from tests.fixtures.serving import serving
-from tests.fixtures.stack import Backing, Databases
 from tests.shared.forged import FORGED
-from tests.shared.issuing import Issuer, issuing, sign
+from tests.shared.issuing import Issuer, sign
+from tests.shared.world import World, guarded
 
 router = APIRouter()
-LONG_AGO = datetime(2025, 1, 1, tzinfo=UTC)
 
 
 def told(caller: Caller) -> dict[str, Any]:
@@ -56,76 +48,9 @@ async def get_internal(caller: Annotated[Caller, Depends(Scoped("internal"))]) -
     return told(caller)
 
 
-@dataclass(slots=True)
-class World:
-    db: Database
-    issuer: Issuer
-    client: httpx2.AsyncClient
-    version: int = 1
-
-    async def agency(self, number: int, code: str, **changes: Any) -> UUID:  # noqa: ANN401
-        self.version += 1
-        state: dict[str, Any] = {
-            "agency_id": UUID(int=number),
-            "code": code,
-            "code_qcvn102": None,
-            "level": "commune",
-            "parent_id": None,
-            "state": "active",
-            "valid_from": date(2020, 1, 1),
-            "valid_to": None,
-            "version": self.version,
-        }
-        event = AgencyChanged.model_validate(state | changes)
-        await self.db.as_worker(partial(agencies.apply_agency, event=event))
-        return event.agency_id
-
-    async def system(self, client_id: str, *codes: str, **changes: Any) -> None:  # noqa: ANN401
-        self.version += 1
-        state: dict[str, Any] = {
-            "client_id": client_id,
-            "state": "active",
-            "agencies": codes,
-            "scopes": ("documents.send", "documents.receive", "internal"),
-            "not_before": LONG_AGO,
-            "version": self.version,
-        }
-        event = ClientChanged.model_validate(state | changes)
-        await self.db.as_worker(partial(agencies.apply_client, event=event))
-
-    async def ask(self, token: str, path: str = "/any", **headers: str) -> httpx2.Response:
-        method = "POST" if path == "/one" else "GET"
-        return await self.client.request(
-            method, path, headers={"Authorization": f"Bearer {token}", **headers}
-        )
-
-
-@asynccontextmanager
-async def guarded(settings: ServiceSettings, issuer: Issuer) -> AsyncGenerator[World]:
-    app = create_app(title="test", routers=[router])
-    async with Database.open(settings) as db, Guard.open(settings, db) as guard:
-        db.migrated = True
-        app.state.db, app.state.guard = db, guard
-        async with serving(app) as base, httpx2.AsyncClient(base_url=base) as client:
-            yield World(db, issuer, client)
-
-
-@pytest.fixture
-async def issuer() -> AsyncIterator[Issuer]:
-    async with issuing() as issuer:
-        yield issuer
-
-
-@pytest.fixture
-def settings(databases: Databases, backing: Backing, issuer: Issuer) -> ServiceSettings:
-    return settings_of(databases, "docs", backing).model_copy(
-        update={"issuer": issuer.url, "issuer_metadata": issuer.metadata}
-    )
-
-
 @pytest.fixture
 async def world(settings: ServiceSettings, issuer: Issuer) -> AsyncIterator[World]:
-    async with guarded(settings, issuer) as world:
+    async with guarded(settings, issuer, router) as world:
         await world.agency(1, "H14", code_qcvn102="000.00.00.H14", old_codes=("T14",))
         await world.agency(2, "G22")
         await world.system("sys-a", "H14", version=1)
@@ -351,7 +276,7 @@ async def test_an_external_issuers_token_takes_its_agencies_from_the_register(
     settings: ServiceSettings, issuer: Issuer
 ):
     outside = settings.model_copy(update={"external_issuer": True})
-    async with guarded(outside, issuer) as world:
+    async with guarded(outside, issuer, router) as world:
         await world.agency(1, "H14")
         await world.system("sys-a", "H14")
         token = issuer.token(agencies=None, client_version=None, directory_version=None)
