@@ -56,9 +56,20 @@ def span_attributes_are_listed(tree: Tree) -> Iterator[str]:
     for module in tree.modules(*CODE):
         if module.path == TELEMETRY or module.path.startswith("shared/events/"):
             continue
-        for line, text in strings(module.body):
-            if ATTRIBUTE.fullmatch(text) and text not in listed:
-                yield f"{module.path}:{line}: {text} is not in the list of {TELEMETRY}"
+        for node in _attribute_names(module.body):
+            if ATTRIBUTE.fullmatch(str(node.value)) and node.value not in listed:
+                yield f"{module.path}:{node.lineno}: {node.value} is not in {TELEMETRY}"
+
+
+def _attribute_names(body: ast.AST) -> Iterator[ast.Constant]:
+    """Yield what could name an attribute: keys of dicts, first arguments of `set_attribute`."""
+    for node in ast.walk(body):
+        found: list[ast.expr | None] = []
+        if isinstance(node, ast.Dict):
+            found = list(node.keys)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("set_attribute"):
+            found = list(node.args[:1])
+        yield from (one for one in found if isinstance(one, ast.Constant))
 
 
 def problem_codes_are_in_the_table(tree: Tree) -> Iterator[str]:
