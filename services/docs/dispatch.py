@@ -39,7 +39,9 @@ def submission_id(*, client_id: str, agency: AgencyId, path: str, key: str) -> D
     in a repeated request what notify already holds (protocol.md 5, Restore).
     """
     named = "\n".join(("lienthong/dispatch/1", client_id, str(agency), path, key))
-    return DispatchId(UUID(bytes=hashlib.sha256(named.encode()).digest()[:16], version=8))
+    raw = bytearray(hashlib.sha256(named.encode()).digest()[:16])
+    raw[6], raw[8] = raw[6] & 0x0F | 0x80, raw[8] & 0x3F | 0x80  # RFC 9562 5.8
+    return DispatchId(UUID(bytes=bytes(raw)))
 
 
 async def dispatch(

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from services.docs import directory, judge
 from services.docs.agency import AgencyState, seeded_id
-from services.docs.clear import clear_all
+from services.docs.clear import clear_all, clear_chunk
 from services.docs.dispatch import dispatch
 from services.docs.document import (
     Announcement,
@@ -22,9 +22,9 @@ from services.docs.document import (
     Urgency,
 )
 from services.docs.progress import Progress, acknowledged, progress
-from services.docs.seed import COLUMNS
 from services.docs.store import dispatches, documents, mailboxes
 from services.docs.store.dispatches import Dispatch
+from services.docs.store.queue import Line
 from shared.chain import GENESIS, Lane, link
 from shared.db import Connection, Database
 from shared.events import (
@@ -36,48 +36,13 @@ from shared.events import (
 )
 from shared.events.base import TYPE_PREFIX
 from shared.events.types import Indication
-from shared.identity import ActingAgency
 from shared.ids import AgencyId, AttachmentId, DispatchId, DocumentId, uuid7
 from shared.kafka import Record
+from tests.docs.country import COMMUNES, OTHER_SENDER, SENDER, acting, seed
 
 E = TypeVar("E", bound=Event)
 
-COMMUNES = 5
-_ROW = "{code},,{old},{name},{level},{parent},active,2020-01-01,,,false"
-SENDER, OTHER_SENDER = "G22", "G14"
-PROVINCE, DISTRICT = "H14", "H14.03"
 RECORD = Record("test", 0, 0, "", {}, b"", UUID(int=0))
-
-
-def seed(*, communes: int = COMMUNES) -> str:
-    """Return two ministries, a province, a district and its communes."""
-    rows = [
-        ("G22", "", "Văn phòng Chính phủ", "central", ""),
-        ("G14", "", "Bộ Nội vụ", "central", ""),
-        (PROVINCE, "000.00.00.H14", "Ủy ban nhân dân tỉnh Cao Bằng", "province", ""),
-        (DISTRICT, "", "Ủy ban nhân dân huyện Thạch An", "district", PROVINCE),
-        *(
-            (f"{DISTRICT}.{n:03}", "", f"Ủy ban nhân dân xã số {n}", "commune", DISTRICT)
-            for n in range(1, communes + 1)
-        ),
-    ]
-    header = ",".join(COLUMNS)
-    lines = [
-        _ROW.format(code=code, old=old, name=name, level=level, parent=parent)
-        for code, old, name, level, parent in rows
-    ]
-    return "\n".join([header, *lines]) + "\n"
-
-
-def commune(number: int) -> str:
-    """Return a commune's code."""
-    return f"{DISTRICT}.{number:03}"
-
-
-def acting(code: str) -> ActingAgency:
-    """Return a seeded agency as the one that acts."""
-    level = "central" if code.startswith("G") else "commune"
-    return ActingAgency(seeded_id(code), code, level)
 
 
 @dataclass(slots=True)
@@ -228,6 +193,22 @@ class Exchange:
         while await clear_all(self.db):
             pass
 
+    async def chunk(self, *, size: int, sender: str = SENDER, lane: Lane = "normal") -> bool:
+        """Clear one chunk of a sender's lane."""
+        line = Line(seeded_id(sender), lane)
+        return await self.db.as_worker(lambda conn: clear_chunk(conn, line, size=size))
+
+    async def age_verdict(self, dispatch_id: DispatchId, *, seconds: float) -> None:
+        """Let so many seconds of PostgreSQL's clock pass since a dispatch got its verdict."""
+        await self.db.as_worker(
+            lambda conn: conn.execute(
+                """update dispatches set verdict_at = verdict_at - make_interval(secs => $2)
+                where id = $1""",
+                dispatch_id,
+                seconds,
+            )
+        )
+
     async def row(self, dispatch_id: DispatchId) -> Dispatch:
         """Return a dispatch."""
         found = await self.db.as_worker(
@@ -286,6 +267,12 @@ class Exchange:
         """Return the events of one type in the outbox, in order."""
         rows = await self.db.as_worker(partial(_outbox, name=event.NAME))
         return [event.model_validate_json(value) for value in rows]
+
+    async def count(self, table: str) -> int:
+        """Count the rows of a table."""
+        return await self.db.as_worker(
+            lambda conn: conn.fetchval(f"select count(*) from {table}")  # noqa: S608
+        )
 
     async def sees(self, code: str, query: str, *args: Any) -> Any:  # noqa: ANN401
         """Return one value as an agency's request sees it."""
