@@ -1,7 +1,7 @@
 """The process of signing: HTTP, relay, consumer, register and the slots that examine files."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import sys
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from services.signing.pool import Limits
 from services.signing.register import Register
 from services.signing.settings import Settings
 from services.signing.store import examinations, withdrawals
-from shared import agencies, outbox, telemetry
+from shared import agencies, health, outbox, telemetry
 from shared.blobs import BlobStore
 from shared.consumer import On, consume
 from shared.db import Bell, Database
@@ -27,28 +27,43 @@ from shared.internal import Internal
 from shared.kafka import KafkaAccess
 from shared.migrate import migrations
 from shared.process import Task, http, repeat, run
-from shared.settings import load
+from shared.settings import FAULTY_SETTINGS, load
 
 _MIGRATIONS = Path(__file__).with_name("migrations")
 _REGISTER_SECONDS = 2.0
+_WITHDRAW_SECONDS = 1.0
 
 
-def gauges(db: Database) -> dict[str, Callable[[], Awaitable[float]]]:
+def gauges(db: Database, access: KafkaAccess) -> dict[str, health.Gauge]:
     """Return what shows whether signing is quiet (protocol.md 8)."""
     return {
-        "lienthong_outbox_pending": partial(outbox.pending, db),
+        **health.gauges(db, access, "signing"),
         "lienthong_examinations_pending": partial(db.as_worker, examinations.count_pending),
         "lienthong_withdrawals_pending": partial(db.as_worker, withdrawals.count_open),
     }
 
 
-async def serve(settings: Settings, stop: asyncio.Event) -> None:
+def background(
+    db: Database, access: KafkaAccess, register: Register, dispatcher: Dispatcher, workers: int
+) -> list[Task]:
+    """Return the tasks beside HTTP, relay and projection."""
+    dispatched = On(DocumentDispatched, examine.take_in)
+    return [
+        consume(db, access, service="signing", topics=[DOCUMENTS], handlers=[dispatched]),
+        # A bell of its own, never rung: the folder is looked at, not waited for.
+        repeat(register.tend, name="register", bell=Bell(), pause=_REGISTER_SECONDS),
+        repeat(
+            partial(revoke.withdraw, db), name="withdraw", bell=db.bell, pause=_WITHDRAW_SECONDS
+        ),
+        *dispatcher.slots(workers),
+    ]
+
+
+async def serve(settings: Settings, authorities: Authorities, stop: asyncio.Event) -> None:
     """Open what the tasks share, and run them until `stop`."""
     access = KafkaAccess(
         settings.kafka_bootstrap, settings.kafka_user, settings.kafka_password.get_secret_value()
     )
-    authorities = Authorities(settings.pki)
-    blobs = BlobStore(settings.blobs)
     async with AsyncExitStack() as opened:
         db = await opened.enter_async_context(Database.open(settings))
         guard = await opened.enter_async_context(Guard.open(settings, db))
@@ -57,18 +72,22 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         app = create()
         app.state.db, app.state.guard, app.state.authorities = db, guard, authorities
         register = Register(db, authorities)
-        dispatched = On(DocumentDispatched, examine.take_in)
+        dispatcher = Dispatcher(db, BlobStore(settings.blobs), authorities, Limits())
+        private = private_app(
+            checks={
+                **agencies.checks(db, service="signing", internal=internal),
+                "kafka": health.checks(db, access, "signing")["kafka"],
+                "register": register.check,
+            },
+            gauges=gauges(db, access),
+        )
         tasks: list[Task] = [
             http(app, fd=settings.listen_fd),
-            http(private_app(checks={}, gauges=gauges(db)), fd=settings.private_fd),
+            http(private, fd=settings.private_fd),
             migrations(db, settings, _MIGRATIONS),
             outbox.relay(db, access, service="signing"),
             *agencies.follow(db, access, service="signing", internal=internal),
-            consume(db, access, service="signing", topics=[DOCUMENTS], handlers=[dispatched]),
-            # A bell of its own, never rung: the folder is looked at, not waited for.
-            repeat(register.tend, name="register", bell=Bell(), pause=_REGISTER_SECONDS),
-            repeat(partial(revoke.withdraw, db), name="withdraw", bell=db.bell),
-            *Dispatcher(db, blobs, authorities, Limits()).slots(settings.workers),
+            *background(db, access, register, dispatcher, settings.workers),
         ]
         async with asyncio.TaskGroup() as group:
             for task in tasks:
@@ -78,8 +97,13 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
 def main() -> None:
     """Run the service."""
     settings = load(Settings)
+    try:
+        authorities = Authorities(settings.pki)
+    except (OSError, ValueError, TypeError) as error:
+        print(f"SIGNING_PKI: {error}", file=sys.stderr)  # noqa: T201 (no log yet)
+        raise SystemExit(FAULTY_SETTINGS) from None
     telemetry.start(settings)
-    run(partial(serve, settings))
+    run(partial(serve, settings, authorities))
 
 
 if __name__ == "__main__":

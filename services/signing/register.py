@@ -12,6 +12,7 @@ from services.signing.publish import keep_lists
 from services.signing.store import certificates
 from shared import agencies
 from shared.db import Connection, Database
+from shared.errors import Unavailable
 
 _log = structlog.get_logger()
 
@@ -23,6 +24,16 @@ class Register:
         """Read nothing yet."""
         self._db, self._authorities = db, authorities
         self._read_at: int | None = None
+
+    async def check(self) -> str | None:
+        """Say what is missing before signing can judge, for `/health/ready`."""
+        if self._read_at is None:
+            return "the register of certificates has not been read"
+        try:
+            late = await self._db.as_worker(_may_be_bound)
+        except Unavailable as error:
+            return error.en
+        return f"{late} agencies' certificates are still to be bound to them" if late else None
 
     async def tend(self) -> bool:
         """Take over what is new: certificates, agencies' ids, revocation lists."""
@@ -43,6 +54,10 @@ async def bind(conn: Connection) -> None:
     codes = await certificates.unbound_codes(conn)
     for code, agency in (await agencies.find(conn, codes)).items():
         await certificates.bind(conn, code=code, agency=agency.id)
+
+
+async def _may_be_bound(conn: Connection) -> int:
+    return len(await agencies.find(conn, await certificates.unbound_codes(conn)))
 
 
 def _read(path: Path, authorities: Authorities) -> list[Registration]:
