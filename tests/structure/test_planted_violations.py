@@ -75,6 +75,8 @@ PLANTED: list[tuple[Rule, str, str, str]] = [
         '[DOC-4221]\nstatus = 422\ntitle = "Hỏng"\n',
         "needs exactly",
     ),
+    (vocabulary.readme_names_what_is_there, "README.md", "`make dance`", "no `make dance`"),
+    (vocabulary.readme_names_what_is_there, "README.md", "`docs/gone.py`", "no services/docs/gone"),
 ]
 
 
@@ -86,6 +88,7 @@ PLANTED: list[tuple[Rule, str, str, str]] = [
 def test_a_planted_violation_is_found(
     tmp_path: Path, rule: Rule, path: str, text: str, finding: str
 ) -> None:
+    _plant(tmp_path, "Makefile", "test:\n")
     for needed in (vocabulary.EVENTS, vocabulary.TOPICS, vocabulary.PROBLEMS, vocabulary.TELEMETRY):
         _plant(tmp_path, needed, "")
     _plant(tmp_path, path, text)

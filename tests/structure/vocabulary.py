@@ -4,6 +4,7 @@ import ast
 import re
 import tomllib
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 
 from tests.structure.rules import Rule
 from tests.structure.tree import CODE, Module, Tree, strings
@@ -15,6 +16,8 @@ TELEMETRY = "shared/telemetry.py"
 PROBLEMS = "shared/problems.toml"
 PROBLEM_CODE = re.compile(r"\b[A-Z]{3}-[1-5]\d{3}\b")
 ATTRIBUTE = re.compile(r"lienthong(\.[a-z_]+)+")
+README = "README.md"
+SERVICE_FOLDERS = ("gateway", "docs", "signing", "notify")
 PROBLEM_ROW = {"status", "title", "title_en", "hint", "hint_en"}
 
 
@@ -85,8 +88,28 @@ def problem_codes_are_in_the_table(tree: Tree) -> Iterator[str]:
                 yield f"{module.path}:{line}: {code} is not in {PROBLEMS}"
 
 
+def readme_names_what_is_there(tree: Tree) -> Iterator[str]:
+    text = tree.text(README)
+    commands = set(re.findall(r"^([a-z-]+):", tree.text("Makefile"), re.MULTILINE))
+    for word in re.findall(r"\bmake ([a-z-]+)", text):
+        if word not in commands:
+            yield f"{README}: there is no `make {word}`"
+    folders = {path.rsplit("/", 1)[0] for path in tree.paths}
+    for named in re.findall(r"`((?:[\w.-]+/)+[\w.-]*)`", text):
+        whole = named if named.split("/")[0] not in SERVICE_FOLDERS else f"services/{named}"
+        if whole.split("/")[0] in (*CODE, "tests") and not (
+            whole in tree.paths or any(f == whole.rstrip("/") for f in folders | _parents(folders))
+        ):
+            yield f"{README}: there is no {whole}"
+
+
+def _parents(folders: set[str]) -> set[str]:
+    return {str(parent) for folder in folders for parent in PurePosixPath(folder).parents}
+
+
 VOCABULARY: tuple[Rule, ...] = (
     events_have_topic_and_schema,
     span_attributes_are_listed,
     problem_codes_are_in_the_table,
+    readme_names_what_is_there,
 )
