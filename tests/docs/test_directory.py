@@ -15,6 +15,7 @@ from tests.docs.server import Running, System
 
 NEW = {"code": "H14.71", "name": "Ủy ban nhân dân xã Lý Quốc", "level": "commune", "parent": "H14"}
 SUCCEEDED = "H14.03.001"
+ANOTHER_LIFE = "01912d68-783e-4a03-8467-5661c1243ad4"
 
 
 async def _registrar(docs: Running) -> System:
@@ -246,11 +247,11 @@ async def test_changes_are_read_on_from_a_cursor(docs: Running):
 @pytest.mark.parametrize(
     ("after", "status", "code"),
     [
-        (f"{uuid4()}.1", 410, "REQ-4101"),
+        (f"{ANOTHER_LIFE}.1", 410, "REQ-4101"),
         ("1", 400, "REQ-4003"),
         ("x.1", 400, "REQ-4003"),
-        (f"{uuid4()}.-1", 400, "REQ-4003"),
-        (f"{uuid4()}." + "9" * 30, 400, "REQ-4003"),
+        (f"{ANOTHER_LIFE}.-1", 400, "REQ-4003"),
+        (f"{ANOTHER_LIFE}." + "9" * 30, 400, "REQ-4003"),
     ],
 )
 async def test_a_cursor_of_another_life_is_told_so(

@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import pytest
 
+from tests.docs.exchange import Exchange
 from tests.docs.server import PDF, Running, System, draft
 
 ABSENT = "0198c3f1-0000-7000-8000-000000000000"
@@ -251,3 +252,15 @@ async def test_a_date_to_come_is_accepted_with_a_warning(country: Running):
     sender = await country.system("G22")
     made = await sender.ask("POST", "/v1/documents", json=draft(promulgated_on="2999-01-01"))
     assert [one["code"] for one in made.json()["warnings"]] == ["DOC-2001"]
+
+
+async def test_a_successor_reads_what_it_inherits_and_changes_nothing(
+    docs: Running, exchange: Exchange
+):
+    closed, heir = await docs.system("H14.03.001"), await docs.system("H14.03.002")
+    path = await closed.drafted()
+    await exchange.close_agency("H14.03.001", "H14.03.002")
+    found = await heir.ask("GET", path)
+    changed = await heir.ask("PATCH", path, json={"number": "1"})
+    assert (found.status_code, found.json()["sender"]["code"]) == (200, "H14.03.001")
+    assert changed.status_code == 404
