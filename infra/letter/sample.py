@@ -31,6 +31,39 @@ quyết./.
 """
 _PARAGRAPHS = tuple(" ".join(part.split()) for part in _TEXT.strip().split("\n\n"))
 
+_ROWS = (
+    (
+        "1",
+        "Tiếp nhận văn bản khẩn đến và xác nhận đã nhận trên hệ thống",
+        "Ủy ban nhân dân các cấp",
+        "Không quá 30 phút kể từ khi văn bản đến",
+    ),
+    (
+        "2",
+        "Kiểm tra chữ ký số của người có thẩm quyền và của cơ quan trước khi tiếp nhận",
+        "Văn thư cơ quan",
+        "100% văn bản đến",
+    ),
+    (
+        "3",
+        "Cập nhật trạng thái xử lý văn bản đến",
+        "Cơ quan, đơn vị được giao xử lý",
+        "Trong ngày làm việc",
+    ),
+    (
+        "4",
+        "Phân công người trực tiếp nhận văn bản khẩn ngoài giờ hành chính",
+        "Văn phòng Ủy ban nhân dân tỉnh; Ủy ban nhân dân các cấp",
+        "Gửi danh sách trước ngày 05 hằng tháng",
+    ),
+    (
+        "5",
+        "Báo cáo sự cố mất kết nối và phương án nhận văn bản thay thế",
+        "Ủy ban nhân dân tỉnh",
+        "Ngay khi sự cố kéo dài quá 60 phút",
+    ),
+)
+
 
 def sample_letter(
     *, code: str, signer: str, promulgated_on: dt.date, with_districts: bool = True
@@ -71,36 +104,5 @@ def sample_annex(*, code: str, promulgated_on: dt.date) -> Annex:
         title="Chỉ tiêu gửi, nhận văn bản điện tử",
         promulgated_on=promulgated_on,
         columns=["TT", "Nội dung", "Cơ quan thực hiện", "Chỉ tiêu"],
-        rows=[
-            [
-                "1",
-                "Tiếp nhận văn bản khẩn đến và xác nhận đã nhận trên hệ thống",
-                "Ủy ban nhân dân các cấp",
-                "Không quá 30 phút kể từ khi văn bản đến",
-            ],
-            [
-                "2",
-                "Kiểm tra chữ ký số của người có thẩm quyền và của cơ quan trước khi tiếp nhận",
-                "Văn thư cơ quan",
-                "100% văn bản đến",
-            ],
-            [
-                "3",
-                "Cập nhật trạng thái xử lý văn bản đến",
-                "Cơ quan, đơn vị được giao xử lý",
-                "Trong ngày làm việc",
-            ],
-            [
-                "4",
-                "Phân công người trực tiếp nhận văn bản khẩn ngoài giờ hành chính",
-                "Văn phòng Ủy ban nhân dân tỉnh; Ủy ban nhân dân các cấp",
-                "Gửi danh sách trước ngày 05 hằng tháng",
-            ],
-            [
-                "5",
-                "Báo cáo sự cố mất kết nối và phương án nhận văn bản thay thế",
-                "Ủy ban nhân dân tỉnh",
-                "Ngay khi sự cố kéo dài quá 60 phút",
-            ],
-        ],
+        rows=_ROWS,
     )

@@ -187,6 +187,11 @@ async def record(conn: Connection, held: Claim, verdict: NewVerdict) -> datetime
         verdict.reason,
         verdict.evidence_sha256,
     )
+    await _keep(conn, held, verdict, judged_at)
+    return judged_at
+
+
+async def _keep(conn: Connection, held: Claim, verdict: NewVerdict, judged_at: datetime) -> None:
     await conn.execute(
         """
         insert into verdicts
@@ -211,7 +216,6 @@ async def record(conn: Connection, held: Claim, verdict: NewVerdict) -> datetime
         """,
         [(one, held.dispatch_id, held.sha256, verdict.judgement) for one in verdict.rests_on],
     )
-    return judged_at
 
 
 async def evidence(conn: Connection, evidence_sha256: str) -> bytes | None:
