@@ -1,0 +1,232 @@
+"""Docs and notify compare their heads: what one side lacks comes back, no number is given twice."""
+
+import json
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.docs.agency import seeded_id
+from services.docs.document import Named
+from services.docs.reconcile import Comparison
+from services.docs.store import mailboxes, verdicts
+from shared import agencies
+from shared.db import Connection
+from shared.events import ClientChanged, DeliveryCleared
+from shared.events.topics import Service
+from shared.internal import Internal
+from tests.conftest import FreshDatabase
+from tests.docs.country import commune
+from tests.docs.exchange import Exchange
+from tests.fixtures.database import opened, settings_of
+from tests.fixtures.stack import Backing, Databases
+from tests.notify.issuer import INTERNAL_AUDIENCE
+from tests.notify.running import Running, run_notify
+
+
+class Admitted(Internal):
+    """Docs' way into the other services, with a token of the test's issuer."""
+
+    token = ""
+
+    async def _token(self, service: Service) -> str:
+        assert service == "notify"
+        return self.token
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A docs database and a running notify."""
+
+    exchange: Exchange
+    notify: Running
+    comparison: Comparison
+
+    async def arrive(self, *codes: str) -> None:
+        """Let the entries of these agencies reach notify."""
+        for code in codes:
+            await self.notify.deliver(*await self.exchange.mailbox(code))
+
+    async def differing(self) -> int:
+        """Return in how many lanes the heads were seen to differ."""
+        return await self.exchange.db.as_worker(mailboxes.differing)
+
+
+@asynccontextmanager
+async def paired(
+    exchange: Exchange, databases: Databases, notify: Running, backing: Backing
+) -> AsyncGenerator[Pair]:
+    """Let a docs database compare itself with a running notify."""
+    client = ClientChanged(
+        client_id="service-docs",
+        state="active",
+        agencies=(),
+        scopes=("internal",),
+        not_before=datetime(2025, 1, 1, tzinfo=UTC),
+        version=1,
+    )
+    await notify.db.as_worker(partial(agencies.apply_client, event=client))
+    settings = settings_of(databases, "docs", backing)
+    address = str(notify.client.base_url)
+    async with Admitted.open(settings, {"notify": address}) as internal:
+        assert isinstance(internal, Admitted)
+        internal.token = notify.issuer.token(
+            "service-docs", [], scope="internal", audience=INTERNAL_AUDIENCE
+        )
+        yield Pair(exchange, notify, Comparison(exchange.db, internal))
+
+
+@pytest.fixture
+async def notify(fresh_database: FreshDatabase, tmp_path: Path) -> AsyncGenerator[Running]:
+    """A running notify that knows no lane yet."""
+    async with run_notify(await fresh_database("notify"), tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+async def pair(
+    exchange: Exchange, databases: Databases, notify: Running, backing: Backing
+) -> AsyncGenerator[Pair]:
+    """Docs and notify, both empty."""
+    async with paired(exchange, databases, notify, backing) as made:
+        yield made
+
+
+@pytest.fixture
+async def restored(
+    fresh_database: FreshDatabase, pair: Pair, backing: Backing
+) -> AsyncGenerator[Pair]:
+    """A docs that came back empty, beside the notify of `pair`."""
+    databases = await fresh_database("docs")
+    async with opened(databases, "docs", backing) as db:
+        exchange = Exchange(db)
+        await exchange.fill()
+        async with paired(exchange, databases, pair.notify, backing) as made:
+            yield made
+
+
+async def cleared(exchange: Exchange, *codes: str) -> Any:  # noqa: ANN401
+    """Send to these agencies and clear."""
+    sent = await exchange.send(*codes)
+    await exchange.judge(sent)
+    await exchange.clear()
+    return sent
+
+
+async def test_a_copy_is_available_once_notify_was_seen_past_its_number(pair: Pair):
+    sent = await cleared(pair.exchange, commune(1), commune(2))
+    await pair.arrive(commune(1))
+    assert not pair.comparison.made
+    assert await pair.comparison.make() == 1
+    assert pair.comparison.made
+    counts = (await pair.exchange.progress(sent)).counts
+    assert (counts["available"], counts["in_transit"]) == (1, 1)
+    await pair.arrive(commune(2))
+    assert await pair.comparison.make() == await pair.differing() == 0
+    assert (await pair.exchange.progress(sent)).counts["available"] == 2
+
+
+async def test_a_docs_that_came_back_old_goes_on_behind_what_notify_holds(
+    pair: Pair, restored: Pair
+):
+    await cleared(pair.exchange, commune(1), commune(2))
+    await cleared(pair.exchange, commune(1))
+    await pair.arrive(commune(1), commune(2))
+    before = await pair.exchange.mailbox(commune(1))
+
+    assert await restored.comparison.make() == 0
+    assert await restored.exchange.mailbox(commune(1)) == before
+    after = await cleared(restored.exchange, commune(1))
+    entries = await restored.exchange.mailbox(commune(1))
+    assert entries[:2] == before
+    assert [one.sequence for one in entries if one.dispatch_id == after] == [3]
+    await restored.arrive(commune(1))
+    assert await restored.comparison.make() == 0
+
+
+async def test_a_dispatch_that_was_cleared_in_the_lost_life_is_not_numbered_again(
+    pair: Pair, restored: Pair
+):
+    sent = await cleared(pair.exchange, commune(1), commune(2))
+    await pair.arrive(commune(1), commune(2))
+    document = await restored.exchange.draft(*(Named(commune(n)) for n in (1, 2, 3)))
+    await restored.exchange.dispatch(document, dispatch_id=sent)
+    await restored.comparison.make()
+    assert await restored.exchange.state(sent) == "waiting"
+    await restored.exchange.judge(sent)
+    await restored.exchange.clear()
+    assert await restored.exchange.state(sent) == "cleared"
+    for n in (1, 2, 3):
+        assert [one.dispatch_id for one in await restored.exchange.mailbox(commune(n))] == [sent]
+
+
+async def test_a_submission_that_is_repeated_after_the_restore_completes_its_stub(
+    pair: Pair, restored: Pair
+):
+    sent = await cleared(pair.exchange, commune(1))
+    await pair.arrive(commune(1))
+    await restored.comparison.make()
+    assert await restored.exchange.state(sent) == "cleared"
+    document = await restored.exchange.draft(Named(commune(1)), Named(commune(2)))
+    assert await restored.exchange.dispatch(document, dispatch_id=sent) == sent
+    await restored.exchange.judge(sent)
+    await restored.exchange.clear()
+    for n in (1, 2):
+        assert [one.dispatch_id for one in await restored.exchange.mailbox(commune(n))] == [sent]
+
+
+async def test_receipts_come_back_with_the_entries(pair: Pair, restored: Pair):
+    await cleared(pair.exchange, commune(1))
+    await pair.notify.change_agency(seeded_id(commune(1)), commune(1), closed_into=())
+    await pair.notify.system(commune(1))
+    await pair.arrive(commune(1))
+    [entry] = await pair.exchange.mailbox(commune(1))
+    receipt = await acknowledged(pair.notify, entry)
+    await restored.comparison.make()
+    kept = await restored.exchange.db.as_worker(
+        lambda conn: verdicts.receipts(conn, agency=None, after=None, limit=10)
+    )
+    assert [one.receipt for one in kept] == [receipt]
+
+
+async def acknowledged(notify: Running, entry: DeliveryCleared) -> str:
+    """Acknowledge an entry as its recipient; return the receipt."""
+    digests = {one["id"]: one["sha256"] for one in json.loads(entry.entry)["files"]}
+    answer = await notify.client.post(
+        f"/v1/deliveries/{entry.delivery_id}/acknowledgement",
+        json={"digests": digests},
+        headers=notify.headers(commune(1)),
+    )
+    assert answer.status_code == 200, answer.text
+    return answer.json()["receipt"]
+
+
+async def test_the_newest_entry_of_a_lane_that_lags_is_sent_again_once_a_minute(pair: Pair):
+    await cleared(pair.exchange, commune(1))
+    await cleared(pair.exchange, commune(1))
+    await pair.comparison.make()
+    assert len(await pair.exchange.told(DeliveryCleared)) == 2
+    await pair.exchange.db.as_worker(_age)
+    await pair.comparison.make()
+    await pair.comparison.make()
+    told = await pair.exchange.told(DeliveryCleared)
+    assert [one.sequence for one in told] == [1, 2, 2]
+    assert told[2] == told[1]
+
+
+async def _age(conn: Connection) -> None:
+    await conn.execute("update deliveries set cleared_at = cleared_at - interval '11 seconds'")
+
+
+async def test_a_foreign_entry_is_shown_and_stops_no_other_lane(pair: Pair, restored: Pair):
+    await cleared(pair.exchange, commune(1), commune(2))
+    await pair.arrive(commune(1), commune(2))
+    await cleared(restored.exchange, commune(1))  # nothing was compared: the number exists twice
+    await restored.comparison.make()
+    assert await restored.differing() == 1
+    assert len(await restored.exchange.mailbox(commune(2))) == 1
