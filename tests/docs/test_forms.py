@@ -102,6 +102,8 @@ async def test_a_repeated_form_is_one_document_whatever_its_boundary(docs: Runni
         ([_document(), _part("main", PDF + b"\0" * (8 << 20), file_name="x.pdf")], 413, "REQ-4131"),
         ([_document(), MAIN, _part("annex", b"%PDF-1.7" + b" " * (11 << 20), file_name="a.pdf")],
          413, "REQ-4131"),
+        ([_document(), _part("main", PDF + b"\0" * (5 << 20), file_name="x.pdf"),
+          _part("annex", PDF + b"\0" * (3 << 20), file_name="a.pdf")], 413, "REQ-4131"),
         ([_part("document", b"{}" + b" " * (2 << 20)), MAIN], 413, "REQ-4131"),
         ([_part("document", b"{]"), MAIN], 400, "REQ-4001"),
         ([_part("document", b'{"number":"\\u0000"}'), MAIN], 400, "REQ-4001"),
