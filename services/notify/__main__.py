@@ -74,8 +74,13 @@ def background(db: Database, access: KafkaAccess, internal: Internal, ears: Ears
     recovery = partial(recover.recover, db, internal, access)
     return [
         *consumers(db, access),
-        repeat(partial(push.number_events, db, ears), name="number events", bell=db.bell),
-        repeat(partial(catchup.catch_up, db, internal), name="catch up", bell=db.bell),
+        repeat(push.Teller(db, ears).tell, name="number events", bell=db.bell),
+        repeat(
+            partial(catchup.catch_up, db, internal),
+            name="catch up",
+            bell=db.bell,
+            pause=_LOOK_SECONDS,
+        ),
         repeat(comparison.due, name="compare heads", bell=Bell(), pause=_LOOK_SECONDS),
         repeat(recovery, name="recover receipts", bell=Bell(), pause=_LOOK_SECONDS),
         ears.close_at_end,
@@ -98,8 +103,8 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         app.state.desk = Desk(ReceiptKeys(settings.receipt_keys), settings.issuer)
         private = private_app(
             checks={
-                **health.checks(db, access, "notify"),
                 **agencies.checks(db, service="notify", internal=internal),
+                "kafka": health.checks(db, access, "notify")["kafka"],
             },
             gauges=gauges(db, access),
         )

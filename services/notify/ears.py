@@ -31,7 +31,7 @@ class Ear:
 class Ears:
     """All waiting requests, by the agencies whose news they wait for.
 
-    Hearing is a hint that saves time: what another instance has done is found by looking.
+    Hearing is a hint that saves time: every waiting request looks by itself now and then.
     """
 
     def __init__(self) -> None:

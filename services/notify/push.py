@@ -15,17 +15,32 @@ BATCH = 500
 """Events that one transaction numbers."""
 
 
-async def number_events(db: Database, ears: Ears) -> bool:
-    """Number a batch of events and wake who waits for them; True when there may be more."""
+class Teller:
+    """Numbers events, and wakes the requests of this process that wait for them."""
 
-    async def number(conn: Connection) -> list[AgencyId]:
-        if not await events.any_unnumbered(conn) or not await events.lock_numbering(conn):
-            return []
-        return await events.number(conn, limit=BATCH)
+    def __init__(self, db: Database, ears: Ears) -> None:
+        """Know nothing yet of what was numbered before."""
+        self._db, self._ears = db, ears
+        self._position: int | None = None
 
-    told = await db.as_worker(number)
-    ears.tell(told)
-    return bool(told)
+    async def tell(self) -> bool:
+        """Number a batch, and wake who waits for it or for what another instance has numbered.
+
+        True when there may be more.
+        """
+        numbered, since = await self._db.as_worker(self._number)
+        if since:
+            self._position = max(since.values())
+            self._ears.tell(since)
+        return numbered == BATCH
+
+    async def _number(self, conn: Connection) -> tuple[int, Mapping[AgencyId, int]]:
+        if self._position is None:
+            self._position = await events.last_position(conn)
+        numbered = 0
+        if await events.any_unnumbered(conn) and await events.lock_numbering(conn):
+            numbered = await events.number(conn, limit=BATCH)
+        return numbered, await events.numbered_since(conn, self._position)
 
 
 async def tell_sender(conn: Connection, event: DispatchChanged, _record: Record) -> None:

@@ -26,8 +26,8 @@ from shared.faults import pointer
 from shared.identity import Caller
 from shared.ids import AgencyId, DeliveryId, uuid7
 
-LOOK_SECONDS = 1.0
-"""A long poll looks at least this often: another instance may have delivered."""
+LOOK_SECONDS = 5.0
+"""A long poll looks at least this often: holds end without anybody telling."""
 
 _log = structlog.get_logger()
 _refused = Counter(
@@ -66,6 +66,8 @@ async def lease(db: Database, ears: Ears, caller: Caller, wanted: Wanted) -> lis
             client_id=caller.client_id,
             visibility=wanted.visibility,
         )
+        if not leases:
+            return []
         items = await inbox.items(conn, [one.delivery_id for one in leases])
         by_id = {item.delivery_id: item for item in items}
         return [Held(one, by_id[one.delivery_id]) for one in leases]

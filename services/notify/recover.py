@@ -11,6 +11,7 @@ from services.notify.receipt import sender_of
 from services.notify.store import receipts, state
 from services.notify.store.receipts import StoredReceipt
 from shared.db import Connection, Database
+from shared.errors import Unavailable
 from shared.events import DeliveryAcknowledged
 from shared.events.types import RECEIPTS
 from shared.ids import AgencyId, DeliveryId, DispatchId, DocumentId
@@ -57,7 +58,10 @@ async def _from_topic(db: Database, access: KafkaAccess) -> int:
     """Read the topic to the end that it has now."""
     kept = 0
     async with Reader.open(access) as reader:
-        bounds = await reader.bounds(await reader.partitions({RECEIPTS}))
+        places = await reader.partitions({RECEIPTS})
+        if not places:
+            raise Unavailable(RECEIPTS)
+        bounds = await reader.bounds(places)
         left = {place: end for place, (first, end) in bounds.items() if first < end}
         reader.assign({place: bounds[place][0] for place in left})
         while left:

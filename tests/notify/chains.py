@@ -28,6 +28,32 @@ class Mailbox:
 
     def clear(self, number: str = "7816") -> DeliveryCleared:
         """Number the next entry."""
+        raw = self._content(number)
+        previous, self.sequence = self.last, self.sequence + 1
+        self.last = link(
+            agency=self.agency,
+            lane=self.lane,
+            sequence=self.sequence,
+            previous=previous,
+            entry=raw.encode(),
+        )
+        named = json.loads(raw)
+        event = DeliveryCleared(
+            delivery_id=named["delivery_id"],
+            dispatch_id=named["dispatch_id"],
+            document_id=named["document_id"],
+            agency_id=self.agency,
+            level="commune",
+            lane=self.lane,
+            sequence=self.sequence,
+            previous_hash=previous.hex(),
+            hash=self.last.hex(),
+            entry=raw,
+        )
+        self.made.append(event)
+        return event
+
+    def _content(self, number: str) -> str:
         ids = [uuid7() for _ in range(4)]
         content = {
             "delivery_id": str(ids[0]),
@@ -48,29 +74,7 @@ class Mailbox:
             ],
             "cleared_at": "2026-11-22T02:12:33.120000+00:00",
         }
-        raw = json.dumps(content, ensure_ascii=False)
-        previous, self.sequence = self.last, self.sequence + 1
-        self.last = link(
-            agency=self.agency,
-            lane=self.lane,
-            sequence=self.sequence,
-            previous=previous,
-            entry=raw.encode(),
-        )
-        event = DeliveryCleared(
-            delivery_id=ids[0],
-            dispatch_id=ids[1],
-            document_id=ids[2],
-            agency_id=self.agency,
-            level="commune",
-            lane=self.lane,
-            sequence=self.sequence,
-            previous_hash=previous.hex(),
-            hash=self.last.hex(),
-            entry=raw,
-        )
-        self.made.append(event)
-        return event
+        return json.dumps(content, ensure_ascii=False)
 
     def clear_many(self, count: int) -> list[DeliveryCleared]:
         """Number several entries."""

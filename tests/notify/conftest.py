@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import FreshDatabase
-from tests.notify.service import Running, run_notify
+from tests.notify.running import Running, run_notify
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from shared.events import DeliveryAcknowledged
 from shared.ids import DeliveryId, uuid7
 from tests.fixtures.eventually import eventually
 from tests.notify.chains import Mailbox, arrival, digests
-from tests.notify.service import Running
+from tests.notify.running import Running
 
 
 @pytest.fixture

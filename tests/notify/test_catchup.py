@@ -19,7 +19,7 @@ from shared.events import DeliveryCleared
 from shared.internal import Internal
 from tests.notify.chains import Mailbox, arrival, record
 from tests.notify.peer import Docs, serve_docs
-from tests.notify.service import Running
+from tests.notify.running import Running
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,7 +20,7 @@ from shared.events import DispatchChanged
 from shared.ids import AgencyId, uuid7
 from tests.fixtures.eventually import eventually
 from tests.notify.chains import SENDER, SENDER_CODE, Mailbox, record
-from tests.notify.service import Running
+from tests.notify.running import Running
 
 
 @pytest.fixture
@@ -97,34 +98,43 @@ async def test_a_sender_is_told_what_became_of_its_dispatch(notify: Running, mai
     assert event["successors"] == [str(changed.successors[0])]
 
 
+async def put_25(notify: Running, box: Mailbox) -> None:
+    """Put events down, each in a transaction of its own."""
+    for _ in range(25):
+        news = News(box.agency, "delivery.arrived", uuid7(), {"n": 1})
+        await notify.db.as_worker(partial(events.put, news=[news]))
+
+
+async def number_until(notify: Running, done: asyncio.Event) -> None:
+    """Number as one more instance does."""
+    more, teller = True, push.Teller(notify.db, notify.ears)
+    while more or not done.is_set():
+        more = await teller.tell()
+
+
+async def numbers(conn: Connection) -> dict[UUID, list[int]]:
+    """Return all numbers that were given, by agency."""
+    rows = await conn.fetch(
+        "select agency_id, array_agg(number order by number) as n from events group by 1"
+    )
+    return {row["agency_id"]: row["n"] for row in rows}
+
+
 async def test_numbers_have_no_gaps_whoever_numbers(notify: Running):
     boxes = [await notify.agency(f"H14.03.{number:02}") for number in range(4)]
-
-    async def put(box: Mailbox) -> None:
-        for _ in range(25):
-            news = News(box.agency, "delivery.arrived", uuid7(), {"n": 1})
-            await notify.db.as_worker(partial(events.put, news=[news]))
-
-    async def number(done: asyncio.Event) -> None:
-        more = True
-        while more or not done.is_set():
-            more = await push.number_events(notify.db, notify.ears)
-
     done = asyncio.Event()
     async with asyncio.TaskGroup() as numbering:
         for _ in range(3):
-            numbering.create_task(number(done))
+            numbering.create_task(number_until(notify, done))
         async with asyncio.TaskGroup() as putting:
             for box in boxes:
-                putting.create_task(put(box))
+                putting.create_task(put_25(notify, box))
         done.set()
 
-    async def numbers(conn: Connection) -> dict[UUID, list[int]]:
-        rows = await conn.fetch(
-            "select agency_id, array_agg(number order by number) as n from events group by 1"
-        )
-        return {row["agency_id"]: row["n"] for row in rows}
+    async def numbered() -> bool:
+        return await notify.db.as_worker(events.count_unnumbered) == 0
 
+    await eventually(numbered, "all events are numbered")
     found = await notify.db.as_worker(numbers)
     assert found == {box.agency: list(range(1, 26)) for box in boxes}
 
@@ -217,6 +227,22 @@ async def test_only_the_newest_numbers_are_waited_for_twice(notify: Running):
     async def nested(conn: Connection) -> bool:
         await events.put(conn, [news])
         assert await events.lock_numbering(conn)
-        return await push.number_events(notify.db, notify.ears)
+        await push.Teller(notify.db, notify.ears).tell()
+        return await events.any_unnumbered(conn)
 
-    assert await notify.db.as_worker(nested) is False
+    assert await notify.db.as_worker(nested)
+
+
+async def test_what_another_instance_numbers_wakes_the_waiting_here(notify: Running):
+    box = await notify.agency("H14.03.05")
+    with notify.ears.open([box.agency]) as ear:
+
+        async def put_and_number(conn: Connection) -> None:
+            await events.put(conn, [News(box.agency, "delivery.arrived", uuid7(), {})])
+            assert await events.lock_numbering(conn)
+            assert await events.number(conn, limit=10) == 1
+
+        began = time.monotonic()
+        await notify.db.as_worker(put_and_number)
+        await ear.wait(10)
+        assert time.monotonic() - began < 5

@@ -35,7 +35,7 @@ from services.notify.keys import ReceiptKeys
 from services.notify.receipt import TYPE, Acknowledging, ReceiptKey, sign
 from shared.ids import AgencyId, uuid7
 from tests.notify.chains import Mailbox, arrival
-from tests.notify.service import SUBJECT, make_receipt_key
+from tests.notify.running import SUBJECT, make_receipt_key
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import pytest
 from shared.chain import GENESIS, link
 from tests.fixtures.eventually import eventually
 from tests.notify.chains import Mailbox, digests
-from tests.notify.service import Running
+from tests.notify.running import Running
 
 
 @pytest.fixture

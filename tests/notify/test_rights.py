@@ -9,7 +9,7 @@ from shared.ids import AgencyId, uuid7
 from tests.fixtures.eventually import eventually
 from tests.notify.chains import SENDER, Mailbox, digests
 from tests.notify.issuer import INTERNAL_AUDIENCE
-from tests.notify.service import Running
+from tests.notify.running import Running
 
 OWN = ("lanes", "entries", "waiting", "receipts", "events", "event_heads")
 """Tables whose rows belong to agencies and that requests read."""

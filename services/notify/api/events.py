@@ -24,8 +24,8 @@ _scoped = Scoped()
 Reader = Annotated[Caller, Depends(_scoped)]
 
 PAGE = 100
-LOOK_SECONDS = 1.0
-"""A stream looks at least this often: another instance may have numbered events."""
+LOOK_SECONDS = 5.0
+"""A stream looks at least this often, also whether its token still counts."""
 RETRY_MS = 1_000
 
 _UNREADABLE = ("Con trỏ không đọc được.", "This cursor cannot be read.")

@@ -81,13 +81,13 @@ async def lock_numbering(conn: Connection) -> bool:
     return bool(await conn.fetchval("select pg_try_advisory_xact_lock($1)", _NUMBERING))
 
 
-async def number(conn: Connection, *, limit: int) -> list[AgencyId]:
-    """Number a batch of events, in the order of their ids, and return whose they are.
+async def number(conn: Connection, *, limit: int) -> int:
+    """Number a batch of events, in the order of their ids, and return how many it were.
 
     The caller holds `lock_numbering`, taken in an earlier statement of this transaction: so the
     snapshot of this one shows all numbers that were given before.
     """
-    rows = await conn.fetch(
+    done = await conn.execute(
         """
         with batch as (
             delete from events_unnumbered
@@ -112,11 +112,27 @@ async def number(conn: Connection, *, limit: int) -> list[AgencyId]:
         join counted using (agency_id)
         join heads using (agency_id)
         order by batch.id
-        returning agency_id
         """,
         limit,
     )
-    return sorted({row["agency_id"] for row in rows})
+    return int(done.rpartition(" ")[2])
+
+
+async def last_position(conn: Connection) -> int:
+    """Return the position of the event that was numbered last, 0 when there is none."""
+    return await conn.fetchval("select coalesce(max(position), 0) from events") or 0
+
+
+async def numbered_since(conn: Connection, position: int) -> dict[AgencyId, int]:
+    """Return whose events were numbered past `position`, each with its last one's position.
+
+    Positions are given under the lock of numbering, so none appears below one that was seen.
+    """
+    rows = await conn.fetch(
+        "select agency_id, max(position) as last from events where position > $1 group by 1",
+        position,
+    )
+    return {row["agency_id"]: row["last"] for row in rows}
 
 
 async def after(

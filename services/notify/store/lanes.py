@@ -100,36 +100,39 @@ async def hashes(
     return found
 
 
+_APPEND = """
+with arrived as (
+    insert into entries (
+        agency_id, lane, sequence, previous_hash, hash, content, delivery_id,
+        dispatch_id, document_id, sender_id, level, traceparent
+    )
+    select new.agency_id, new.lane, new.sequence, new.previous_hash, new.hash,
+        new.content, new.delivery_id, new.dispatch_id, new.document_id, new.sender_id,
+        new.level, new.traceparent
+    from unnest(
+        $1::uuid[], $2::text[], $3::bigint[], $4::bytea[], $5::bytea[], $6::bytea[],
+        $7::uuid[], $8::uuid[], $9::uuid[], $10::uuid[], $11::text[], $12::text[]
+    ) as new (
+        agency_id, lane, sequence, previous_hash, hash, content, delivery_id,
+        dispatch_id, document_id, sender_id, level, traceparent
+    )
+    returning delivery_id, agency_id, lane, sequence
+)
+insert into waiting (delivery_id, agency_id, lane, sequence)
+select delivery_id, agency_id, lane, sequence from arrived
+where not exists (
+    select from receipts where receipts.delivery_id = arrived.delivery_id
+)
+order by agency_id, lane, sequence
+"""
+
+
 async def append(conn: Connection, entries: Sequence[Entry]) -> None:
     """Append entries in this order; each waits for its acknowledgement unless that is here."""
     if not entries:
         return
     await conn.execute(
-        """
-        with arrived as (
-            insert into entries (
-                agency_id, lane, sequence, previous_hash, hash, content, delivery_id,
-                dispatch_id, document_id, sender_id, level, traceparent
-            )
-            select new.agency_id, new.lane, new.sequence, new.previous_hash, new.hash,
-                new.content, new.delivery_id, new.dispatch_id, new.document_id, new.sender_id,
-                new.level, new.traceparent
-            from unnest(
-                $1::uuid[], $2::text[], $3::bigint[], $4::bytea[], $5::bytea[], $6::bytea[],
-                $7::uuid[], $8::uuid[], $9::uuid[], $10::uuid[], $11::text[], $12::text[]
-            ) as new (
-                agency_id, lane, sequence, previous_hash, hash, content, delivery_id,
-                dispatch_id, document_id, sender_id, level, traceparent
-            )
-            returning delivery_id, agency_id, lane, sequence
-        )
-        insert into waiting (delivery_id, agency_id, lane, sequence)
-        select delivery_id, agency_id, lane, sequence from arrived
-        where not exists (
-            select from receipts where receipts.delivery_id = arrived.delivery_id
-        )
-        order by agency_id, lane, sequence
-        """,
+        _APPEND,
         [one.agency for one in entries],
         [one.lane for one in entries],
         [one.sequence for one in entries],

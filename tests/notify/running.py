@@ -162,7 +162,7 @@ async def run_notify(databases: Databases, pki: Path) -> AsyncGenerator[Running]
         stop = asyncio.Event()
         group = await opened.enter_async_context(asyncio.TaskGroup())
         opened.callback(stop.set)
-        number = repeat(partial(push.number_events, db, ears), name="number", bell=db.bell)
+        number = repeat(push.Teller(db, ears).tell, name="number", bell=db.bell)
         for task in (http(app, fd=listener.fileno()), number, ears.close_at_end):
             group.create_task(task(stop))
         base = f"http://127.0.0.1:{listener.getsockname()[1]}"
