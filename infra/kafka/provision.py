@@ -7,8 +7,11 @@ from infra.kafka.admin import Admin, Right, Secret, TopicSpec
 from shared.events.topics import DEAD_LETTER_RETENTION_MS, SERVICES, TOPICS, Topic, group
 
 
-def provision(bootstrap: str, secret: Secret) -> None:
-    """Make users, topics and rights as the one list says, and take away rights beyond it."""
+def provision(bootstrap: str, secret: Secret) -> bool:
+    """Make users, topics and rights as the one list says, and take away rights beyond it.
+
+    Returns whether all of it was there: what was only just asked for takes a moment to count.
+    """
     admin = Admin.of(bootstrap, secret)
     admin.set_passwords({name: secret(f"kafka-{name}") for name in SERVICES})
     admin.make_topics([spec for topic in TOPICS for spec in specs(topic)])
@@ -17,6 +20,7 @@ def provision(bootstrap: str, secret: Secret) -> None:
     admin.grant(wanted - present)
     # Rights on topics that tests make for themselves end with those topics, not here.
     admin.revoke({right for right in present - wanted if not right.prefixed})
+    return wanted <= present
 
 
 def specs(topic: Topic) -> tuple[TopicSpec, TopicSpec]:

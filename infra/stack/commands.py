@@ -85,7 +85,7 @@ def _given(words: Mapping[str, object]) -> dict[str, str]:
 
 async def _kill(supervisor: Supervisor, words: Mapping[str, object]) -> dict[str, object]:
     keeper = _named(supervisor, words)
-    keeper.kill(hold=bool(words.get("hold")))
+    await keeper.kill(hold=bool(words.get("hold")))
     return {}
 
 

@@ -80,6 +80,10 @@ class Jaeger:
 def _found() -> Path | None:
     """Return the Jaeger that JAEGER names, one on PATH, or the one built here."""
     if named := os.environ.get("JAEGER"):
+        if not os.access(named, os.X_OK):
+            raise Trouble(
+                f"JAEGER={named} is no program", "name Jaeger 2's: JAEGER=<path>, or leave it out"
+            )
         return Path(named)
     if on_path := shutil.which("jaeger"):
         return Path(on_path)

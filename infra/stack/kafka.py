@@ -96,18 +96,20 @@ class Kafka:
     async def provision(self) -> None:
         """Make users, rights and topics as they have to be; again at every start."""
         try:
-            await asyncio.to_thread(provision, self.address, self.folder.secret)
+            complete = await asyncio.to_thread(provision, self.address, self.folder.secret)
         except (KafkaException, TimeoutError) as error:
             raise NotYet(f"cannot be provisioned: {error}") from error
+        if not complete:
+            raise NotYet("is given its users, rights and topics")
 
     def _settings(self) -> Path:
         return self.data.parent / "server.properties"
 
     def _formatted(self) -> bool:
-        """Say whether the directory holds metadata: the log itself, or what a format leaves."""
-        named = (self.data / "meta.properties").exists()
-        begun = (self.data / "__cluster_metadata-0").exists()
-        return named and (begun or (self.data / "bootstrap.checkpoint").exists())
+        """Say whether the directory has its mark and its metadata; one alone is a half-made one."""
+        metadata = self.data / "__cluster_metadata-0"
+        marked = (self.data / "meta.properties").exists()
+        return marked and metadata.is_dir() and any(metadata.iterdir())
 
     def _format(self, jars: str) -> None:
         # A new cluster id tells every relay that all it has published is gone.

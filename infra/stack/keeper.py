@@ -71,6 +71,7 @@ class Keeper:
     _launched: Launch = field(default_factory=lambda: Launch(argv=()))
     _ending: bool = False
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
+    _buried: asyncio.Event = field(default_factory=asyncio.Event)
     _gone: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def keep(self) -> None:
@@ -89,11 +90,12 @@ class Keeper:
         finally:
             self._gone.set()
 
-    def kill(self, *, hold: bool) -> None:
-        """Kill the process at once; with `hold` it stays down."""
+    async def kill(self, *, hold: bool) -> None:
+        """Kill the process at once; with `hold` it stays down. Returns when it is dead."""
         self.held = hold
         if self.process is not None:
             self.process.send(signal.SIGKILL)
+            await self._buried.wait()
 
     def release(self) -> None:
         """Let it run (again) now, whatever held it back."""
@@ -118,6 +120,7 @@ class Keeper:
         began = time.monotonic()
         process = await self._adopted_or_started()
         self.process = process
+        self._buried.clear()
         process.record(self.folder.pid_file(self.part.name))
         async with watched(process) as died, asyncio.TaskGroup() as group:
             readying = group.create_task(self._become_ready(began))
@@ -163,15 +166,21 @@ class Keeper:
 
     def _bury(self, process: Process) -> str:
         """Clear what a dead process leaves; return what it died of."""
-        status = None if self._child is None else self._child.wait()
-        self._child, self.process = None, None
+        status = self.bury_child()
+        self.process = None
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)  # its workers, which nobody else would end
         self.folder.pid_file(self.part.name).unlink(missing_ok=True)
         self.ready.clear()
+        self._buried.set()
         if status is None:
             return "has died"
         return f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
+
+    def bury_child(self) -> int | None:
+        """Take leave of the dead process, if it is a child of this one; return its status."""
+        child, self._child = self._child, None
+        return None if child is None else child.wait()
 
     def _pause(self, cause: str) -> float:
         """Return how long to wait after a death before it was ready: longer each time."""

@@ -106,7 +106,11 @@ class Postgres:
         if os.geteuid() != 0 or _passable(self.folder.path):
             return inside
         digest = sha256(str(self.folder.path).encode()).hexdigest()[:12]
-        return Path("/var/lib/lienthong") / digest / "postgres"
+        elsewhere = Path("/var/lib/lienthong") / f"postgres-{digest}"
+        if not inside.is_symlink():  # a new state folder: what another one left there is not ours
+            shutil.rmtree(elsewhere, ignore_errors=True)
+            inside.symlink_to(elsewhere)
+        return elsewhere
 
     def _initialise(self, binaries: Path, home: Path) -> None:
         home.mkdir(parents=True, exist_ok=True)

@@ -61,7 +61,7 @@ class Supervisor:
         """
         names = set(wanted)
         async with self._starting:
-            _check_room(self.folder)
+            check_room(self.folder)
             if names & set(SERVICES):
                 self.seed = fixed_seed(self.folder, seed)
             self.given = dict(given)
@@ -74,7 +74,7 @@ class Supervisor:
                 if name not in self.keepers:
                     self.keep(self.instance(name, 1))
             self.sockets.write()
-            await self.all_ready(names - {"jaeger"})
+            await self.all_ready(names - {"jaeger"} or names)
             for name in PARTS:
                 self.sockets.ports.release(name)
 
@@ -193,11 +193,12 @@ def _too_late(late: Iterable[Keeper]) -> Trouble:
     )
 
 
-def _check_room(folder: Folder) -> None:
+def check_room(folder: Folder, *, needed: int = _ROOM) -> None:
+    """Raise Trouble unless so many bytes are free where the folder lies."""
     free = shutil.disk_usage(folder.path).free
-    if free < _ROOM:
+    if free < needed:
         raise Trouble(
             f"only {free >> 20} MB are free where {folder.path} lies; a stack needs"
-            f" {_ROOM >> 20} MB",
+            f" {needed >> 20} MB",
             f"make room, or use another disk: LIENTHONG_RUN=/…/{folder.path.name} make up",
         )
