@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import structlog
 
@@ -15,7 +16,7 @@ from shared.handling import Handler, On, Parked, Subscription
 from shared.kafka import KafkaAccess, KafkaLost, Moved, Place, Record
 from shared.kafka.reader import Reader
 from shared.positions import Position
-from shared.process import Task
+from shared.process import Task, together
 
 __all__ = ["Handler", "On", "consume"]
 
@@ -54,9 +55,7 @@ def consume(
     ]
 
     async def task(stop: asyncio.Event) -> None:
-        async with asyncio.TaskGroup() as tasks:
-            for subscription in subscriptions:
-                tasks.create_task(_keep_reading(subscription, access, stop))
+        await together(stop, *(partial(_keep_reading, sub, access) for sub in subscriptions))
 
     return task
 

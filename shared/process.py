@@ -6,6 +6,7 @@ import signal
 import socket
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import contextmanager
+from functools import partial
 from typing import TypeAlias
 
 import structlog
@@ -49,13 +50,31 @@ async def _run(tasks: tuple[Task, ...]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with asyncio.timeout(None) as deadline:
-        async with asyncio.TaskGroup() as group:
-            for task in tasks:
-                group.create_task(task(stop))
-            group.create_task(_limit(stop, deadline))
+        await together(stop, *tasks, partial(_limit, deadline))
 
 
-async def _limit(stop: asyncio.Event, deadline: asyncio.Timeout) -> None:
+async def together(stop: asyncio.Event, *tasks: Task) -> None:
+    """Run the tasks in one group until all have returned; an exception of one ends the others."""
+    async with asyncio.TaskGroup() as group:
+        for task in tasks:
+            group.create_task(_to_its_end(task, stop))
+
+
+async def _to_its_end(task: Task, stop: asyncio.Event) -> None:
+    """Run a task; a cancellation that nobody asked for (a library's) is an error like others.
+
+    A TaskGroup passes over cancelled tasks: a consumer would be gone and nobody would know.
+    """
+    try:
+        await task(stop)
+    except asyncio.CancelledError as error:
+        own = asyncio.current_task()
+        if own is not None and own.cancelling() == 0:
+            raise RuntimeError("a task was cancelled from inside") from error
+        raise
+
+
+async def _limit(deadline: asyncio.Timeout, stop: asyncio.Event) -> None:
     await stop.wait()
     _log.info("stopping", seconds=GRACE_SECONDS)
     deadline.reschedule(asyncio.get_running_loop().time() + GRACE_SECONDS)

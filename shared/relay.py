@@ -50,10 +50,18 @@ class Leader:
 
     async def beside(self, work: Coroutine[Any, Any, T]) -> T:
         """Wait for Kafka and keep the connection alive (a frozen leader loses it, and the lock)."""
+        lost: Exception | None = None
         async with asyncio.TaskGroup() as group:
             task = group.create_task(_outcome(work))
             while not (await asyncio.wait((task,), timeout=_BEAT))[0]:
-                await outbox_rows.beat(self.conn)
+                try:
+                    await outbox_rows.beat(self.conn)
+                except (*LOST, asyncpg.InterfaceError) as error:
+                    lost = error
+                    task.cancel()
+                    break
+        if lost is not None:
+            raise lost  # itself, not in a group: the lead is lost, the task goes on
         result, error = task.result()
         if error is not None:
             raise error

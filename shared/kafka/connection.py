@@ -1,7 +1,7 @@
 """What producer and reader share: the login, the connections, and errors by one name."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from aiokafka.errors import KafkaError
@@ -54,10 +54,33 @@ class Line:
         raise KafkaLost
 
 
-async def guard(question: Awaitable[T]) -> T:
+async def within(seconds: float, work: Coroutine[Any, Any, T]) -> T:
+    """Wait for aiokafka so long and no longer: it swallows cancellation, and may then hang.
+
+    Raises TimeoutError, also when aiokafka cancels what it was asked (a lost connection can end
+    so); what hangs is left behind with its cancellation.
+    """
+    # A TaskGroup would wait for what hangs; so would asyncio.timeout().
+    task = asyncio.get_running_loop().create_task(work)
+    try:
+        await asyncio.wait((task,), timeout=seconds)
+    finally:
+        if not task.done():
+            task.cancel()
+            task.add_done_callback(_ignore)
+    if not task.done() or task.cancelled():
+        raise TimeoutError
+    return task.result()
+
+
+def _ignore(task: "asyncio.Task[T]") -> None:
+    if not task.cancelled():
+        task.exception()  # seen: nobody waits for it any more
+
+
+async def guard(question: Coroutine[Any, Any, T]) -> T:
     """Ask within the time of a request. Raises KafkaLost."""
     try:
-        async with asyncio.timeout(REQUEST_MS / 1000):
-            return await question
+        return await within(REQUEST_MS / 1000, question)
     except (KafkaError, OSError, TimeoutError) as error:
         raise KafkaLost from error

@@ -18,7 +18,7 @@ from aiokafka.errors import (
 from aiokafka.partitioner import DefaultPartitioner
 
 from shared.kafka import KafkaAccess, KafkaLost, Message, Place, RecordRefused, TopicRefused
-from shared.kafka.connection import CLOSE_SECONDS, Line, guard, login
+from shared.kafka.connection import CLOSE_SECONDS, REQUEST_MS, Line, guard, login, within
 
 BATCH_BYTES = 512 * 1024
 """Below the broker's limit for a batch, so that only a record that is alone can be too large."""
@@ -45,8 +45,8 @@ class Producer:
     async def start(self) -> None:
         """Connect and learn the cluster's id. Raises KafkaLost."""
         try:
-            await self._client.start()
-            self.cluster = await self._line.cluster()
+            await within(2 * REQUEST_MS / 1000, self._client.start())
+            self.cluster = await guard(self._line.cluster())
         except (KafkaError, OSError, TimeoutError) as error:
             raise KafkaLost from error
 
@@ -61,7 +61,7 @@ class Producer:
     async def learn(self, topic: str) -> None:
         """Ask for a topic; it stays unknown while it is missing or not ours to write."""
         self._client.client.add_topic(topic)
-        await guard(self._client.client.force_metadata_update())
+        await guard(_settled(self._client.client.force_metadata_update()))
 
     def partition(self, topic: str, key: str) -> int:
         """Return the partition of a key in a known topic, as Kafka's own clients choose it."""
@@ -85,7 +85,8 @@ class Producer:
             count += 1
         topic, partition = place
         try:
-            return await self._client.send_batch(batch, topic, partition=partition), count
+            sending = self._client.send_batch(batch, topic, partition=partition)
+            return await within(REQUEST_MS / 1000, sending), count
         except (KafkaError, OSError, TimeoutError) as error:
             raise KafkaLost from error
 
@@ -121,9 +122,11 @@ class Producer:
         """Close without flushing: `stop()` waits for batches that may never be taken."""
         self._client._closed = True  # noqa: SLF001 (there is no public way)
         with suppress(KafkaError, OSError, TimeoutError, asyncio.CancelledError):
-            async with asyncio.timeout(CLOSE_SECONDS):
-                if self._client._sender is not None:  # noqa: SLF001
-                    await self._client._sender.close()  # noqa: SLF001
+            if self._client._sender is not None:  # noqa: SLF001
+                await within(CLOSE_SECONDS, self._client._sender.close())  # noqa: SLF001
         with suppress(KafkaError, OSError, TimeoutError):
-            async with asyncio.timeout(CLOSE_SECONDS):
-                await self._client.client.close()
+            await within(CLOSE_SECONDS, self._client.client.close())
+
+
+async def _settled(future: Any) -> None:  # noqa: ANN401 (aiokafka's future)
+    await future

@@ -1,6 +1,5 @@
 """Fetching: as a member of a group, or any log by place and offset."""
 
-import asyncio
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -16,7 +15,7 @@ from aiokafka.errors import (
 )
 
 from shared.kafka import ID_HEADER, KafkaAccess, KafkaLost, Moved, Place, Record
-from shared.kafka.connection import CLOSE_SECONDS, REQUEST_MS, Line, guard, login
+from shared.kafka.connection import CLOSE_SECONDS, REQUEST_MS, Line, guard, login, within
 
 _ASSIGN_SECONDS = 30
 
@@ -66,15 +65,13 @@ class Reader:
             reader._client.subscribe(list(topics), listener=reader._assigned)
         try:
             try:
-                async with asyncio.timeout(2 * REQUEST_MS / 1000):
-                    await reader._client.start()
+                await within(2 * REQUEST_MS / 1000, reader._client.start())
             except (KafkaError, OSError, TimeoutError) as error:
                 raise KafkaLost from error
             yield reader
         finally:
             with suppress(KafkaError, OSError, TimeoutError):
-                async with asyncio.timeout(CLOSE_SECONDS):
-                    await reader._client.stop()
+                await within(CLOSE_SECONDS, reader._client.stop())
 
     @property
     def assignments(self) -> int:
@@ -131,10 +128,10 @@ class Reader:
         """Return up to `most` records, waiting up to `seconds`. Raises KafkaLost, Moved."""
         wanted = [TopicPartition(*place) for place in places]
         try:
-            async with asyncio.timeout(seconds + _ASSIGN_SECONDS):
-                found = await self._client.getmany(
-                    *wanted, timeout_ms=int(seconds * 1000), max_records=most
-                )
+            found = await within(
+                seconds + _ASSIGN_SECONDS,
+                self._client.getmany(*wanted, timeout_ms=int(seconds * 1000), max_records=most),
+            )
         except (OffsetOutOfRangeError, NoOffsetForPartitionError) as error:
             raise Moved(repr(error)) from error
         except (KafkaError, ConsumerStoppedError, OSError, TimeoutError) as error:
@@ -144,8 +141,8 @@ class Reader:
     async def show(self, offsets: Mapping[Place, int]) -> None:
         """Commit to Kafka, for people who look there; a failure changes nothing."""
         with suppress(KafkaError, ConsumerStoppedError, OSError, TimeoutError, ValueError):
-            async with asyncio.timeout(CLOSE_SECONDS):
-                await self._client.commit({TopicPartition(*p): o for p, o in offsets.items()})
+            wanted = {TopicPartition(*place): offset for place, offset in offsets.items()}
+            await within(CLOSE_SECONDS, self._client.commit(wanted))
 
 
 def _record(raw: Any) -> Record:  # noqa: ANN401 (aiokafka has no types)
