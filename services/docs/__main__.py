@@ -20,7 +20,7 @@ from shared.identity import Guard
 from shared.internal import Internal
 from shared.kafka import KafkaAccess
 from shared.migrate import migrations
-from shared.process import Task, http, run
+from shared.process import Task, http, run, together
 from shared.settings import load
 
 _MIGRATIONS = Path(__file__).with_name("migrations")
@@ -100,9 +100,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
             *background.tasks(db, access, internal),
             idempotency.sweep(db),
         ]
-        async with asyncio.TaskGroup() as group:
-            for task in tasks:
-                group.create_task(task(stop))
+        await together(stop, *tasks)
 
 
 def main() -> None:

@@ -20,7 +20,7 @@ from shared.identity import Guard
 from shared.internal import Internal
 from shared.kafka import KafkaAccess
 from shared.migrate import migrations
-from shared.process import Task, http, repeat, run
+from shared.process import Task, http, repeat, run, together
 from shared.settings import load
 
 KEYS_SECONDS = 5.0
@@ -46,9 +46,7 @@ async def serve(settings: GatewaySettings, stop: asyncio.Event) -> None:
         app.state.points, app.state.table = Points(), access.load()
         app.state.issuer = None if settings.external_issuer else Issuer(settings, db)
         tasks = _tasks(settings, app, internal)
-        async with asyncio.TaskGroup() as group:
-            for task in tasks:
-                group.create_task(task(stop))
+        await together(stop, *tasks)
 
 
 def _tasks(settings: GatewaySettings, app: FastAPI, internal: Internal) -> list[Task]:

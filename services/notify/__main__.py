@@ -25,7 +25,7 @@ from shared.identity import Guard
 from shared.internal import Internal
 from shared.kafka import KafkaAccess
 from shared.migrate import migrations
-from shared.process import Task, http, repeat, run
+from shared.process import Task, http, repeat, run, together
 from shared.settings import load
 
 _MIGRATIONS = Path(__file__).with_name("migrations")
@@ -116,9 +116,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
             *agencies.follow(db, access, service="notify", internal=internal),
             *background(db, access, internal, ears),
         ]
-        async with asyncio.TaskGroup() as group:
-            for task in tasks:
-                group.create_task(task(stop))
+        await together(stop, *tasks)
 
 
 def main() -> None:

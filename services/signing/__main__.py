@@ -26,7 +26,7 @@ from shared.identity import Guard
 from shared.internal import Internal
 from shared.kafka import KafkaAccess
 from shared.migrate import migrations
-from shared.process import Task, http, repeat, run
+from shared.process import Task, http, repeat, run, together
 from shared.settings import FAULTY_SETTINGS, load
 
 _MIGRATIONS = Path(__file__).with_name("migrations")
@@ -89,9 +89,7 @@ async def serve(settings: Settings, authorities: Authorities, stop: asyncio.Even
             *agencies.follow(db, access, service="signing", internal=internal),
             *background(db, access, register, dispatcher, settings.workers),
         ]
-        async with asyncio.TaskGroup() as group:
-            for task in tasks:
-                group.create_task(task(stop))
+        await together(stop, *tasks)
 
 
 def main() -> None:
