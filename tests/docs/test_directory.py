@@ -141,7 +141,7 @@ async def test_an_agency_that_cannot_be_is_refused(
 async def test_a_code_of_unusual_form_is_kept_with_a_warning(docs: Running):
     registrar = await _registrar(docs)
     made = await registrar.ask("POST", "/v1/agencies", json={**NEW, "code": "vxp.saas.03"})
-    assert made.json()["warnings"][0]["code"] == "AGY-2001"
+    assert made.json()["warnings"][0]["code"] == "AGY-2011"
 
 
 async def test_only_a_registrar_changes_the_directory(country: Running):

@@ -251,7 +251,7 @@ async def test_a_scope_is_needed(country: Running):
 async def test_a_date_to_come_is_accepted_with_a_warning(country: Running):
     sender = await country.system("G22")
     made = await sender.ask("POST", "/v1/documents", json=draft(promulgated_on="2999-01-01"))
-    assert [one["code"] for one in made.json()["warnings"]] == ["DOC-2001"]
+    assert [one["code"] for one in made.json()["warnings"]] == ["DOC-2011"]
 
 
 async def test_a_successor_reads_what_it_inherits_and_changes_nothing(

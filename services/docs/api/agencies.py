@@ -233,7 +233,7 @@ async def _answer(conn: Connection, agency: Agency, *, status: int = 200) -> Res
     if status == 201:  # noqa: PLR2004
         headers["Location"] = f"/v1/agencies/{agency.code}"
         if not is_code(agency.code):
-            body["warnings"] = [warning("AGY-2001")]
+            body["warnings"] = [warning("AGY-2011")]
     return answer(body, status, headers=headers)
 
 

@@ -228,5 +228,5 @@ def as_json(document: Document, sender: Agency, *, own: bool) -> dict[str, Any]:
         "sender": {"id": sender.id, "code": sender.code, "name": sender.name},
         "attachments": [attachment_as_json(one) for one in document.attachments],
         "created_at": document.created_at,
-        "warnings": [warning("DOC-2001")] if future else [],
+        "warnings": [warning("DOC-2011")] if future else [],
     }
