@@ -75,6 +75,9 @@ class Kafka:
             "-Xmx512m",
             "-Xms256m",
             "-XX:+ExitOnOutOfMemoryError",
+            # Half the processor time until it is ready; one small node needs no more.
+            "-XX:TieredStopAtLevel=1",
+            "-XX:+UseSerialGC",
             "-Djava.awt.headless=true",
             f"-Dlog4j2.configurationFile={_CONFIG / 'log4j2.xml'}",
         )
