@@ -13,7 +13,7 @@ import pytest
 
 from services.docs.agency import seeded_id
 from services.docs.document import Named
-from services.docs.reconcile import Comparison
+from services.docs.reconcile import Comparison, adopt
 from services.docs.store import mailboxes, verdicts
 from shared import agencies
 from shared.db import Connection
@@ -178,6 +178,20 @@ async def test_a_submission_that_is_repeated_after_the_restore_completes_its_stu
     await restored.exchange.clear()
     for n in (1, 2):
         assert [one.dispatch_id for one in await restored.exchange.mailbox(commune(n))] == [sent]
+    again = await restored.exchange.draft(Named(commune(1)))
+    assert await restored.exchange.dispatch(again, dispatch_id=sent) != sent
+
+
+async def test_two_processes_may_take_over_the_same_entries(pair: Pair, restored: Pair):
+    await cleared(pair.exchange, commune(1))
+    first = await pair.exchange.mailbox(commune(1))
+    await cleared(pair.exchange, commune(1))
+    both = await pair.exchange.mailbox(commune(1))
+    for entries in (first, both, first, both):
+        head = await restored.exchange.db.as_worker(partial(adopt, entries=entries))
+    assert head is not None
+    assert (head.sequence, head.hash.hex()) == (2, both[-1].hash)
+    assert await restored.exchange.mailbox(commune(1)) == both
 
 
 async def test_receipts_come_back_with_the_entries(pair: Pair, restored: Pair):
