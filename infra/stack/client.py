@@ -19,7 +19,7 @@ from infra.stack.services import environment_given
 from infra.stack.trouble import Trouble
 
 _PATIENCE = 20.0
-_QUIET = 5.0
+_QUIET = 10.0
 
 
 class SupervisorGone(Trouble):

@@ -25,6 +25,7 @@ from infra.stack.trouble import Trouble
 NEEDED = ("postgres", "kafka")
 """What services begin after; Jaeger is waited for by nobody."""
 _ROOM = 1 << 30
+_WORD_EVERY = 4.0
 PATIENCE = 180.0
 """Seconds until a start that goes on without an end has failed."""
 
@@ -120,7 +121,7 @@ class Supervisor:
     async def all_ready(self, names: Iterable[str]) -> None:
         """Return when these are ready or held down; raises Trouble when one cannot be."""
         kept = [self.keepers[name] for name in names if name in self.keepers]
-        end = time.monotonic() + PATIENCE
+        end, word = time.monotonic() + PATIENCE, time.monotonic() + _WORD_EVERY
         while True:
             late = [keeper for keeper in kept if not keeper.ready.is_set() and not keeper.held]
             if not late:
@@ -130,6 +131,9 @@ class Supervisor:
                     raise keeper.trouble
             if time.monotonic() > end:
                 raise _too_late(late)
+            if time.monotonic() > word:
+                word += _WORD_EVERY
+                self.say("waits for " + "; ".join(f"{k.part.name} ({k.why[:90]})" for k in late))
             await asyncio.sleep(0.05)
 
     async def scale(self, service: str, count: int) -> None:
