@@ -1,16 +1,20 @@
-"""Clients to begin with: the bootstrap file, taken over at start, told to all services."""
+"""Connected systems: taken over from the bootstrap file, registered, changed, revoked, told."""
 
 import asyncio
 import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import structlog
 
 from services.gateway import store
-from services.gateway.store import SeedClient
+from services.gateway.store import SeedClient, StoredClient
 from shared import agencies, outbox
 from shared.db import Connection, Database
-from shared.errors import Unavailable
+from shared.errors import Fault, Problem, Unavailable
+from shared.events import ClientChanged
+from shared.identity import INTERNAL
 from shared.process import Task
 from shared.tokens import MAX_AGENCIES
 
@@ -89,3 +93,66 @@ def bootstrap(db: Database, seeds: list[SeedClient]) -> Task:
 async def restate(conn: Connection) -> None:
     """Put the present state of every client into the outbox again: their topic was lost."""
     await outbox.put_all(conn, await store.clients_after(conn, 0))
+
+
+async def register(conn: Connection, client: StoredClient) -> StoredClient:
+    """Insert a client and tell all services. Raises Problem AUT-4091 when its id is taken."""
+    await _require_agencies(conn, client.agencies)
+    made = replace(client, version=await store.lock_versions(conn) + 1)
+    event = await store.insert_client(conn, made)
+    if event is None:
+        raise Problem("AUT-4091")
+    await _tell(conn, event)
+    return made
+
+
+async def change(
+    conn: Connection,
+    client_id: str,
+    edit: Callable[[StoredClient], StoredClient],
+    *,
+    expected: int | None = None,
+    ends_tokens: bool = False,
+) -> StoredClient:
+    """Write what `edit` makes of a client, and tell all services.
+
+    `ends_tokens`: no token issued until now is taken any more. Raises Problem REQ-4041, REQ-4121
+    when the client is not in the `expected` version.
+    """
+    version = await store.lock_versions(conn) + 1
+    client = await find(conn, client_id)
+    if expected is not None and client.version != expected:
+        raise Problem("REQ-4121")
+    made = replace(edit(client), version=version)
+    await _require_agencies(conn, [code for code in made.agencies if code not in client.agencies])
+    await _tell(conn, await store.update_client(conn, made, ends_tokens=ends_tokens))
+    return made
+
+
+async def find(conn: Connection, client_id: str) -> StoredClient:
+    """Return a client that registrars look after. Raises Problem REQ-4041."""
+    client = await store.find_client(conn, client_id)
+    if client is None or INTERNAL in client.scopes:
+        raise Problem("REQ-4041")
+    return client
+
+
+async def _require_agencies(conn: Connection, codes: Sequence[str]) -> None:
+    known = await agencies.find(conn, codes)
+    faults = [
+        Fault(
+            f"/agencies/{number}",
+            f"{code} không phải là cơ quan đang tồn tại.",
+            f"{code} is not an agency that exists now.",
+        )
+        for number, code in enumerate(codes)
+        if code not in known or known[code].state == "closed"
+    ]
+    if faults:
+        raise Problem("REQ-4221", faults=faults)
+
+
+async def _tell(conn: Connection, event: ClientChanged) -> None:
+    await store.set_version(conn, event.version)
+    await agencies.apply_client(conn, event)
+    await outbox.put(conn, event)

@@ -62,17 +62,7 @@ async def find_client(conn: Connection, client_id: str) -> StoredClient | None:
         " from clients where client_id = $1",
         client_id,
     )
-    if row is None:
-        return None
-    return StoredClient(
-        client_id=row["client_id"],
-        state=row["state"],
-        agencies=tuple(row["agencies"]),
-        scopes=tuple(row["scopes"]),
-        jwks=row["jwks"],
-        secret_sha256=row["secret_sha256"],
-        version=row["version"],
-    )
+    return None if row is None else _client(row)
 
 
 async def lock_versions(conn: Connection) -> int:
@@ -116,6 +106,59 @@ async def take_over(conn: Connection, seed: SeedClient, *, version: int) -> Clie
     return _changed(row)
 
 
+async def list_clients(conn: Connection, *, after: str, limit: int) -> list[StoredClient]:
+    """Return clients behind this id in the order of their ids; the services' own are left out."""
+    rows = await conn.fetch(
+        "select client_id, state, agencies, scopes, jwks, secret_sha256, version"
+        " from clients where client_id > $1 and not 'internal' = any(scopes)"
+        " order by client_id limit $2",
+        after,
+        limit,
+    )
+    return [_client(row) for row in rows]
+
+
+async def insert_client(conn: Connection, client: StoredClient) -> ClientChanged | None:
+    """Insert a new client; None when its id is taken."""
+    row = await conn.fetchrow(
+        "insert into clients (client_id, state, agencies, scopes, jwks, version)"
+        " values ($1, $2, $3, $4, $5, $6) on conflict (client_id) do nothing"
+        " returning client_id, state, agencies, scopes, not_before, version",
+        client.client_id,
+        client.state,
+        list(client.agencies),
+        list(client.scopes),
+        client.jwks,
+        client.version,
+    )
+    return None if row is None else _changed(row)
+
+
+async def update_client(
+    conn: Connection, client: StoredClient, *, ends_tokens: bool
+) -> ClientChanged:
+    """Write a client's new state; `ends_tokens`: those issued until now are refused from now on."""
+    row = await conn.fetchrow(
+        "update clients set state = $2, agencies = $3, scopes = $4, jwks = $5, version = $6,"
+        " secret_sha256 = $7, changed_at = clock_timestamp(),"
+        # A token names whole seconds: this one still counts as before.
+        " not_before = case when $8 then date_trunc('second', clock_timestamp())"
+        " + interval '1 second' else not_before end where client_id = $1"
+        " returning client_id, state, agencies, scopes, not_before, version",
+        client.client_id,
+        client.state,
+        list(client.agencies),
+        list(client.scopes),
+        client.jwks,
+        client.version,
+        client.secret_sha256,
+        ends_tokens,
+    )
+    if row is None:
+        raise LookupError(client.client_id)
+    return _changed(row)
+
+
 async def clients_after(conn: Connection, version: int) -> list[ClientChanged]:
     """Return the present state of the clients that changed after this version, oldest first."""
     rows = await conn.fetch(
@@ -129,6 +172,18 @@ async def clients_after(conn: Connection, version: int) -> list[ClientChanged]:
 async def clients_version(conn: Connection) -> int:
     """Return the version of the newest change."""
     return int(await conn.fetchval("select version from client_versions"))
+
+
+def _client(row: "asyncpg.Record") -> StoredClient:
+    return StoredClient(
+        client_id=row["client_id"],
+        state=row["state"],
+        agencies=tuple(row["agencies"]),
+        scopes=tuple(row["scopes"]),
+        jwks=row["jwks"],
+        secret_sha256=row["secret_sha256"],
+        version=row["version"],
+    )
 
 
 def _changed(row: "asyncpg.Record") -> ClientChanged:
@@ -196,3 +251,37 @@ async def add_traffic(
             for name, t in sorted(sums.items())
         ],
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A connection point: a client and what has passed through it."""
+
+    client_id: str
+    agencies: tuple[str, ...]
+    state: str
+    traffic: Traffic
+    last_seen: datetime | None
+
+
+async def points(conn: Connection, *, codes: Sequence[str] | None) -> list[Point]:
+    """Return the connection points of agencies with these codes; None: of all agencies."""
+    rows = await conn.fetch(
+        "select c.client_id, c.agencies, c.state, p.requests, p.errors, p.bytes_in, p.bytes_out,"
+        " p.last_seen from clients c left join connection_points p on p.client_id = c.client_id"
+        " where cardinality(c.agencies) > 0 and ($1::text[] is null or c.agencies && $1)"
+        " order by c.client_id",
+        None if codes is None else list(codes),
+    )
+    return [
+        Point(
+            client_id=row["client_id"],
+            agencies=tuple(row["agencies"]),
+            state=row["state"],
+            traffic=Traffic(
+                *(row[n] or 0 for n in ("requests", "errors", "bytes_in", "bytes_out"))
+            ),
+            last_seen=row["last_seen"],
+        )
+        for row in rows
+    ]

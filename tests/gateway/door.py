@@ -138,6 +138,7 @@ def make_token_key(folder: Path, kid: str) -> None:
 ROWS: dict[str, dict[str, Any]] = {
     "sys-h14": {"agencies": ["H14"], "scopes": ["directory", "documents.send"]},
     "hub": {"agencies": ["H14", "G22"], "scopes": ["documents.send", "documents.receive"]},
+    "registrar": {"agencies": [], "scopes": ["registrar", "directory"]},
     "operator": {"agencies": [], "scopes": ["operator"]},
     "service-docs": {"agencies": [], "scopes": ["internal"]},
 }

@@ -136,7 +136,7 @@ async def test_clients_are_polled_and_readiness_waits_for_them(
     _consumer, poll = agencies.follow(db, nowhere, service="docs", internal=internal)
 
     async def known() -> bool:
-        return await db.as_worker(agencies.clients_version) == 4
+        return await db.as_worker(agencies.clients_version) == 5
 
     async with running(poll):
         await eventually(known, "the gateway's clients in the projection")
@@ -165,7 +165,7 @@ async def test_what_is_refused_or_does_not_answer_is_unavailable(
     door: Door, internal: Internal
 ):
     page = await internal.get("gateway", "/internal/clients", after=0)
-    assert page["version"] == 4
+    assert page["version"] == 5
     with pytest.raises(Unavailable, match="404"):
         await internal.get("gateway", "/internal/nothing")
     door.stop.set()

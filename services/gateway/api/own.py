@@ -1,30 +1,38 @@
-"""The gateway's own routes, and the one that passes everything else on to its owner."""
+"""Tokens, the way in, who am I, what a problem means: what the gateway answers itself."""
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, FastAPI, Query, Request
-from opentelemetry import trace
-from starlette.requests import ClientDisconnect
+from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import JSONResponse, Response
 
-from services.gateway import store, tokens
-from services.gateway.access import Route, Table
-from services.gateway.forward import Forwarded, Passed, Upstreams
+from services.gateway import store
 from services.gateway.issue import Issuer
-from services.gateway.points import Points
 from shared.db import Database
 from shared.errors import Problem, problem_types
-from shared.http import create_app
 from shared.identity import INTERNAL, Caller, Scoped
-from shared.intake import LIMIT, MULTIPART_LIMIT, lift
+from shared.intake import LIMIT, MULTIPART_LIMIT
 from shared.tokens import MAX_AGENCIES
 
 FORM = "application/x-www-form-urlencoded"
-_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 _MAX_AGE = {"Cache-Control": "public, max-age=300"}
 
+STATUS_CODES = (
+    (
+        "01",
+        "Đã đến: phần mềm quản lý văn bản đã nhận nhưng văn thư chưa xử lý",
+        "Arrived: the software has it, the clerk has not handled it yet",
+    ),
+    ("02", "Từ chối không tiếp nhận", "Refused"),
+    ("03", "Tiếp nhận, vào sổ văn bản đến", "Taken in and entered in the register"),
+    ("04", "Lãnh đạo phân công xử lý", "Assigned by the leadership"),
+    ("05", "Đang xử lý", "Being handled"),
+    ("06", "Hoàn thành xử lý", "Handled to the end"),
+    ("13", "Yêu cầu lấy lại kèm lý do", "Recall requested, with the reason"),
+    ("15", "Đồng ý yêu cầu cập nhật, lấy lại", "Update or recall accepted"),
+    ("16", "Từ chối yêu cầu cập nhật, lấy lại", "Update or recall refused"),
+)
+
 router = APIRouter()
-forwarding = APIRouter(include_in_schema=False)
 
 Anyone = Annotated[Caller, Depends(Scoped())]
 
@@ -100,6 +108,17 @@ async def get_problem(code: str, _caller: Anyone) -> dict[str, Any]:
     return _problem(code)
 
 
+@router.get("/v1/status-codes")
+async def get_status_codes(_caller: Anyone) -> dict[str, Any]:
+    """Return the status codes that agencies report to each other (QCVN 102)."""
+    return {
+        "items": [
+            {"code": code, "title": title, "title_en": title_en}
+            for code, title, title_en in STATUS_CODES
+        ]
+    }
+
+
 @router.get("/internal/clients")
 async def get_clients(
     request: Request,
@@ -111,56 +130,6 @@ async def get_clients(
     version = await db.as_worker(store.clients_version)
     items = await db.as_worker(lambda conn: store.clients_after(conn, after))
     return {"version": version, "items": items}
-
-
-@forwarding.api_route("/{path:path}", methods=_METHODS)
-async def forward(request: Request) -> Response:
-    """Authenticate, look the route up, and stream the request to the service that owns it."""
-    table: Table = request.app.state.table
-    route = table.match(request.method, request.url.path)
-    _name_span(route)
-    if route.service == "gateway":
-        raise Problem("REQ-4041")
-    caller = await tokens.caller(request, route)
-    lift(request, None)  # the owner knows how much a body may be
-    upstreams: Upstreams = request.app.state.upstreams
-    passed = Passed()
-    points: Points = request.app.state.points
-    name = None if caller is None else caller.client_id
-    try:
-        answer = await upstreams.send(route.service, request, passed)
-    except (Problem, ClientDisconnect):
-        _count(points, name, passed, failed=True)
-        raise
-    return _Counted(answer, points, name, passed)
-
-
-def _count(points: Points, name: str | None, passed: Passed, *, failed: bool) -> None:
-    if name is not None:
-        points.count(name, bytes_in=passed.received, bytes_out=passed.sent, failed=failed)
-
-
-class _Counted(Response):
-    """An answer that is counted when it has ended, however it ends."""
-
-    def __init__(self, answer: Forwarded, points: Points, name: str | None, passed: Passed) -> None:
-        self._answer, self._points, self._name, self._passed = answer, points, name, passed
-        self.status_code, self.raw_headers = answer.status_code, answer.raw_headers
-        self.background = None
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401
-        failed = True
-        try:
-            await self._answer(scope, receive, send)
-            failed = self.status_code >= 500  # noqa: PLR2004
-        finally:
-            _count(self._points, self._name, self._passed, failed=failed)
-
-
-def _name_span(route: Route) -> None:
-    span = trace.get_current_span()
-    span.update_name(f"{route.method} {route.path}")
-    span.set_attribute("http.route", route.path)
 
 
 def _issuer(request: Request) -> Issuer:
@@ -181,8 +150,3 @@ def _problem(code: str) -> dict[str, Any]:
         "hint": row.hint,
         "hint_en": row.hint_en,
     }
-
-
-def create() -> FastAPI:
-    """Return the gateway's application; `__main__` gives it what it needs at run time."""
-    return create_app(title="Liên thông: gateway", routers=[router, forwarding], edge=True)

@@ -1,0 +1,216 @@
+"""Registrars register, change and revoke systems; what they change holds everywhere in seconds."""
+
+import asyncio
+from typing import Any
+
+import asyncpg
+import httpx2
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from tests.fixtures.eventually import eventually
+from tests.gateway.door import Door
+from tests.shared.issuing import public_jwk
+
+ID = "sys-new"
+
+
+@pytest.fixture
+async def registrar(door: Door) -> dict[str, str]:
+    return await door.headers("registrar")
+
+
+def row(door: Door, **changes: Any) -> dict[str, Any]:  # noqa: ANN401 (any JSON)
+    key = door.keys.setdefault(ID, ec.generate_private_key(ec.SECP256R1()))
+    good = {
+        "client_id": ID,
+        "agencies": ["H14"],
+        "scopes": ["documents.send"],
+        "jwks": {"keys": [public_jwk("one", key)]},
+    }
+    return good | changes
+
+
+async def register(
+    door: Door,
+    registrar: dict[str, str],
+    key: str = "k",
+    **changes: Any,  # noqa: ANN401
+) -> httpx2.Response:
+    headers = {**registrar, "Idempotency-Key": key}
+    return await door.client.post("/v1/clients", json=row(door, **changes), headers=headers)
+
+
+async def told(door: Door) -> int:
+    conn = await asyncpg.connect(door.settings.database_owner.get_secret_value())
+    count = await conn.fetchval("select count(*) from outbox where key = $1", ID)
+    await conn.close()
+    return int(count)
+
+
+async def me(door: Door, headers: dict[str, str]) -> httpx2.Response:
+    return await door.client.get("/v1/me", headers=headers)
+
+
+async def test_a_registered_system_gets_tokens_and_every_service_is_told(
+    door: Door, registrar: dict[str, str]
+):
+    answer = await register(door, registrar)
+    assert (answer.status_code, answer.headers["location"]) == (201, f"/v1/clients/{ID}")
+    assert answer.json()["keys"] == ["one"]
+    assert (await register(door, registrar)).content == answer.content
+    assert await told(door) == 1
+    assert (await me(door, await door.headers(ID))).json()["agencies"][0]["code"] == "H14"
+    taken = await register(door, registrar, key="another")
+    assert (taken.status_code, taken.json()["code"]) == (409, "AUT-4091")
+    listed = await door.client.get("/v1/clients?limit=2", headers=registrar)
+    assert [item["client_id"] for item in listed.json()["items"]] == ["hub", "operator"]
+    more = await door.client.get(
+        "/v1/clients", params={"cursor": listed.json()["next_cursor"]}, headers=registrar
+    )
+    names = [item["client_id"] for item in more.json()["items"]]
+    assert names == ["registrar", "sys-h14", ID], "the services' own clients are nobody's business"
+
+
+async def test_what_cannot_be_registered_is_422_with_a_place(door: Door, registrar: dict[str, str]):
+    private = public_jwk("one", ec.generate_private_key(ec.SECP256R1())) | {"d": "AA"}
+    good = row(door)["jwks"]["keys"][0]
+    cases: list[tuple[dict[str, Any], str]] = [
+        ({"client_id": "Not Good"}, "/client_id"),
+        ({"agencies": ["H14", "H99"]}, "/agencies/1"),
+        ({"agencies": ["H14"] * 201}, "/agencies"),
+        ({"scopes": ["operator"]}, "/scopes/0"),
+        ({"scopes": ["internal"]}, "/scopes/0"),
+        ({"scopes": []}, "/scopes"),
+        ({"jwks": {"keys": []}}, "/jwks/keys"),
+        ({"jwks": {"keys": [private]}}, "/jwks/keys/0"),
+        ({"jwks": {"keys": [{"kty": "oct", "k": "AA", "kid": "x"}]}}, "/jwks/keys/0"),
+        ({"jwks": {"keys": [good, good]}}, "/jwks/keys/0"),
+    ]
+    for changes, place in cases:
+        answer = await register(door, registrar, "k", **changes)
+        assert answer.status_code == 422, changes
+        assert answer.json()["errors"][0]["pointer"] == place
+    assert await told(door) == 0
+
+
+async def test_only_registrars_see_the_register(door: Door):
+    for client_id in ("operator", "sys-h14"):
+        headers = await door.headers(client_id)
+        assert (await door.client.get("/v1/clients", headers=headers)).status_code == 403
+        answer = await register(door, headers)
+        assert answer.status_code == 403
+
+
+async def test_a_change_needs_the_present_version_and_cuts_tokens_down(
+    door: Door, registrar: dict[str, str]
+):
+    made = await register(door, registrar, agencies=["H14", "G22"])
+    held = await door.headers(ID)
+    stale = {**registrar, "If-Match": '"1"'}
+    path, edit = f"/v1/clients/{ID}", {"agencies": ["G22"]}
+    answer = await door.client.patch(path, json=edit, headers=stale)
+    assert (answer.status_code, answer.json()["code"]) == (412, "REQ-4121")
+    fresh = {**registrar, "If-Match": made.headers["etag"]}
+    answer = await door.client.patch(path, json=edit, headers=fresh)
+    assert (answer.status_code, answer.json()["agencies"]) == (200, ["G22"])
+    codes = [agency["code"] for agency in (await me(door, held)).json()["agencies"]]
+    assert codes == ["G22"]
+    forbidden = await door.client.patch(path, json={"state": "active"}, headers=registrar)
+    assert forbidden.status_code == 422
+
+
+async def test_a_revoked_system_is_refused_within_seconds(door: Door, registrar: dict[str, str]):
+    await register(door, registrar)
+    held = await door.headers(ID)
+    assert (await me(door, held)).status_code == 200
+    gone = await door.client.delete(f"/v1/clients/{ID}", headers=registrar)
+    assert gone.status_code == 204
+    assert (await door.ask_token(ID)).status_code == 401
+
+    async def refused() -> bool:
+        return (await me(door, held)).status_code == 401
+
+    await eventually(refused, "the end of the token", timeout=5)
+
+
+async def test_a_key_taken_away_proves_nothing_and_its_tokens_end(
+    door: Door, registrar: dict[str, str]
+):
+    await register(door, registrar)
+    held, old = await door.headers(ID), door.keys[ID]
+    door.keys[ID] = new = ec.generate_private_key(ec.SECP256R1())
+    headers = {**registrar, "Idempotency-Key": "key"}
+    path = f"/v1/clients/{ID}/keys"
+    added = await door.client.post(path, json=public_jwk("two", new), headers=headers)
+    assert (added.status_code, added.json()["keys"]) == (201, ["one", "two"])
+    assert (await door.client.delete(f"{path}/one", headers=registrar)).status_code == 204
+    assert (await door.client.delete(f"{path}/one", headers=registrar)).status_code == 404
+
+    async def renewed() -> bool:
+        return (await me(door, await door.headers(ID))).status_code == 200
+
+    await eventually(renewed, "a token by the new key is taken", timeout=5)
+    assert (await me(door, held)).status_code == 401
+    door.keys[ID] = old
+    assert (await door.ask_token(ID)).status_code == 401
+
+
+async def test_changes_at_once_get_versions_one_after_another(
+    door: Door, registrar: dict[str, str]
+):
+    await register(door, registrar)
+    async with asyncio.TaskGroup() as group:
+        asked = [
+            group.create_task(
+                door.client.patch(
+                    f"/v1/clients/{ID}", json={"scopes": ["directory"]}, headers=registrar
+                )
+            )
+            for _ in range(10)
+        ]
+    versions = {task.result().json()["version"] for task in asked}
+    assert len(versions) == 10
+    assert await told(door) == 11
+
+
+async def test_services_and_unknown_clients_are_404_to_a_registrar(
+    door: Door, registrar: dict[str, str]
+):
+    for client_id in ("service-docs", "nobody"):
+        path = f"/v1/clients/{client_id}"
+        assert (await door.client.get(path, headers=registrar)).status_code == 404
+        assert (await door.client.delete(path, headers=registrar)).status_code == 404
+
+
+async def test_connection_points_are_shown_to_their_agency_and_to_operators(door: Door):
+    door.points.count("sys-h14", bytes_in=10, bytes_out=20, failed=True)
+    await door.points.flush(door.db)
+    path = "/v1/agencies/H14/connection"
+    own = (await door.client.get(path, headers=await door.headers("sys-h14"))).json()
+    assert own["agency"] == "H14"
+    assert [(item["client_id"], item["bytes_in"], item["errors"]) for item in own["items"]] == [
+        ("hub", 0, 0),
+        ("sys-h14", 10, 1),
+    ]
+    other = "/v1/agencies/G22/connection"
+    foreign = await door.client.get(other, headers=await door.headers("sys-h14"))
+    unknown = await door.client.get(
+        "/v1/agencies/H99/connection", headers=await door.headers("sys-h14")
+    )
+    assert (foreign.status_code, unknown.status_code) == (404, 404)
+    operator = await door.headers("operator")
+    assert (await door.client.get(other, headers=operator)).status_code == 200
+    every = (await door.client.get("/v1/connections", headers=operator)).json()
+    assert [item["client_id"] for item in every["items"]] == ["hub", "sys-h14"]
+
+
+async def test_what_problems_and_status_codes_mean_is_told(door: Door):
+    headers = await door.headers("sys-h14")
+    one = (await door.client.get("/v1/problems/AUT-4011", headers=headers)).json()
+    assert (one["status"], one["title"]) == (401, "Chưa xác thực")
+    assert one in (await door.client.get("/v1/problems", headers=headers)).json()["items"]
+    assert (await door.client.get("/v1/problems/X", headers=headers)).status_code == 404
+    codes = (await door.client.get("/v1/status-codes", headers=headers)).json()["items"]
+    assert [row["code"] for row in codes][:3] == ["01", "02", "03"]
+    assert (await door.client.get("/v1", headers=headers)).json()["links"]["me"] == "/v1/me"
