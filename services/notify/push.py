@@ -8,6 +8,7 @@ from services.notify.store import events, state
 from services.notify.store.events import News, NumberedEvent
 from shared.db import Connection, Database
 from shared.events import DispatchChanged
+from shared.failpoint import reach
 from shared.ids import AgencyId
 from shared.kafka import Record
 
@@ -40,11 +41,16 @@ class Teller:
         numbered = 0
         if await events.any_unnumbered(conn) and await events.lock_numbering(conn):
             numbered = await events.number(conn, limit=BATCH)
+            reach("notify.number.before_commit")
         return numbered, await events.numbered_since(conn, self._position)
 
 
 async def tell_sender(conn: Connection, event: DispatchChanged, _record: Record) -> None:
-    """Put what became of a dispatch into its sender's event log."""
+    """Put what became of a dispatch into its sender's event log.
+
+    Of a withdrawal each recipient that holds a copy hears by an event of its own.
+    """
+    withdrawn_from = event.recipient_id if event.change == "withdrawn" else None
     detail: dict[str, str | Sequence[str] | None] = {
         "dispatch_id": str(event.dispatch_id),
         "document_id": str(event.document_id),
@@ -53,7 +59,8 @@ async def tell_sender(conn: Connection, event: DispatchChanged, _record: Record)
         "recipient_id": None if event.recipient_id is None else str(event.recipient_id),
         "successors": [str(one) for one in event.successors],
     }
-    news = News(AgencyId(event.sender_id), "dispatch.changed", event.dispatch_id, detail)
+    listener = AgencyId(withdrawn_from or event.sender_id)
+    news = News(listener, "dispatch.changed", event.dispatch_id, detail)
     await events.put(conn, [news])
 
 

@@ -98,6 +98,28 @@ async def test_a_sender_is_told_what_became_of_its_dispatch(notify: Running, mai
     assert event["successors"] == [str(changed.successors[0])]
 
 
+async def test_a_recipient_that_holds_a_copy_is_told_of_its_withdrawal(
+    notify: Running, mailbox: Mailbox
+):
+    changed = DispatchChanged(
+        dispatch_id=uuid7(),
+        document_id=uuid7(),
+        sender_id=SENDER,
+        change="withdrawn",
+        reason="SIG-4221",
+        recipient_id=mailbox.agency,
+    )
+    await notify.db.as_worker(lambda conn: push.tell_sender(conn, changed, record(mailbox.made[0])))
+
+    async def told() -> bool:
+        answer = await notify.client.get("/v1/events", headers=notify.headers(mailbox.code))
+        kinds = [one["type"] for one in answer.json()["items"]]
+        return kinds == [*["delivery.arrived"] * 3, "dispatch.changed"]
+
+    await eventually(told, "the recipient is told")
+    assert (await read(notify, SENDER_CODE))[0] == []
+
+
 async def put_25(notify: Running, box: Mailbox) -> None:
     """Put events down, each in a transaction of its own."""
     for _ in range(25):
