@@ -44,8 +44,8 @@ class Reader:
             enable_auto_commit=False,
             auto_offset_reset="none",
             partition_assignment_strategy=[RoundRobinPartitionAssignor],  # not Sticky: #1176
-            session_timeout_ms=10_000,
-            heartbeat_interval_ms=2_000,
+            session_timeout_ms=6_000,  # the least a broker allows: a killed member holds its places
+            heartbeat_interval_ms=1_500,
             max_poll_interval_ms=3_600_000,  # a lost database is waited out inside
             rebalance_timeout_ms=10_000,
             fetch_max_wait_ms=250,

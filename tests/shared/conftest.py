@@ -17,6 +17,8 @@ from tests.conftest import FreshDatabase
 from tests.fixtures.database import access_of, opened, settings_of
 from tests.fixtures.stack import Backing, Databases
 from tests.shared.issuing import Issuer, issuing
+from tests.shared.transport import look
+from tests.shared.transport_process import EFFECTS
 
 Running = Callable[[Task], AbstractAsyncContextManager[None]]
 
@@ -75,6 +77,12 @@ def ground(
 ) -> Ground:
     """Gather what tests of transport stand on."""
     return Ground(db, databases, access, fresh_topic, tmp_path, run_beside)
+
+
+@pytest.fixture
+async def effects(ground: Ground) -> None:
+    """The table that the notes' handler writes to."""
+    await look(ground.databases, EFFECTS, dsn=ground.databases.owner)
 
 
 @pytest.fixture

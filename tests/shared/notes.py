@@ -22,3 +22,17 @@ class Noted(Event):
 
     def key(self) -> str:
         return self.about
+
+
+class Other(Event):
+    """An event that nobody handles."""
+
+    NAME: ClassVar[str] = "test.other.v1"
+
+    where: str
+
+    def topic(self) -> str:
+        return self.where
+
+    def key(self) -> str:
+        return "other"

@@ -1,21 +1,14 @@
 """The relay when a topic is missing, refuses a record, or has lost what was published."""
 
-# The admin client's futures have no type arguments.
-# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
-
-from collections.abc import Mapping
 from secrets import token_hex
-from typing import Any
 
-from confluent_kafka import TopicPartition
-
-from infra.kafka.admin import TopicSpec
 from shared import outbox, parking
 from shared.relay import relay
 from tests.fixtures.eventually import eventually
 from tests.fixtures.stack import Backing
 from tests.shared.conftest import Ground
 from tests.shared.notes import Noted
+from tests.shared.topics import delete_topic, make_topic, truncate_topic
 from tests.shared.transport import (
     assert_the_log_holds_the_outbox,
     first_order,
@@ -39,12 +32,12 @@ async def _idle(ground: Ground) -> bool:
 
 async def test_a_missing_topic_holds_only_itself(ground: Ground, backing: Backing):
     here, missing = ground.fresh_topic(), ground.fresh_topic()
-    _delete(backing, missing)
+    delete_topic(backing, missing)
     await _put(ground, missing, 1, 2)
     await _put(ground, here, 1, 2)
     async with ground.running(relay(ground.db, ground.access, service="docs")):
         await eventually(lambda: _count(ground, 2), "the other topic goes on")
-        _make(backing, missing)
+        make_topic(backing, missing)
         await eventually(lambda: _idle(ground), "the held topic passes by itself", timeout=30)
     await assert_the_log_holds_the_outbox(ground.databases, ground.access)
 
@@ -93,8 +86,8 @@ async def test_what_a_topic_has_lost_is_published_again_in_order(ground: Ground,
         await _put(ground, topic, *range(20))
         await eventually(lambda: _idle(ground), "all is published")
         before = first_order(await log_of(ground.access, [topic]))
-        _delete(backing, topic)
-        _make(backing, topic)
+        delete_topic(backing, topic)
+        make_topic(backing, topic)
         await eventually(lambda: _in_log(ground, topic, 20), "the idle leader sees it", timeout=30)
         await _put(ground, topic, 20)
         await eventually(lambda: _in_log(ground, topic, 21), "newer ones follow", timeout=30)
@@ -120,7 +113,7 @@ async def test_what_retention_has_taken_is_not_sent_again(ground: Ground, backin
         await _put(ground, topic, *range(5))
         await eventually(lambda: _idle(ground), "all is published")
     marks = await published(ground.databases)
-    _truncate(backing, topic, before=5)
+    truncate_topic(backing, topic, before=5)
     async with ground.running(relay(ground.db, ground.access, service="docs")):
         await _put(ground, topic, 5)
         await eventually(lambda: _count(ground, 6), "the new one goes")
@@ -145,21 +138,3 @@ async def _count(ground: Ground, number: int) -> bool:
 
 async def _in_log(ground: Ground, topic: str, number: int) -> bool:
     return len(await log_of(ground.access, [topic])) >= number
-
-
-def _delete(backing: Backing, topic: str) -> None:
-    _finish(backing.kafka_admin().client.delete_topics([topic]))
-
-
-def _make(backing: Backing, topic: str) -> None:
-    backing.kafka_admin().make_topics([TopicSpec(topic, 1)])
-
-
-def _truncate(backing: Backing, topic: str, *, before: int) -> None:
-    gone = TopicPartition(topic, 0, before)
-    _finish(backing.kafka_admin().client.delete_records([gone]))
-
-
-def _finish(futures: Mapping[Any, Any]) -> None:
-    for future in futures.values():
-        future.result(timeout=10)

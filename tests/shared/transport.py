@@ -73,9 +73,9 @@ class Published:
     offset: int
 
 
-async def look(databases: Databases, sql: str, *args: object) -> list[Any]:
-    """Ask the database as its owner of background work."""
-    conn = await asyncpg.connect(databases.worker)
+async def look(databases: Databases, sql: str, *args: object, dsn: str | None = None) -> list[Any]:
+    """Ask the database as the role of background work."""
+    conn = await asyncpg.connect(dsn or databases.worker)
     try:
         return await conn.fetch(sql, *args)
     finally:

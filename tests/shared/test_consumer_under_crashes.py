@@ -1,0 +1,99 @@
+"""Every event has its effect exactly once: killed, frozen, redelivered, restarted at random."""
+
+import signal
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from shared import outbox
+from shared.consumer import On, consume
+from tests.fixtures.eventually import eventually
+from tests.shared.conftest import Ground
+from tests.shared.effects import done, has_done, put, sending
+from tests.shared.notes import Noted
+from tests.shared.transport import look, started
+from tests.shared.transport_process import Order, note
+
+POINTS = ("consumer.after_fetch", "consumer.after_inbox", "consumer.after_commit")
+crashes = st.lists(st.tuples(st.sampled_from(POINTS), st.integers(1, 4)), min_size=1, max_size=2)
+REDELIVER = "update outbox set published_at = null where id % 5 = $1"
+
+
+@pytest.mark.usefixtures("effects")
+@settings(
+    max_examples=2, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(deaths=crashes, again=st.integers(0, 4))
+async def test_each_event_once_whatever_line_is_the_last(
+    deaths: list[tuple[str, int]], again: int, ground: Ground
+):
+    await look(ground.databases, "delete from effects")
+    topic = ground.fresh_topic(partitions=2)
+    order = Order(ground.databases, ground.access, [topic])
+    notes = [(f"k{n % 7}", n) for n in range(90)]
+    async with sending(ground):
+        for number, (point, nth) in enumerate(deaths):
+            await put(ground, topic, *notes[number * 30 : number * 30 + 30])
+            log = ground.folder / "log"
+            with started(order, log, failpoint=f"{point}:{nth}") as process:
+                await eventually(
+                    lambda process=process, number=number: (
+                        process.dead() or _count(ground, number * 30 + 30)
+                    ),
+                    "it dies, or is done",
+                    timeout=30,
+                )
+            await look(ground.databases, REDELIVER, again)
+        await put(ground, topic, *notes[len(deaths) * 30 :])
+        on = On(Noted, note)
+        reader = consume(ground.db, ground.access, service="docs", topics=[topic], handlers=[on])
+        async with ground.running(reader):
+            await has_done(ground, *notes)
+            await look(ground.databases, REDELIVER, again)
+            await eventually(lambda: _read_to_the_end(ground, topic), "all is sent and read again")
+    assert sorted(await done(ground)) == sorted(notes)
+    for key in range(7):
+        numbers = [number for about, number in await done(ground) if about == f"k{key}"]
+        assert numbers == sorted(numbers)
+
+
+async def _count(ground: Ground, number: int) -> bool:
+    return len(await done(ground)) >= number
+
+
+async def _read_to_the_end(ground: Ground, topic: str) -> bool:
+    if await outbox.pending(ground.db):
+        return False
+    rows = await look(
+        ground.databases,
+        'select max(o."offset") + 1 - min(p.next_offset) from outbox as o'
+        " join offsets as p on p.topic = o.topic and p.partition = o.partition"
+        " where o.topic = $1 group by o.partition",
+        topic,
+    )
+    return all(row[0] <= 0 for row in rows)
+
+
+@pytest.mark.usefixtures("effects")
+async def test_a_frozen_member_that_wakes_does_nothing_twice(ground: Ground, tmp_path: Path):
+    topic = ground.fresh_topic()
+    order = Order(ground.databases, ground.access, [topic])
+    notes = [("a", n) for n in range(20)]
+    point = "consumer.after_fetch:1:STOP"
+    with started(order, tmp_path / "log", failpoint=point) as frozen:
+        async with sending(ground):
+            await put(ground, topic, *notes)
+            await eventually(frozen.frozen, "it freezes with records in hand", timeout=30)
+            on = On(Noted, note)
+            reader = consume(
+                ground.db, ground.access, service="docs", topics=[topic], handlers=[on]
+            )
+            async with ground.running(reader):
+                # Its session with Kafka ends after 6 s; then the other member gets the partition.
+                await eventually(lambda: _count(ground, 20), "the other takes over", timeout=40)
+                frozen.process.send_signal(signal.SIGCONT)
+                await put(ground, topic, ("a", 20))
+                await has_done(ground, *notes, ("a", 20))
+    assert await done(ground) == [*notes, ("a", 20)]
