@@ -25,6 +25,7 @@ from shared import telemetry
 from shared.chain import LANES
 from shared.db import Connection
 from shared.events import DeliveryCleared, Event
+from shared.failpoint import reach
 from shared.ids import AgencyId, DeliveryId, DispatchId, DocumentId
 from shared.kafka import TRACE_HEADER, Record
 
@@ -94,6 +95,7 @@ class Deliveries:
                 if not await _caught_up(conn, record):
                     raise
         await take_in(conn, [arrival for _, arrival in arrivals], source="log")
+        reach("notify.deliver.before_commit")
         for record, arrival in arrivals:
             _trace(record, arrival, began)
 

@@ -22,6 +22,7 @@ from shared import outbox, telemetry
 from shared.db import Connection, Database
 from shared.errors import Fault, Problem, Unavailable
 from shared.events import DeliveryAcknowledged
+from shared.failpoint import reach
 from shared.faults import pointer
 from shared.identity import Caller
 from shared.ids import AgencyId, DeliveryId, uuid7
@@ -145,8 +146,10 @@ async def _confirm(
         if kept is None:
             raise LookupError("a receipt is in the way and cannot be read")
         return kept
+    reach("notify.acknowledge.receipt_inserted")
     await outbox.put(conn, _acknowledged(made))
     await events.announce(conn, _news(made, content, who.acting))
+    reach("notify.acknowledge.before_commit")
     return made
 
 

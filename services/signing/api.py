@@ -10,6 +10,7 @@ from services.signing.certificate import State
 from services.signing.keys import Authorities
 from services.signing.revoke import revoke
 from services.signing.store import examinations, lists
+from shared import operating
 from shared.db import Database
 from shared.errors import Problem
 from shared.http import create_app
@@ -52,7 +53,7 @@ class Revocation(BaseModel):
 
 def create() -> FastAPI:
     """Return the application. At run time `app.state` holds `db`, `guard` and `authorities`."""
-    return create_app(title="Liên thông: signing", routers=[router])
+    return create_app(title="Liên thông: signing", routers=[router, operating.router("signing")])
 
 
 @router.get("/pki/{ca}/ca.crt", tags=["pki"], response_class=Response)

@@ -94,7 +94,7 @@ class Running:
             client_id="sys-" + "-".join(codes).lower().replace(".", "-"),
             state="active",
             agencies=codes,
-            scopes=("documents.send", "documents.receive", "internal"),
+            scopes=("documents.send", "documents.receive", "internal", "operator"),
             not_before=datetime(2025, 1, 1, tzinfo=UTC),
             version=1,
         )

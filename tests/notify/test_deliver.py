@@ -129,11 +129,14 @@ async def test_an_unreadable_record_stops_no_lane_for_long(line: Line):
         pass
     assert (await line.heads())[str(box.agency)] == 3
 
-    async def release(conn: Connection) -> None:
-        shown = await parking.listing(conn)
-        assert await parking.release(conn, shown[0].id)
-
-    await line.notify.db.as_worker(release)
+    client, operator = line.notify.client, line.notify.headers("G22", scope="operator")
+    shown = (await client.get("/v1/parked/notify", headers=operator)).json()["items"]
+    assert [one["cause"] is None for one in shown] == [False, True]
+    assert {one["key"] for one in shown} == {str(box.agency)}
+    released = f"/v1/parked/notify/{shown[0]['id']}/release"
+    refused = await client.post(released, headers=line.notify.headers("G22"))
+    assert (await client.post(released, headers=operator)).status_code == 202
+    assert refused.status_code == 403
 
     async def quiet() -> bool:
         return await line.parked() == 0

@@ -11,6 +11,7 @@ from services.docs.api import (
     internal_directory,
     internal_mailboxes,
 )
+from shared import operating
 from shared.http import create_app
 
 
@@ -26,5 +27,6 @@ def create() -> FastAPI:
             deliveries.router,
             internal_directory.router,
             internal_mailboxes.router,
+            operating.router("docs"),
         ],
     )

@@ -3,6 +3,7 @@
 from fastapi import FastAPI
 
 from services.notify.api import acknowledgements, events, inbox, internal
+from shared import operating
 from shared.http import create_app
 
 
@@ -12,5 +13,11 @@ def create() -> FastAPI:
     At run time `app.state` holds `db`, `guard`, `ears` (waiting requests) and `desk` (what signs
     receipts).
     """
-    routers = [inbox.router, acknowledgements.router, events.router, internal.router]
+    routers = [
+        inbox.router,
+        acknowledgements.router,
+        events.router,
+        internal.router,
+        operating.router("notify"),
+    ]
     return create_app(title="Liên thông: notify", routers=routers)

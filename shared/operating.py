@@ -1,0 +1,84 @@
+"""What an operator may see and do in every service: parked records, and the level of its log."""
+
+import logging
+from datetime import datetime
+from typing import Annotated, Literal
+
+import structlog
+from fastapi import APIRouter, Depends, Request
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from shared import parking
+from shared.db import Database
+from shared.errors import Problem
+from shared.events.topics import Service
+from shared.identity import Caller, Scoped
+
+Operator = Annotated[Caller, Depends(Scoped("operator"))]
+
+_LEVELS = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+}
+_log = structlog.get_logger()
+
+
+class ParkedItem(BaseModel):
+    """A record that could not be handled, or a row that could not be sent; never its content."""
+
+    id: str
+    topic: str
+    key: str
+    event_id: str
+    cause: str | None
+    """None: it waits behind an earlier one of its key."""
+    parked_at: datetime
+
+
+class ParkedPage(BaseModel):
+    """Everything parked in a service, oldest first (at most 1,000)."""
+
+    items: list[ParkedItem]
+
+
+class LogLevel(BaseModel):
+    """From which level on this instance speaks."""
+
+    level: Literal["debug", "info", "warning", "error"]
+
+
+def router(service: Service) -> APIRouter:
+    """Return the operator's routes of one service."""
+    made = APIRouter(tags=["operating"])
+
+    @made.get(f"/v1/parked/{service}")
+    async def get_parked(request: Request, _caller: Operator) -> ParkedPage:
+        """List what is parked."""
+        db: Database = request.app.state.db
+        found = await db.as_worker(parking.listing)
+        return ParkedPage(
+            items=[ParkedItem.model_validate(one, from_attributes=True) for one in found]
+        )
+
+    @made.post(f"/v1/parked/{service}/{{item_id}}/release", status_code=202)
+    async def post_release(request: Request, caller: Operator, item_id: str) -> Response:
+        """Let a parked record be tried again, and then those that wait behind it."""
+        db: Database = request.app.state.db
+        if not await db.as_worker(lambda conn: parking.release(conn, item_id)):
+            raise Problem("REQ-4041")
+        _log.warning("parked record released", item=item_id, client=caller.client_id)
+        return Response(status_code=202)
+
+    @made.put(f"/v1/log-level/{service}")
+    async def put_log_level(caller: Operator, body: LogLevel) -> LogLevel:
+        """Change the level of this instance's log, until it ends."""
+        structlog.configure(
+            wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[body.level])
+        )
+        _log.warning("log level changed", to=body.level, client=caller.client_id)
+        return body
+
+    return made
