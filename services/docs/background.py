@@ -24,8 +24,22 @@ def tasks(db: Database, access: KafkaAccess, internal: Internal) -> list[Task]:
     """Return the tasks of one process; several processes may run them at once."""
     comparison = Comparison(db, internal)
 
+    return [
+        consume(db, access, service="docs", topics=[SIGNATURES], handlers=judge.HANDLERS),
+        consume(db, access, service="docs", topics=[RECEIPTS], handlers=progress.HANDLERS),
+        repeat(clearing(db, comparison), name="clear", bell=db.bell),
+        repeat(comparison.due, name="compare with notify", bell=db.bell),
+        repeat(_every(_ASK_SECONDS, db), name="ask again", bell=db.bell, pause=_ASK_SECONDS),
+    ]
+
+
+def clearing(db: Database, comparison: Comparison) -> Callable[[], Awaitable[bool]]:
+    """Return the step that clears, once heads were compared with notify.
+
+    A database that came back older would give numbers that exist.
+    """
+
     async def clear() -> bool:
-        # A database that came back older would give numbers that exist: first compare.
         if not comparison.made:
             return False
         went = await clear_all(db)
@@ -33,13 +47,7 @@ def tasks(db: Database, access: KafkaAccess, internal: Internal) -> list[Task]:
             comparison.soon()
         return went
 
-    return [
-        consume(db, access, service="docs", topics=[SIGNATURES], handlers=judge.HANDLERS),
-        consume(db, access, service="docs", topics=[RECEIPTS], handlers=progress.HANDLERS),
-        repeat(clear, name="clear", bell=db.bell),
-        repeat(comparison.due, name="compare with notify", bell=db.bell),
-        repeat(_every(_ASK_SECONDS, db), name="ask again", bell=db.bell, pause=_ASK_SECONDS),
-    ]
+    return clear
 
 
 def _every(seconds: float, db: Database) -> Callable[[], Awaitable[bool]]:

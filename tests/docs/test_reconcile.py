@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from services.docs.agency import seeded_id
+from services.docs.background import clearing
 from services.docs.document import Named
 from services.docs.reconcile import Comparison, adopt
 from services.docs.store import mailboxes, verdicts
@@ -129,6 +130,17 @@ async def test_a_copy_is_available_once_notify_was_seen_past_its_number(pair: Pa
     await pair.arrive(commune(2))
     assert await pair.comparison.make() == await pair.differing() == 0
     assert (await pair.exchange.progress(sent)).counts["available"] == 2
+
+
+async def test_nothing_is_cleared_before_the_heads_were_compared_once(pair: Pair):
+    sent = await pair.exchange.send(commune(1))
+    await pair.exchange.judge(sent)
+    clear = clearing(pair.exchange.db, pair.comparison)
+    assert not await clear()
+    assert await pair.exchange.state(sent) == "waiting"
+    await pair.comparison.due()
+    assert await clear()
+    assert await pair.exchange.state(sent) == "cleared"
 
 
 async def test_a_docs_that_came_back_old_goes_on_behind_what_notify_holds(

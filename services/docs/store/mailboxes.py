@@ -114,9 +114,13 @@ async def see(conn: Connection, seen: Sequence[Head], *, epoch: UUID) -> None:
     """Keep how far notify has come; an answer that another overtook changes nothing."""
     await conn.execute(
         """insert into seen_heads as s (agency_id, lane, sequence, hash, epoch)
-        select agency_id, lane, sequence, hash, $5
+        select n.agency_id, n.lane, n.sequence, n.hash, $5
         from unnest($1::uuid[], $2::text[], $3::bigint[], $4::bytea[])
-            as n (agency_id, lane, sequence, hash) order by agency_id, lane
+            as n (agency_id, lane, sequence, hash)
+        where not exists (  -- most answers bring nothing new: no row is locked for them
+            select 1 from seen_heads as k where k.agency_id = n.agency_id and k.lane = n.lane
+                and k.sequence = n.sequence and k.hash = n.hash and k.epoch = $5)
+        order by n.agency_id, n.lane
         on conflict (agency_id, lane) do update
             set sequence = excluded.sequence, hash = excluded.hash, epoch = excluded.epoch
         where s.epoch <> excluded.epoch or s.sequence < excluded.sequence
