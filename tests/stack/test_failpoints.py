@@ -1,0 +1,47 @@
+"""Fail points: listed from the code, and given to one life of one service."""
+
+import re
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from infra.client import connect
+from infra.failpoints import failpoints
+from infra.stack.folder import SERVICES, Folder
+from infra.stack.services import Instance, Where
+from tests.fixtures.stack import Stack
+from tests.life.refusals import draft
+
+
+def test_every_fail_point_has_a_name_of_its_own():
+    names = [name for name, _ in failpoints()]
+    assert len(names) == len(set(names))
+    assert all(re.fullmatch(r"[a-z]+(\.[a-z_]+)+", name) for name in names)
+
+
+def test_a_fail_point_is_told_to_one_life_only(tmp_path: Path):
+    urls: dict[str, str] = dict.fromkeys(SERVICES, "http://127.0.0.1:1")
+    where = Where(urls, 1, "127.0.0.1:2", "http://127.0.0.1:3", "seed.csv")
+    folder = Folder(tmp_path)
+    given = {"FAILPOINT": "relay.after_send", "DOCS_SIGNING_URL": "http://127.0.0.1:9"}
+    instance = Instance("docs", 1, folder, where, 3, 4, "http://127.0.0.1:5", given)
+    first, second = instance.launch().env, instance.launch().env
+    assert first["FAILPOINT"] == "relay.after_send"
+    assert "FAILPOINT" not in second
+    assert second["DOCS_SIGNING_URL"] == "http://127.0.0.1:9"
+
+
+@pytest.mark.stack
+@pytest.mark.timeout(120)
+async def test_a_service_dies_at_its_fail_point_and_the_repeated_request_succeeds(stack: Stack):
+    log = stack.folder.log("supervisor")
+    before = log.read_text().count("docs was killed by signal 9")
+    async with connect(stack.folder.path, ["sys-g22"]) as systems:
+        await stack.start("docs", failpoint="docs.accept.document_inserted")
+        made = await systems["sys-g22"].ask(
+            "POST", "/v1/documents", body=draft(), headers={"Idempotency-Key": str(uuid4())}
+        )
+    assert made.status == 201
+    assert log.read_text().count("docs was killed by signal 9") == before + 1
+    await stack.wait("docs")
