@@ -9,6 +9,7 @@ from infra.client import Json
 from infra.demo.count import Count
 from infra.demo.receive import Findings
 from infra.demo.send import Sent
+from infra.stack.folder import Folder
 
 TROUBLES_SHOWN = 10
 
@@ -53,7 +54,8 @@ class Figures:
 
 def where_next(run: Path, addresses: Json, code: str, troubles: Sequence[str]) -> str:
     """Return what to type and open now, after the troubles met on the way."""
-    here = "" if run.name == ".run" else f"LIENTHONG_RUN={run} "
+    hint = Folder(run).hint(run.name)
+    here = f"{hint} " if hint else ""
     met = [f"  {trouble[:300]}" for trouble in troubles[:TROUBLES_SHOWN]]
     if len(troubles) > TROUBLES_SHOWN:
         met.append(f"  … and {len(troubles) - TROUBLES_SHOWN} more")
