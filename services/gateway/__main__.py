@@ -8,11 +8,11 @@ from fastapi import FastAPI
 
 from services.gateway import access, api, clients
 from services.gateway.forward import Upstreams
-from services.gateway.issue import Issuer
+from services.gateway.issue import Issuer, refreshing
 from services.gateway.points import Points, flushing
 from services.gateway.settings import GatewaySettings
-from shared import agencies, idempotency, outbox, telemetry
-from shared.db import Bell, Database
+from shared import agencies, health, idempotency, outbox, telemetry
+from shared.db import Database
 from shared.events.topics import Service
 from shared.events.types import CLIENTS
 from shared.http import private_app
@@ -20,11 +20,9 @@ from shared.identity import Guard
 from shared.internal import Internal
 from shared.kafka import KafkaAccess
 from shared.migrate import migrations
-from shared.process import Task, http, repeat, run, together
+from shared.process import Task, http, run, together
 from shared.settings import load
 
-KEYS_SECONDS = 5.0
-"""How often the folder of token keys is read again."""
 _MIGRATIONS = Path(__file__).with_name("migrations")
 
 
@@ -54,8 +52,11 @@ def _tasks(settings: GatewaySettings, app: FastAPI, internal: Internal) -> list[
     kafka = KafkaAccess(
         settings.kafka_bootstrap, settings.kafka_user, settings.kafka_password.get_secret_value()
     )
-    checks = agencies.checks(db, service="gateway", internal=internal)
-    gauges = {"lienthong_outbox_pending": partial(outbox.pending, db)}
+    checks = {
+        **agencies.checks(db, service="gateway", internal=internal),
+        "kafka": health.checks(db, kafka, "gateway")["kafka"],
+    }
+    gauges = health.gauges(db, kafka, "gateway")
     tasks: list[Task] = [
         migrations(db, settings, _MIGRATIONS),
         http(app, fd=settings.listen_fd),
@@ -66,8 +67,7 @@ def _tasks(settings: GatewaySettings, app: FastAPI, internal: Internal) -> list[
     ]
     issuer: Issuer | None = app.state.issuer
     if issuer is not None:
-        # A bell of its own: the keys have nothing to do with what else is committed.
-        tasks.append(repeat(issuer.refresh, name="token keys", bell=Bell(), pause=KEYS_SECONDS))
+        tasks.append(refreshing(issuer))
         checks["token keys"] = issuer.check
     if settings.clients is not None:
         tasks.append(clients.bootstrap(db, clients.read_file(settings.clients)))

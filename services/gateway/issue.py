@@ -1,7 +1,9 @@
 """The token endpoint (RFC 6749 4.4, RFC 7523, RFC 8707, RFC 9068), metadata and published keys."""
 
+import asyncio
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
@@ -29,9 +31,13 @@ from shared.errors import Unavailable
 from shared.events.topics import SERVICES
 from shared.identity import INTERNAL
 from shared.internal import internal_audience
+from shared.process import Task
 from shared.tokens import ALGORITHMS
 
 LIFETIME_SECONDS = 600
+KEYS_SECONDS = 5.0
+"""How often the folder of token keys is read again."""
+_START_SECONDS = 0.2
 _NO_STORE = {"Cache-Control": "no-store"}
 _log = structlog.get_logger()
 
@@ -73,7 +79,7 @@ class Issuer:
         self._published: list[Published] = []
         self._signing: SigningKey | None = None
 
-    async def refresh(self) -> bool:
+    async def refresh(self) -> None:
         """Read the folder again, publish what is in it, choose the key that signs."""
         self._folder = ring.read_folder(self._settings.token_keys)
         present = list(self._folder.values())
@@ -84,7 +90,6 @@ class Issuer:
             self._signing = ring.choose(self._folder, self._published, now=now)
 
         await self._db.as_worker(publish)
-        return False
 
     async def check(self) -> str | None:
         """Say what is missing for readiness."""
@@ -93,7 +98,7 @@ class Issuer:
     def jwks(self) -> dict[str, Any]:
         """Return the published keys (RFC 7517)."""
         if not self._published:
-            raise Unavailable("the token keys")
+            raise Unavailable("the gateway's key ring")
         return {"keys": [key.jwk for key in self._published]}
 
     def metadata(self) -> dict[str, Any]:
@@ -156,7 +161,7 @@ class Issuer:
 
     def _token(self, grant: Grant) -> JSONResponse:
         if self._signing is None:
-            raise Unavailable("the token keys")
+            raise Unavailable("the gateway's key ring")
         now, client = int(time.time()), grant.client
         claims: dict[str, Any] = {
             "iss": self._settings.issuer,
@@ -178,6 +183,24 @@ class Issuer:
             "scope": claims["scope"],
         }
         return JSONResponse(body, headers=_NO_STORE)
+
+
+def refreshing(issuer: Issuer) -> Task:
+    """Return the task that reads the folder of keys again and again, at a start without delay."""
+
+    async def task(stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            pause = KEYS_SECONDS
+            try:
+                await issuer.refresh()
+            except Unavailable as error:
+                _log.info("token keys not read", cause=error.en)
+                pause = _START_SECONDS
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await stop.wait()
+
+    return task
 
 
 def _require_grant_type(given: str | None) -> None:

@@ -46,11 +46,11 @@ class Process:
         return int(found[1]) if found else 0
 
     async def healthy(self) -> bool:
+        """Say whether only what is not there is missing: docs with its directory, and Kafka."""
         assert self.running.returncode is None
         with contextlib.suppress(httpx2.TransportError):
-            return (await self.private.get("/health/ready")).json()["faults"].keys() == {
-                "directory"
-            }
+            faults = (await self.private.get("/health/ready")).json()["faults"]
+            return faults.keys() == {"directory", "kafka"}
         return False
 
     async def headers(self, client_id: str) -> dict[str, str]:
