@@ -122,6 +122,7 @@ class Supervisor:
         """Return when these are ready or held down; raises Trouble when one cannot be."""
         kept = [self.keepers[name] for name in names if name in self.keepers]
         end, word = time.monotonic() + PATIENCE, time.monotonic() + _WORD_EVERY
+        said = ""
         while True:
             late = [keeper for keeper in kept if not keeper.ready.is_set() and not keeper.held]
             if not late:
@@ -133,8 +134,13 @@ class Supervisor:
                 raise _too_late(late)
             if time.monotonic() > word:
                 word += _WORD_EVERY
-                self.say("waits for " + "; ".join(f"{k.part.name} ({k.why[:90]})" for k in late))
+                said = self._say_once(_waits_for(late), said)
             await asyncio.sleep(0.05)
+
+    def _say_once(self, text: str, said: str) -> str:
+        if text != said:
+            self.say(text)
+        return text
 
     async def scale(self, service: str, count: int) -> None:
         """Run so many instances of a service."""
@@ -187,6 +193,10 @@ class Supervisor:
                 f"see {log}; if its folder is broken, remove {self.folder.path / 'pki'}",
             )
         self.say(f"keys and certificates are there ({time.monotonic() - began:.1f} s)")
+
+
+def _waits_for(late: Iterable[Keeper]) -> str:
+    return "waits for " + "; ".join(f"{keeper.part.name} ({keeper.why[:90]})" for keeper in late)
 
 
 def _too_late(late: Iterable[Keeper]) -> Trouble:

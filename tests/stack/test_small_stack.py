@@ -1,6 +1,7 @@
 """Stacks of their own beside the tests' stack: PostgreSQL and Kafka only, so they are quick."""
 
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -52,6 +53,17 @@ def test_a_second_stack_stands_beside_the_first(backing: Backing, folder: Folder
     assert done.returncode == 0
     assert not listening(port)
     assert listening(backing.postgres_port)
+
+
+def test_a_port_taken_meanwhile_is_replaced_and_the_move_is_told(folder: Folder):
+    start(folder, "--only", "postgres")
+    stack_command(folder, "down")
+    port = _port(folder, "postgres")
+    with socket.create_server(("127.0.0.1", port)):
+        done = stack_command(folder, "up", "--only", "postgres")
+    assert done.returncode == 0
+    assert _port(folder, "postgres") != port
+    assert f"port {port} is taken; postgres uses {_port(folder, 'postgres')}" in done.stdout
 
 
 def test_starting_twice_changes_nothing(folder: Folder):
