@@ -5,6 +5,7 @@ from datetime import datetime
 
 import orjson
 
+from services.docs.dispatch import attributes
 from services.docs.judge import changed, reason_of
 from services.docs.store import deliveries, dispatches, mailboxes, queue
 from services.docs.store.deliveries import Copy, Numbered, Standing
@@ -18,16 +19,7 @@ from shared.db import Connection, Database
 from shared.events import DeliveryCleared, DispatchChanged
 from shared.failpoint import reach
 from shared.ids import AgencyId
-from shared.telemetry import (
-    AGENCY_FROM,
-    DISPATCH_ID,
-    DOCUMENT_CODE,
-    DOCUMENT_ID,
-    LANE,
-    RECIPIENTS,
-    URGENCY,
-    span,
-)
+from shared.telemetry import span
 
 CHUNK = 500
 """Recipients per transaction."""
@@ -63,21 +55,9 @@ async def clear_chunk(conn: Connection, line: Line, *, size: int = CHUNK) -> boo
     if dispatch.verdict is Verdict.BAD:
         await _refuse(conn, dispatch)
         return True
-    with span("clear dispatch", parent=dispatch.traceparent, attributes=_attributes(dispatch)):
+    with span("clear dispatch", parent=dispatch.traceparent, attributes=attributes(dispatch)):
         await _clear(conn, dispatch, size=size)
     return True
-
-
-def _attributes(dispatch: Dispatch) -> dict[str, str | int]:
-    return {
-        DOCUMENT_ID: str(dispatch.document_id),
-        DOCUMENT_CODE: dispatch.document_code,
-        DISPATCH_ID: str(dispatch.id),
-        AGENCY_FROM: dispatch.sender_code,
-        URGENCY: dispatch.urgency,
-        LANE: dispatch.lane,
-        RECIPIENTS: dispatch.recipients,
-    }
 
 
 async def _refuse(conn: Connection, dispatch: Dispatch) -> None:

@@ -65,31 +65,34 @@ async def dispatch(
     choices = document.recipients if recipients is None else recipients
     found = await deliveries.addressees(conn, choices)
     routing = resolve(choices, found, sender=sender.id)
-    attributes = {
-        DOCUMENT_ID: str(document_id),
-        DOCUMENT_CODE: document.code,
-        DISPATCH_ID: str(dispatch_id),
-        AGENCY_FROM: sender.code,
-        URGENCY: document.urgency.value,
-        LANE: document.urgency.lane,
-        RECIPIENTS: len(routing.recipients),
+    new = New(
+        id=dispatch_id,
+        document_id=document_id,
+        document_code=document.code,
+        sender_id=sender.id,
+        sender_code=sender.code,
+        lane=document.urgency.lane,
+        urgency=document.urgency,
+        turn=await queue.take_turn(conn, sender=sender.id, lane=document.urgency.lane),
+        recipients=len(routing.recipients),
+        files=files,
+        warnings=tuple(await _warnings(conn, document_id, routing)),
+    )
+    with span("dispatch document", attributes=attributes(new)):
+        return await _accept(conn, replace(new, traceparent=traceparent()), routing)
+
+
+def attributes(dispatch: New | Dispatch) -> dict[str, str | int]:
+    """Return what the spans of a dispatch say of it."""
+    return {
+        DOCUMENT_ID: str(dispatch.document_id),
+        DOCUMENT_CODE: dispatch.document_code,
+        DISPATCH_ID: str(dispatch.id),
+        AGENCY_FROM: dispatch.sender_code,
+        URGENCY: str(dispatch.urgency),
+        LANE: dispatch.lane,
+        RECIPIENTS: dispatch.recipients,
     }
-    with span("dispatch document", attributes=attributes):
-        new = New(
-            id=dispatch_id,
-            document_id=document_id,
-            document_code=document.code,
-            sender_id=sender.id,
-            sender_code=sender.code,
-            lane=document.urgency.lane,
-            urgency=document.urgency,
-            turn=await queue.take_turn(conn, sender=sender.id, lane=document.urgency.lane),
-            recipients=len(routing.recipients),
-            files=files,
-            warnings=tuple(await _warnings(conn, document_id, routing)),
-            traceparent=traceparent(),
-        )
-        return await _accept(conn, new, routing)
 
 
 def _complete(files: Sequence[tuple[FileRef, bool]]) -> tuple[FileRef, ...]:

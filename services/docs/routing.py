@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, TypeAlias
 
 from services.docs.document import Named, RecipientChoice, Selection
@@ -9,6 +10,8 @@ from shared.errors import Fault, Problem
 from shared.ids import AgencyId
 
 MOST_RECIPIENTS = 5_000
+MOST_FAULTS = 100
+"""How many wrong recipients one answer names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +44,11 @@ def resolve(
     """Merge what was found for each choice into the recipients of one dispatch.
 
     A selection drops the sender, what is closed and (told to the sender) what is suspended.
-    Raises Problem with every fault at once: an agency that is unknown, closed (with
+    Raises Problem with the faults (at most 100) at once: an agency that is unknown, closed (with
     `successors`), suspended or named twice; nobody at all; more than 5,000.
     """
     pairs = list(zip(choices, found, strict=True))
-    if faults := list(_faults(pairs)):
+    if faults := list(islice(_faults(pairs), MOST_FAULTS)):
         successors = sorted({code for faulty in faults for code in faulty.successors})
         extra: dict[str, Any] = {"successors": successors} if successors else {}
         raise Problem(

@@ -101,19 +101,7 @@ class Exchange:
                 conn, document_id, draft, sender=seeded_id(sender), client_id="sys-test"
             )
             for n, role in enumerate(files):
-                content = f"{document_id} {n}".encode()
-                attachment = Attachment(
-                    AttachmentId(uuid7()),
-                    document_id,
-                    Announcement(
-                        name=f"tệp {n}.pdf",
-                        media_type="application/pdf",
-                        size=len(content),
-                        sha256=hashlib.sha256(content).hexdigest(),
-                        role=role,
-                    ),
-                    hashlib.sha256(content).digest() if stored else None,
-                )
+                attachment = _attachment(document_id, n, role=role, stored=stored)
                 await documents.announce(conn, attachment, sender=seeded_id(sender))
 
         await self.db.as_caller([seeded_id(sender)], write)
@@ -279,6 +267,19 @@ class Exchange:
         return await self.db.as_caller(
             [AgencyId(seeded_id(code))], lambda conn: conn.fetchval(query, *args)
         )
+
+
+def _attachment(document_id: DocumentId, n: int, *, role: Role, stored: bool) -> Attachment:
+    content = f"{document_id} {n}".encode()
+    announced = Announcement(
+        name=f"tệp {n}.pdf",
+        media_type="application/pdf",
+        size=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
+        role=role,
+    )
+    blocks = hashlib.sha256(content).digest() if stored else None
+    return Attachment(AttachmentId(uuid7()), document_id, announced, blocks)
 
 
 async def _outbox(conn: Connection, *, name: str) -> list[bytes]:

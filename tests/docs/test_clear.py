@@ -128,6 +128,24 @@ async def test_a_withdrawal_between_two_chunks_stops_the_rest_and_tells_the_othe
     }
 
 
+async def test_a_withdrawal_after_clearing_takes_nothing_back_but_tells_everybody(
+    exchange: Exchange,
+):
+    sent = await exchange.send(commune(1), commune(2))
+    await exchange.judge(sent)
+    await exchange.clear()
+    await exchange.withdraw(sent, reason="SIG-4221")
+    row = await exchange.row(sent)
+    assert (row.state, row.reason) == ("withdrawn", "SIG-4221")
+    assert row.cleared_at is not None
+    assert (await exchange.progress(sent)).counts["in_transit"] == 2
+    told = [one.recipient_id for one in await exchange.told(DispatchChanged)]
+    assert told[:2] == [None, None]
+    assert set(told[2:]) == {seeded_id(commune(1)), seeded_id(commune(2))}
+    await exchange.withdraw(sent)
+    assert len(await exchange.told(DispatchChanged)) == 4
+
+
 async def test_bad_after_numbering_began_acts_as_a_withdrawal(exchange: Exchange):
     sent = await exchange.send(commune(1), commune(2), commune(3))
     await exchange.judge(sent)

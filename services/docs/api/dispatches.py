@@ -5,13 +5,14 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from services.docs.api.answers import Cursor, Limit, answer, digest_of_json, page, position
 from services.docs.api.matrix import as_csv, as_item, reason, wants_csv
 from services.docs.api.recipients import Recipient, choices
 from services.docs.dispatch import dispatch, submission_id
 from services.docs.progress import Progress, progress
+from services.docs.routing import MOST_RECIPIENTS
 from services.docs.store import dispatches
 from services.docs.store import progress as store
 from services.docs.store.verdicts import Judgement
@@ -29,7 +30,7 @@ Sender = Annotated[Caller, Depends(Scoped("documents.send"))]
 class DispatchRequest(BaseModel):
     """Whom to send to; nobody named: the recipients of the draft."""
 
-    recipients: list[Recipient] | None = None
+    recipients: Annotated[list[Recipient], Field(max_length=MOST_RECIPIENTS)] | None = None
 
 
 @router.post("/v1/documents/{document_id}/dispatches", status_code=202)
