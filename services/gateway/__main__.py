@@ -70,7 +70,9 @@ def _tasks(settings: GatewaySettings, app: FastAPI, internal: Internal) -> list[
         tasks.append(refreshing(issuer))
         checks["token keys"] = issuer.check
     if settings.clients is not None:
-        tasks.append(clients.bootstrap(db, clients.read_file(settings.clients)))
+        bootstrap = clients.Bootstrap(db, clients.read_file(settings.clients))
+        tasks.append(bootstrap)
+        checks["bootstrap clients"] = bootstrap.check
     tasks.append(http(private_app(checks=checks, gauges=gauges), fd=settings.private_fd))
     return tasks
 

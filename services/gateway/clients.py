@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import structlog
@@ -15,7 +15,6 @@ from shared.db import Connection, Database
 from shared.errors import Fault, Problem, Unavailable
 from shared.events import ClientChanged
 from shared.identity import INTERNAL
-from shared.process import Task
 from shared.tokens import MAX_AGENCIES
 
 _PAUSE = 0.2
@@ -74,20 +73,28 @@ async def take_over(db: Database, seeds: list[SeedClient]) -> int:
     return await db.as_worker(step)
 
 
-def bootstrap(db: Database, seeds: list[SeedClient]) -> Task:
-    """Return the task that takes the file over once, as soon as PostgreSQL lets it."""
+@dataclass(slots=True)
+class Bootstrap:
+    """The task that takes the file over once, as soon as PostgreSQL lets it; and its check."""
 
-    async def task(stop: asyncio.Event) -> None:
-        while not stop.is_set():
+    db: Database
+    seeds: list[SeedClient]
+    done: bool = False
+
+    async def __call__(self, stop: asyncio.Event) -> None:
+        """Try until it is done."""
+        while not (self.done or stop.is_set()):
             try:
-                changed = await take_over(db, seeds)
+                changed = await take_over(self.db, self.seeds)
             except Unavailable:
                 await asyncio.sleep(_PAUSE)
                 continue
-            _log.info("bootstrap clients taken over", changed=changed, of=len(seeds))
-            return
+            _log.info("bootstrap clients taken over", changed=changed, of=len(self.seeds))
+            self.done = True
 
-    return task
+    async def check(self) -> str | None:
+        """Say what is missing for readiness."""
+        return None if self.done else "the bootstrap clients are not taken over yet"
 
 
 async def restate(conn: Connection) -> None:
