@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import threading
 from collections.abc import Generator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
@@ -55,6 +56,7 @@ Attributes = Mapping[str, str | int | float | bool]
 _SITE = "H14"
 _TRACER = trace.get_tracer("lienthong")
 _PARTS = 4
+_FLUSH_SECONDS = 2
 
 
 def start(settings: ServiceSettings) -> None:
@@ -93,7 +95,10 @@ def flush() -> None:
     """Send what is waiting, for at most 2 s: at the end of the process."""
     provider = trace.get_tracer_provider()
     if isinstance(provider, TracerProvider):
-        provider.force_flush(2000)
+        # Its own time limit is not kept: without a receiver it tries batch after batch.
+        work = threading.Thread(target=provider.force_flush, daemon=True)
+        work.start()
+        work.join(_FLUSH_SECONDS)
 
 
 @contextmanager

@@ -121,7 +121,7 @@ class Producer:
     async def discard(self) -> None:
         """Close without flushing: `stop()` waits for batches that may never be taken."""
         self._client._closed = True  # noqa: SLF001 (there is no public way)
-        with suppress(KafkaError, OSError, TimeoutError, asyncio.CancelledError):
+        with suppress(KafkaError, OSError, TimeoutError):
             if self._client._sender is not None:  # noqa: SLF001
                 await within(CLOSE_SECONDS, self._client._sender.close())  # noqa: SLF001
         with suppress(KafkaError, OSError, TimeoutError):

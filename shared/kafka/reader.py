@@ -70,8 +70,29 @@ class Reader:
                 raise KafkaLost from error
             yield reader
         finally:
-            with suppress(KafkaError, OSError, TimeoutError):
-                await within(CLOSE_SECONDS, reader._client.stop())
+            await reader._close()
+
+    async def _close(self) -> None:
+        """Leave the group and close; whatever does not end by itself is ended.
+
+        A member that was left behind would go on with its heartbeats, and hold its places.
+        """
+        with suppress(KafkaError, OSError, TimeoutError):
+            await within(CLOSE_SECONDS, self._client.stop())
+        coordinator, fetcher = self._client._coordinator, self._client._fetcher  # noqa: SLF001
+        left = [
+            getattr(coordinator, "_coordination_task", None),
+            getattr(coordinator, "_heartbeat_task", None),
+            getattr(coordinator, "_commit_refresh_task", None),
+            getattr(coordinator, "_reset_committed_task", None),
+            getattr(fetcher, "_fetch_task", None),
+            *getattr(fetcher, "_pending_tasks", ()),
+        ]
+        for task in left:
+            if task is not None and not task.done():
+                task.cancel()
+        with suppress(KafkaError, OSError, TimeoutError):
+            await within(CLOSE_SECONDS, self._client._client.close())  # noqa: SLF001
 
     @property
     def assignments(self) -> int:

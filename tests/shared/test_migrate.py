@@ -1,0 +1,136 @@
+"""Migrations: each file once, in order, under a lock; a changed or missing one is refused."""
+
+import asyncio
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from infra.postgres.provision import admin, grant_inside, make_database
+from shared.db import Database
+from shared.migrate import SHARED, MigrationRefused, apply, bring_up
+from tests.fixtures.database import opened, settings_of
+from tests.fixtures.eventually import eventually
+from tests.fixtures.stack import Backing, Databases
+
+
+@pytest.fixture
+async def empty(databases: Databases) -> str:
+    """The address, as owner, of a database whose schema is empty."""
+    conn = await asyncpg.connect(databases.owner)
+    for (name,) in await conn.fetch("select tablename from pg_tables where schemaname = 'public'"):
+        await conn.execute(f'drop table "{name}" cascade')
+    await conn.close()
+    return databases.owner
+
+
+def _write(folder: Path, **files: str) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (folder / f"{name}.sql").write_text(text)
+    return folder
+
+
+async def _ask(dsn: str, sql: str) -> object:
+    conn = await asyncpg.connect(dsn)
+    try:
+        return await conn.fetchval(sql)
+    finally:
+        await conn.close()
+
+
+async def test_each_file_runs_once_in_order(empty: str, tmp_path: Path):
+    folder = _write(
+        tmp_path / "docs" / "migrations",
+        **{"0002_fill": "insert into t values (1);", "0001_t": "create table t (n int);"},
+    )
+    assert await apply(empty, [folder]) == ["docs/0001_t.sql", "docs/0002_fill.sql"]
+    assert await apply(empty, [folder]) == []
+    _write(folder, **{"0003_more": "insert into t values (2);"})
+    assert await apply(empty, [folder]) == ["docs/0003_more.sql"]
+    assert await _ask(empty, "select sum(n) from t") == 3
+
+
+async def test_a_changed_file_is_refused(empty: str, tmp_path: Path):
+    folder = _write(tmp_path / "docs" / "migrations", **{"0001_t": "create table t (n int);"})
+    await apply(empty, [folder])
+    _write(folder, **{"0001_t": "create table t (n bigint);"})
+    with pytest.raises(MigrationRefused, match=r"docs/0001_t\.sql has run .* was changed since"):
+        await apply(empty, [folder])
+
+
+async def test_a_database_from_a_newer_version_is_refused(empty: str, tmp_path: Path):
+    folder = _write(
+        tmp_path / "docs" / "migrations",
+        **{"0001_t": "create table t (n int);", "0002_u": "create table u (n int);"},
+    )
+    await apply(empty, [folder])
+    (folder / "0002_u.sql").unlink()
+    with pytest.raises(MigrationRefused, match="the database is newer"):
+        await apply(empty, [folder])
+
+
+async def test_a_file_that_fails_leaves_nothing_of_itself(empty: str, tmp_path: Path):
+    folder = _write(
+        tmp_path / "docs" / "migrations",
+        **{"0001_t": "create table t (n int);", "0002_bad": "insert into t values (1); fail;"},
+    )
+    with pytest.raises(asyncpg.PostgresSyntaxError):
+        await apply(empty, [folder])
+    assert await _ask(empty, "select count(*) from t") == 0
+    assert await _ask(empty, "select count(*) from migrations") == 1
+
+
+async def test_a_file_may_ask_for_no_transaction(empty: str, tmp_path: Path):
+    folder = _write(
+        tmp_path / "docs" / "migrations",
+        **{
+            "0001_t": "create table t (n int);",
+            "0002_i": "-- migrate: no-transaction\ncreate index concurrently if not exists i"
+            " on t (n)",
+        },
+    )
+    assert len(await apply(empty, [folder])) == 2
+
+
+async def test_a_name_that_sorts_by_accident_is_refused(empty: str, tmp_path: Path):
+    folder = _write(tmp_path / "docs" / "migrations", first="select 1;")
+    with pytest.raises(MigrationRefused, match="0001_what_it_does"):
+        await apply(empty, [folder])
+
+
+async def test_many_processes_at_once_run_each_file_once(empty: str, tmp_path: Path):
+    folder = _write(tmp_path / "docs" / "migrations", **{"0001_t": "create table t (n int);"})
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(apply(empty, [SHARED, folder])) for _ in range(5)]
+    ran = [name for task in tasks for name in task.result()]
+    assert sorted(ran) == sorted(set(ran))
+    assert "docs/0001_t.sql" in ran
+
+
+async def test_it_waits_for_the_database_and_then_opens_it(
+    databases: Databases, backing: Backing, tmp_path: Path
+):
+    later = f"{databases.name}_later"
+    settings = settings_of(databases, "docs", backing)
+    secret = type(settings.database_owner)
+    moved = settings.model_copy(
+        update={"database_owner": secret(databases.owner.replace(databases.name, later))}
+    )
+    connection = await admin(backing.postgres_port, backing.folder.secret)
+    try:
+        async with opened(databases, "docs", backing) as db, asyncio.TaskGroup() as group:
+            db.migrated = False
+            task = group.create_task(bring_up(db, moved, _write(tmp_path / "docs" / "m")))
+            await asyncio.sleep(0.3)
+            assert not task.done(), "there is no such database yet"
+            await make_database(connection, later, "docs")
+            await grant_inside(backing.postgres_port, backing.folder.secret, later, "docs")
+            await eventually(lambda: _opened(db), "the database is migrated and opened")
+    finally:
+        await connection.execute(f'drop database if exists "{later}" with (force)')
+        await connection.close()
+
+
+def _opened(db: Database) -> bool:
+    return db.migrated
