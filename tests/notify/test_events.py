@@ -55,7 +55,8 @@ async def fields(answer: httpx2.Response) -> AsyncIterator[dict[str, str]]:
     event: dict[str, str] = {}
     async for line in answer.aiter_lines():
         if line == "":
-            yield event
+            if event:
+                yield event
             event = {}
         elif not line.startswith(":"):
             name, _, value = line.partition(": ")
@@ -230,6 +231,21 @@ async def test_a_cursor_of_a_history_before_a_restore_is_gone(notify: Running, m
         headers = notify.headers(mailbox.code) | more
         answer = await notify.client.get(address, headers=headers)
         assert (answer.status_code, answer.json()["code"]) == (410, "REQ-4101")
+
+
+async def test_readers_that_go_away_leave_nothing_behind(
+    notify: Running, mailbox: Mailbox, caplog: pytest.LogCaptureFixture
+):
+    await notify.deliver(*mailbox.clear_many(200))
+    for _ in range(10):
+        async with stream(notify, mailbox.code) as arriving:
+            assert "retry" in await anext(arriving)
+
+    def gone() -> bool:
+        return notify.ears.waiting(mailbox.agency) == 0
+
+    await eventually(gone, "no stream waits any more")
+    assert [one.getMessage() for one in caplog.records if one.levelname == "ERROR"] == []
 
 
 async def test_an_odd_cursor_is_the_callers_mistake(notify: Running, mailbox: Mailbox):

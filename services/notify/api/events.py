@@ -1,14 +1,17 @@
 """Routes of the event log: pages by cursor, and the live stream (Server-Sent Events)."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
 from anyio import CancelScope
 from fastapi import APIRouter, Depends, Header, Query, Request
-from fastapi.sse import EventSourceResponse, ServerSentEvent
+from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 from pydantic import BaseModel, ConfigDict
+from starlette.responses import StreamingResponse
+from starlette.types import Send
 
 from services.notify import push
 from services.notify.cursor import EventCursor, Unreadable, event_cursor, read_event_cursor
@@ -83,18 +86,41 @@ async def _begin(
     return reached
 
 
-@router.get("/v1/events/stream", response_class=EventSourceResponse)
+class EventStream(StreamingResponse):
+    """Closes what it streams when the reader goes away, and lets no proxy hold events back.
+
+    Not FastAPI's own `EventSourceResponse`: its tasks fail loudly when a reader goes away.
+    """
+
+    media_type = "text/event-stream"
+
+    def __init__(self, lines: AsyncGenerator[bytes, None]) -> None:
+        super().__init__(lines, headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"})
+        self._lines = lines
+
+    async def stream_response(self, send: Send) -> None:
+        async with aclosing(self._lines):
+            await super().stream_response(send)
+
+
+@router.get("/v1/events/stream", response_class=EventStream, status_code=200)
 async def get_stream(
     request: Request, caller: Reader, cursor: Annotated[EventCursor, Depends(_begin)]
-) -> AsyncIterator[ServerSentEvent]:
+) -> EventStream:
     """Follow the event log live; `Last-Event-ID` or `after` says where to go on.
 
     The stream ends with `retry:` when the process or the token ends; nothing is lost, the
     client goes on from the last id.
     """
+    return EventStream(_follow(request, caller, cursor))
+
+
+async def _follow(
+    request: Request, caller: Caller, cursor: EventCursor
+) -> AsyncGenerator[bytes, None]:
     ears: Ears = request.app.state.ears
     with ears.open(caller.visible) as ear:
-        yield ServerSentEvent(retry=RETRY_MS, comment="lienthong")
+        yield format_sse_event(retry=RETRY_MS)
         while not ears.closed:
             found: list[NumberedEvent] | None = None
             # A reader that goes away must not cut a transaction in two: each look is whole.
@@ -107,7 +133,8 @@ async def get_stream(
                 yield _sent(event, event_cursor(cursor, agencies=caller.visible))
             if not found:
                 await ear.wait(LOOK_SECONDS)
-    yield ServerSentEvent(retry=RETRY_MS)
+                yield KEEPALIVE_COMMENT
+    yield format_sse_event(retry=RETRY_MS)
 
 
 async def _more(
@@ -157,5 +184,5 @@ def _show(event: NumberedEvent) -> Event:
     )
 
 
-def _sent(event: NumberedEvent, cursor: str) -> ServerSentEvent:
-    return ServerSentEvent(raw_data=_show(event).model_dump_json(), event=event.type, id=cursor)
+def _sent(event: NumberedEvent, cursor: str) -> bytes:
+    return format_sse_event(data_str=_show(event).model_dump_json(), event=event.type, id=cursor)
