@@ -113,7 +113,7 @@ class Dispatcher:
 
         async def task(stop: asyncio.Event) -> None:
             try:
-                await worker.start()
+                await worker.warm()
                 await work(stop)
             finally:
                 await worker.end()
@@ -122,9 +122,10 @@ class Dispatcher:
 
     async def examine_next(self, worker: Worker) -> bool:
         """Examine one waiting file; False when none waits."""
-        held = await self._db.as_worker(self._turns.claim)
-        if held is None:
+        claimed = await self._db.as_worker(self._claim)
+        if claimed is None:
             return False
+        held, trust = claimed
         attributes = {
             telemetry.DOCUMENT_ID: str(held.document_id),
             telemetry.DOCUMENT_CODE: held.document_code,
@@ -134,8 +135,7 @@ class Dispatcher:
         }
         with telemetry.span("examine file", attributes=attributes, parent=held.trace) as span:
             reach("signing.claimed")
-            async with self._room.entered(alone=held.alone):
-                look = await self._look(held, worker)
+            look = await self._look(held, worker, trust)
             verdict = await self._settle(held, look)
             if verdict:
                 span.set_attribute(telemetry.INDICATION, verdict.indication)
@@ -149,11 +149,15 @@ class Dispatcher:
                 )
         return True
 
-    async def _look(self, held: Claim, worker: Worker) -> Look:
-        trust = await self._db.as_worker(self.trust_now)
+    async def _claim(self, conn: Connection) -> tuple[Claim, TrustUpdate] | None:
+        held = await self._turns.claim(conn)
+        return (held, await self.trust_now(conn)) if held else None
+
+    async def _look(self, held: Claim, worker: Worker, trust: TrustUpdate) -> Look:
         async with asyncio.TaskGroup() as group:
             keeper = group.create_task(self._keep(held))
-            look = await worker.look(self._blobs.path(held.sha256), held.sha256, trust)
+            async with self._room.entered(alone=held.alone):
+                look = await worker.look(self._blobs.path(held.sha256), held.sha256, trust)
             keeper.cancel()
         return look
 

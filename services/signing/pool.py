@@ -68,8 +68,10 @@ class Worker:
         job = Job(path=str(path), sha256=sha256, cpu_seconds=self._limits.cpu_seconds)
         request = Request(job=job, trust=None if trust is self._trust else trust)
         if self._process is None:
-            await self.start()
+            await self.warm()
             request = Request(job=job, trust=trust)
+        if self._process is None:
+            return Look(None, "died", "the worker does not start")
         try:
             async with asyncio.timeout(self._limits.wall_seconds):
                 answer = await self._ask(REQUESTS.dump_json(request))
@@ -94,8 +96,17 @@ class Worker:
                 process.kill()
             await process.wait()
 
-    async def start(self) -> None:
-        """Start the process ahead of its first file: it reads its libraries for a second."""
+    async def warm(self) -> None:
+        """Start the process ahead of its first file: it reads its libraries for a second.
+
+        A start that fails is tried again, and told, when the first file comes.
+        """
+        try:
+            await self._start()
+        except (OSError, asyncio.IncompleteReadError):
+            await self._death()
+
+    async def _start(self) -> None:
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",

@@ -85,3 +85,12 @@ async def test_the_worker_itself_is_locked_up(papers: Papers) -> None:
         assert b"SIGNING_" not in environment
     finally:
         await worker.end()
+
+
+async def test_a_worker_that_cannot_start_is_no_fault_of_the_file(papers: Papers) -> None:
+    authorities = Authorities(papers.office.folder)
+    trust = TrustUpdate(authorities.der("root"), (authorities.der("issuing"),), {})
+    worker = Worker(Limits(memory=1 << 70))  # no such limit: it ends before it is ready
+    await worker.warm()
+    look = await worker.look(Path("any.pdf"), "0" * 64, trust)
+    assert (look.answer, look.end, worker.pid) == (None, "died", None)
