@@ -17,7 +17,7 @@ from services.notify.store import events
 from services.notify.store.events import News
 from shared.db import Connection
 from shared.events import DispatchChanged
-from shared.ids import AgencyId, uuid7
+from shared.ids import uuid7
 from tests.fixtures.eventually import eventually
 from tests.notify.chains import SENDER, SENDER_CODE, Mailbox, record
 from tests.notify.running import Running
@@ -256,19 +256,23 @@ async def test_an_odd_cursor_is_the_callers_mistake(notify: Running, mailbox: Ma
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, "/cursor")
 
 
-async def test_only_the_newest_numbers_are_waited_for_twice(notify: Running):
-    # Two numberings at once: the lock of the first lasts until its commit, so the second one
-    # finds it taken and leaves the batch alone.
+async def test_one_instance_numbers_at_a_time(notify: Running):
+    # The lock lasts until the commit, so positions become visible in the order they were given.
     box = await notify.agency("H14.03.05")
-    news = News(AgencyId(box.agency), "delivery.arrived", uuid7(), {})
+    news = News(box.agency, "delivery.arrived", uuid7(), {})
 
-    async def nested(conn: Connection) -> bool:
-        await events.put(conn, [news])
+    async def hold(conn: Connection) -> bool:
         assert await events.lock_numbering(conn)
+        await notify.db.as_worker(partial(events.put, news=[news]))
         await push.Teller(notify.db, notify.ears).tell()
         return await events.any_unnumbered(conn)
 
-    assert await notify.db.as_worker(nested)
+    assert await notify.db.as_worker(hold)
+
+    async def numbered() -> bool:
+        return await notify.db.as_worker(events.count_unnumbered) == 0
+
+    await eventually(numbered, "the event is numbered once the lock is free")
 
 
 async def test_what_another_instance_numbers_wakes_the_waiting_here(notify: Running):
