@@ -1,14 +1,12 @@
 """The HTTP face of a service: problems, limits, trace headers; and its private health port."""
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import asyncpg
 import structlog
 from fastapi import APIRouter, FastAPI, Request
-from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
 from opentelemetry import trace
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
@@ -20,8 +18,8 @@ from starlette.types import Receive, Scope, Send
 
 from shared.errors import Problem
 from shared.faults import from_request, problem_response
-from shared.identity import Scoped
 from shared.intake import Intake, trace_id
+from shared.openapi import describe
 
 _BY_STATUS = {
     400: "REQ-4001",
@@ -77,7 +75,8 @@ def create_app(*, title: str, routers: Sequence[APIRouter], edge: bool = False) 
 
     Every error is `application/problem+json` (RFC 9457); bodies other than uploads are limited
     (`shared.intake.lift`); JSON is strict; `Trace-Id` and `traceresponse` are sent. `edge`: a
-    caller's `traceparent` becomes a link of the request's span, not its parent.
+    caller's `traceparent` becomes a link of the request's span, not its parent, and the OpenAPI
+    document is not served: the door has one for all services.
     The OpenAPI document can be made without a database: what a route needs at run time is on
     `app.state`, set by the service's `__main__`.
     """
@@ -85,7 +84,7 @@ def create_app(*, title: str, routers: Sequence[APIRouter], edge: bool = False) 
         title=title,
         docs_url=None,
         redoc_url=None,
-        openapi_url="/openapi.json",
+        openapi_url=None if edge else "/openapi.json",
         redirect_slashes=False,
         telemetry={"operation_spans": False, "metrics": False, "logs": False},
     )
@@ -101,7 +100,7 @@ def create_app(*, title: str, routers: Sequence[APIRouter], edge: bool = False) 
     document = app.openapi
 
     def openapi() -> dict[str, Any]:
-        return _with_scopes(document(), routers)
+        return describe(document(), routers)
 
     app.openapi = openapi
     return app
@@ -142,36 +141,6 @@ async def _unstorable(request: Request, error: Exception) -> Response:
     # its type, say): the caller's mistake, but the route should have named the place.
     _log.warning("value beyond its column's type", exc_info=error)
     return _render(request, Problem("REQ-4221"))
-
-
-def _with_scopes(document: dict[str, Any], routers: Sequence[APIRouter]) -> dict[str, Any]:
-    """Write what `Scoped` demands into each operation: any one of its scopes is enough."""
-    for route in _routes(routers):
-        demanded = [item for item in _dependencies(route.dependant) if isinstance(item, Scoped)]
-        for method in route.methods or ():
-            operation = document["paths"].get(route.path_format, {}).get(method.lower())
-            if operation is not None and demanded:
-                alternatives = demanded[0].scopes
-                operation["security"] = [{"oauth": [scope]} for scope in alternatives] or [
-                    {"oauth": []}
-                ]
-    flow: dict[str, Any] = {"tokenUrl": "/oauth/token", "scopes": {}}
-    schemes = document.setdefault("components", {}).setdefault("securitySchemes", {})
-    schemes["oauth"] = {"type": "oauth2", "flows": {"clientCredentials": flow}}
-    return document
-
-
-def _routes(routers: Sequence[APIRouter]) -> Iterator[APIRoute]:
-    for router in routers:
-        for route in router.routes:
-            if isinstance(route, APIRoute):
-                yield route
-
-
-def _dependencies(dependant: Dependant) -> Iterator[object]:
-    for inner in dependant.dependencies:
-        yield inner.call
-        yield from _dependencies(inner)
 
 
 def private_app(

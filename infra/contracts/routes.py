@@ -11,7 +11,7 @@ from shared.events.topics import SERVICES, Service
 
 TABLE = Path(__file__).parents[2] / "services" / "gateway" / "routes.json"
 _METHODS = frozenset({"get", "put", "post", "patch", "delete", "head", "options"})
-_INSIDE = "/internal"
+INSIDE = "/internal"
 
 
 def table() -> str:
@@ -30,7 +30,7 @@ def document(service: Service) -> Mapping[str, Any]:
 
 def _rows(service: Service, openapi: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     for path, operations in openapi["paths"].items():
-        if path == _INSIDE or path.startswith(f"{_INSIDE}/"):
+        if path == INSIDE or path.startswith(f"{INSIDE}/"):
             continue  # between services only
         for method, operation in operations.items():
             if method in _METHODS:

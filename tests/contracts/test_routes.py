@@ -1,16 +1,37 @@
 """The gateway's route table is what the services declare; nothing internal is in it."""
 
 import json
+import re
 
 import pytest
 
-from infra.contracts import routes
+from infra.contracts import openapi, routes
 
 
 def test_the_committed_table_is_what_the_services_declare():
     assert routes.TABLE.read_text(encoding="utf-8") == routes.table(), (
         "stale: run python -m infra.contracts.routes"
     )
+
+
+def test_the_committed_openapi_document_is_what_the_services_declare():
+    assert openapi.MERGED.read_text(encoding="utf-8") == openapi.merged(), (
+        "stale: run python -m infra.contracts.openapi"
+    )
+
+
+def test_every_reference_of_the_merged_document_leads_somewhere():
+    document = json.loads(openapi.merged())
+    wanted = set(re.findall(r'"\$ref": "#/components/schemas/([^"]+)"', json.dumps(document)))
+    assert wanted <= document["components"]["schemas"].keys()
+    assert "Problem" in wanted
+
+
+def test_the_document_and_the_table_know_the_same_operations():
+    document = json.loads(openapi.merged())
+    rows = json.loads(routes.TABLE.read_text(encoding="utf-8"))
+    known = {(row["method"].lower(), row["path"]) for row in rows}
+    assert known == {(m, path) for path, ops in document["paths"].items() for m in ops}
 
 
 def test_no_internal_route_is_routed_and_only_named_ones_are_public():

@@ -214,3 +214,9 @@ async def test_what_problems_and_status_codes_mean_is_told(door: Door):
     codes = (await door.client.get("/v1/status-codes", headers=headers)).json()["items"]
     assert [row["code"] for row in codes][:3] == ["01", "02", "03"]
     assert (await door.client.get("/v1", headers=headers)).json()["links"]["me"] == "/v1/me"
+
+
+async def test_the_door_gives_one_document_for_all_services(door: Door):
+    document = (await door.client.get("/openapi.json")).json()
+    assert {"/v1/documents", "/v1/inbox", "/v1/me", "/pki/{ca}/crl"} <= document["paths"].keys()
+    assert not [path for path in document["paths"] if path.startswith("/internal")]

@@ -1,9 +1,10 @@
 """Tokens, the way in, who am I, what a problem means: what the gateway answers itself."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import FileResponse, JSONResponse, Response
 
 from services.gateway import store
 from services.gateway.issue import Issuer
@@ -13,6 +14,8 @@ from shared.identity import INTERNAL, Caller, Scoped
 from shared.intake import LIMIT, MULTIPART_LIMIT
 from shared.tokens import MAX_AGENCIES
 
+OPENAPI = Path(__file__).parents[1] / "openapi.json"
+"""Made from the services' own documents by `python -m infra.contracts.openapi`."""
 FORM = "application/x-www-form-urlencoded"
 _MAX_AGE = {"Cache-Control": "public, max-age=300"}
 
@@ -56,6 +59,12 @@ async def get_metadata(request: Request) -> Response:
 async def get_jwks(request: Request) -> Response:
     """Return the public keys of tokens, those that will sign and have signed included."""
     return JSONResponse(_issuer(request).jwks(), headers=_MAX_AGE)
+
+
+@router.get("/openapi.json", include_in_schema=False)
+async def get_openapi() -> Response:
+    """Return the document of everything that passes here."""
+    return FileResponse(OPENAPI, media_type="application/json", headers=_MAX_AGE)
 
 
 @router.get("/v1")
