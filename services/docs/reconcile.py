@@ -94,7 +94,7 @@ class Comparison:
 
         async def note(conn: Connection) -> int:
             await mailboxes.see(conn, theirs, epoch=answer.epoch)
-            late = await mailboxes.lagging(conn, seconds=LATE_SECONDS)
+            late = await mailboxes.lagging(conn, epoch=answer.epoch, seconds=LATE_SECONDS)
             await outbox.put_all(conn, late)
             return await mailboxes.differing(conn)
 

@@ -245,6 +245,31 @@ async def test_the_newest_entry_of_a_lane_that_lags_is_sent_again_once_a_minute(
     assert told[2] == told[1]
 
 
+async def test_a_notify_that_lost_everything_is_not_taken_for_the_old_one(
+    pair: Pair,
+    databases: Databases,
+    fresh_database: FreshDatabase,
+    backing: Backing,
+    tmp_path: Path,
+):
+    sent = await cleared(pair.exchange, commune(1))
+    await pair.arrive(commune(1))
+    assert await pair.comparison.make() == 0
+    await pair.exchange.db.as_worker(_age)
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    empty = run_notify(await fresh_database("notify"), folder)
+    async with empty as notify, paired(pair.exchange, databases, notify, backing) as now:
+        await notify.db.as_worker(_begin_anew)
+        assert await now.comparison.make() == 1
+        assert (await pair.exchange.progress(sent)).counts["in_transit"] == 1
+        assert [one.sequence for one in await pair.exchange.told(DeliveryCleared)] == [1, 1]
+
+
+async def _begin_anew(conn: Connection) -> None:
+    await conn.execute("update service_state set epoch = gen_random_uuid()")
+
+
 async def _age(conn: Connection) -> None:
     await conn.execute("update deliveries set cleared_at = cleared_at - interval '11 seconds'")
 

@@ -111,7 +111,11 @@ async def entries(
 
 
 async def see(conn: Connection, seen: Sequence[Head], *, epoch: UUID) -> None:
-    """Keep how far notify has come; an answer that another overtook changes nothing."""
+    """Keep how far notify has come; an answer that another overtook changes nothing.
+
+    What an earlier life of its database had said is forgotten.
+    """
+    await conn.execute("delete from seen_heads where epoch <> $1", epoch)
     await conn.execute(
         """insert into seen_heads as s (agency_id, lane, sequence, hash, epoch)
         select n.agency_id, n.lane, n.sequence, n.hash, $5
@@ -143,7 +147,9 @@ async def differing(conn: Connection) -> int:
     )
 
 
-async def lagging(conn: Connection, *, seconds: float, limit: int = 200) -> list[DeliveryCleared]:
+async def lagging(
+    conn: Connection, *, epoch: UUID, seconds: float, limit: int = 200
+) -> list[DeliveryCleared]:
     """Return the newest entry of lanes in which notify is behind by an entry older than `seconds`.
 
     Each is returned once a minute: it only has to make notify look at the gap.
@@ -160,7 +166,7 @@ async def lagging(conn: Connection, *, seconds: float, limit: int = 200) -> list
             order by h.agency_id, h.lane limit $2),
         hinted as (
             insert into seen_heads as s (agency_id, lane, sequence, hash, epoch, hinted_at)
-            select agency_id, lane, 0, $3, gen_random_uuid(), now() from late
+            select agency_id, lane, 0, $3, $4, now() from late
             order by agency_id, lane
             on conflict (agency_id, lane) do update set hinted_at = now()
             returning agency_id, lane)
@@ -173,5 +179,6 @@ async def lagging(conn: Connection, *, seconds: float, limit: int = 200) -> list
         seconds,
         limit,
         GENESIS,
+        epoch,
     )
     return [DeliveryCleared.model_validate(dict(row)) for row in rows]
