@@ -60,8 +60,8 @@ fmt: setup ## Format and put in order
 schemas: setup ## Write the events' JSON Schemas anew
 	@$(PY) -m infra.contracts.schemas
 
-routes: setup ## Write the gateway's route table anew
-	@$(PY) -m infra.contracts.routes
+routes: setup ## Write the gateway's route table and OpenAPI document anew
+	@$(PY) -m infra.contracts.routes && $(PY) -m infra.contracts.openapi
 
 lock: setup ## Write the hashed locks anew from pyproject.toml
 	@$(PY) -m infra.locks
