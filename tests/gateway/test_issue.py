@@ -9,7 +9,9 @@ from uuid import uuid4
 import httpx2
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from services.gateway.api import create
 from shared.internal import ASSERTION, internal_audience
+from tests.fixtures.serving import serving
 from tests.gateway.door import SECRET, Door
 from tests.shared.issuing import public_jwk, sign
 
@@ -186,3 +188,16 @@ async def test_services_get_tokens_for_one_service_and_nothing_else(door: Door):
         assert error(answer) == (400, "invalid_target"), resource
     answer = await door.ask_token("sys-h14", resource=inside)
     assert error(answer) == (400, "invalid_target")
+
+
+async def test_with_an_issuer_outside_the_gateway_issues_nothing():
+    app = create()
+    app.state.issuer = None
+    async with serving(app) as base, httpx2.AsyncClient(base_url=base) as client:
+        form = {"Content-Type": "application/x-www-form-urlencoded"}
+        for answer in (
+            await client.post("/oauth/token", content=b"grant_type=x", headers=form),
+            await client.get("/.well-known/jwks.json"),
+            await client.get("/.well-known/oauth-authorization-server"),
+        ):
+            assert (answer.status_code, answer.json()["code"]) == (404, "REQ-4041")

@@ -7,15 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from infra.kafka.admin import Right
 from shared.db import Database
+from shared.internal import Internal
 from shared.kafka import KafkaAccess
 from shared.process import Task
 from shared.settings import ServiceSettings
 from tests.conftest import FreshDatabase
 from tests.fixtures.database import access_of, opened, settings_of
 from tests.fixtures.stack import Backing, Databases
+from tests.gateway.door import Door, run_gateway
 from tests.shared.issuing import Issuer, issuing
 from tests.shared.transport import look
 from tests.shared.transport_process import EFFECTS
@@ -116,3 +120,37 @@ def settings(databases: Databases, backing: Backing, issuer: Issuer) -> ServiceS
     return settings_of(databases, "docs", backing).model_copy(
         update={"issuer": issuer.url, "issuer_metadata": issuer.metadata}
     )
+
+
+@pytest.fixture
+async def door(fresh_database: FreshDatabase, tmp_path: Path) -> AsyncGenerator[Door]:
+    """A running gateway."""
+    async with run_gateway(await fresh_database("gateway"), tmp_path) as door:
+        yield door
+
+
+def key_file(folder: Path, key: ec.EllipticCurvePrivateKey) -> Path:
+    """Write the client key of docs."""
+    pem = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    file = folder / "service-docs.key.pem"
+    file.write_bytes(pem)
+    return file
+
+
+@pytest.fixture
+async def internal(
+    door: Door, databases: Databases, backing: Backing, tmp_path: Path
+) -> AsyncGenerator[Internal]:
+    """What docs asks the gateway with."""
+    changes = {
+        "issuer": door.settings.issuer,
+        "issuer_metadata": door.settings.issuer_metadata,
+        "client_key": key_file(tmp_path, door.keys["service-docs"]),
+    }
+    settings = settings_of(databases, "docs", backing).model_copy(update=changes)
+    async with Internal.open(settings, {"gateway": door.settings.public_url}) as internal:
+        yield internal

@@ -1,27 +1,17 @@
 """The projection of directory and clients: newest wins, any form of code, lost events polled."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime
 from functools import partial
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import pytest
-from cryptography.hazmat.primitives import serialization
-
 from shared import agencies
 from shared.db import Database
-from shared.errors import Unavailable
 from shared.events import AgencyChanged, ClientChanged
 from shared.ids import AgencyId
 from shared.internal import Internal
 from shared.kafka import KafkaAccess
-from tests.conftest import FreshDatabase
-from tests.fixtures.database import settings_of
 from tests.fixtures.eventually import eventually
-from tests.fixtures.stack import Backing, Databases
-from tests.gateway.door import Door, run_gateway
 from tests.shared.conftest import Running
 
 
@@ -101,32 +91,6 @@ async def test_closed_agencies_are_followed_to_their_last_successor(db: Database
     assert set(found) == {middle, first, other}
 
 
-@pytest.fixture
-async def door(fresh_database: FreshDatabase, tmp_path: Path) -> AsyncIterator[Door]:
-    async with run_gateway(await fresh_database("gateway"), tmp_path) as door:
-        yield door
-
-
-@pytest.fixture
-async def internal(
-    door: Door, databases: Databases, backing: Backing, tmp_path: Path
-) -> AsyncIterator[Internal]:
-    key = door.keys["service-docs"].private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-    (tmp_path / "service-docs.key.pem").write_bytes(key)
-    changes = {
-        "issuer": door.settings.issuer,
-        "issuer_metadata": door.settings.issuer_metadata,
-        "client_key": tmp_path / "service-docs.key.pem",
-    }
-    settings = settings_of(databases, "docs", backing).model_copy(update=changes)
-    async with Internal.open(settings, {"gateway": door.settings.public_url}) as internal:
-        yield internal
-
-
 async def test_clients_are_polled_and_readiness_waits_for_them(
     db: Database, internal: Internal, running: Running
 ):
@@ -159,16 +123,3 @@ async def test_a_client_whose_event_was_lost_is_found_by_the_poll(
 
     async with running(poll):
         await eventually(known, "the client whose event was lost")
-
-
-async def test_what_is_refused_or_does_not_answer_is_unavailable(
-    door: Door, internal: Internal
-):
-    page = await internal.get("gateway", "/internal/clients", after=0)
-    assert page["version"] == 5
-    with pytest.raises(Unavailable, match="404"):
-        await internal.get("gateway", "/internal/nothing")
-    door.stop.set()
-    await eventually(door.served.is_set, "the gateway's end")
-    with pytest.raises(Unavailable):
-        await internal.get("gateway", "/internal/clients")

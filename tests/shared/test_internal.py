@@ -1,0 +1,37 @@
+"""How services ask each other: with a token of their own, kept while it holds."""
+
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from shared.errors import Unavailable
+from shared.internal import Internal
+from tests.fixtures.eventually import eventually
+from tests.gateway.door import Door
+from tests.shared.conftest import key_file
+
+CLIENTS = "/internal/clients"
+
+
+async def test_a_token_is_asked_once_and_kept(door: Door, internal: Internal, tmp_path: Path):
+    assert (await internal.get("gateway", CLIENTS, after=0))["version"] == 5
+    (tmp_path / "service-docs.key.pem").unlink()  # so no other token could be asked for
+    assert (await internal.get("gateway", CLIENTS, after=4))["items"][0]["client_id"]
+    assert door.points.pending() == {}
+
+
+async def test_a_refusal_is_unavailable_and_forgets_the_token(internal: Internal, tmp_path: Path):
+    await internal.get("gateway", CLIENTS)
+    with pytest.raises(Unavailable, match="404"):
+        await internal.get("gateway", "/internal/nothing")
+    key_file(tmp_path, ec.generate_private_key(ec.SECP256R1()))
+    with pytest.raises(Unavailable, match="invalid_client"):
+        await internal.get("gateway", CLIENTS)
+
+
+async def test_who_does_not_answer_is_unavailable(door: Door, internal: Internal):
+    door.stop.set()
+    await eventually(door.served.is_set, "the gateway's end")
+    with pytest.raises(Unavailable):
+        await internal.get("gateway", CLIENTS)
