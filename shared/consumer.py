@@ -23,7 +23,8 @@ __all__ = ["Handler", "On", "consume"]
 _MOST = 500
 _CHUNK = 64
 """Records of one partition in one transaction; one by one as soon as one of them fails."""
-_WAIT, _SHOW, _STUCK, _LONGEST_PAUSE = 0.25, 5.0, 15.0, 5.0
+_WAIT, _SHOW, _STUCK = 1.0, 5.0, 15.0
+_PAUSE, _LONGEST_PAUSE = 0.1, 3.0
 _log = structlog.get_logger()
 
 
@@ -61,12 +62,12 @@ def consume(
 
 
 async def _keep_reading(sub: Subscription, access: KafkaAccess, stop: asyncio.Event) -> None:
-    pause = _WAIT
+    pause = _PAUSE
     while not stop.is_set():
         try:
             async with Reader.open(access, group=sub.group, topics=sub.topics) as reader:
-                pause = _WAIT
-                await _Loop(sub, reader).run(stop)
+                pause = _PAUSE
+                await Loop(sub, reader).run(stop)
         except Unavailable as error:
             _log.warning("consumer waits", group=sub.group, cause=str(error))
             await asyncio.sleep(pause)
@@ -74,24 +75,26 @@ async def _keep_reading(sub: Subscription, access: KafkaAccess, stop: asyncio.Ev
 
 
 @dataclass(slots=True)
-class _Loop:
+class Loop:
     """One reader's life: positions are found, records handled, until Kafka is lost."""
 
     sub: Subscription
     reader: Reader
     positions: dict[Place, Position] = field(default_factory=dict[Place, Position])
     assignments: int = -1
-    cluster: str = ""
+    unread: dict[Place, int] = field(default_factory=dict[Place, int])
+    release_at: float = 0
+    shown: dict[Place, int] = field(default_factory=dict[Place, int])
 
     async def run(self, stop: asyncio.Event) -> None:
         """Read until the end. Raises KafkaLost when the reader is spent."""
         clock = asyncio.get_running_loop().time
         show = moved = clock()
-        pause = _WAIT
+        pause = _PAUSE
         while not stop.is_set():
             try:
                 busy = await self._pass()
-                pause = _WAIT
+                pause = _PAUSE
             except KafkaLost:
                 raise
             except Unavailable as error:
@@ -104,13 +107,12 @@ class _Loop:
                 await self._look_for_unread()
                 moved = clock()
             if clock() - show > _SHOW:
-                await self.reader.show({p: at.offset for p, at in self.positions.items()})
+                await self._show()
                 show = clock()
 
     async def _pass(self) -> bool:
         """Fetch and handle once; say whether there was anything to do."""
-        if self.reader.lost() or self.assignments != self.reader.assignments:
-            self.positions.clear()  # after every reconnect the log may be another one
+        self._notice_changes()
         await self._find_positions()
         if not self.positions:
             await asyncio.sleep(_WAIT)
@@ -120,13 +122,19 @@ class _Loop:
         except Moved:
             self.positions.clear()
             return True
-        if self.reader.lost() or self.assignments != self.reader.assignments:
-            self.positions.clear()
-            return True
+        if self._notice_changes():
+            return True  # what was fetched may be of another log
         reach("consumer.after_fetch")
         for place, records in fetched.items():
             await self._handle(place, records)
-        return bool(fetched) or await self._release()
+        return await self._release() or bool(fetched)
+
+    def _notice_changes(self) -> bool:
+        """Forget the positions after a lost connection or another assignment; say whether so."""
+        changed = self.reader.lost() or self.assignments != self.reader.assignments
+        if changed:
+            self.positions.clear()
+        return changed
 
     async def _find_positions(self) -> None:
         self.assignments = self.reader.assignments
@@ -136,10 +144,10 @@ class _Loop:
         missing = places - self.positions.keys()
         if not missing:
             return
-        self.cluster = await self.reader.cluster()
+        cluster = await self.reader.cluster()
         for place in sorted(missing):
             found = await positions.find(
-                self.sub.db, self.reader, self.sub.group, place, cluster=self.cluster
+                self.sub.db, self.reader, self.sub.group, place, cluster=cluster
             )
             if found:
                 self.positions[place] = found
@@ -153,11 +161,28 @@ class _Loop:
             self.positions[place] = Position(chunk[-1].offset + 1, at.generation)
 
     async def _release(self) -> bool:
-        return await handling.release(self.sub)
+        """Try a parked record, at most once a second while there is none."""
+        now = asyncio.get_running_loop().time()
+        if now < self.release_at:
+            return False
+        released = await handling.release(self.sub)
+        self.release_at = now if released else now + _WAIT
+        return released
 
     async def _look_for_unread(self) -> None:
-        """End this reader when records wait that it does not bring (aiokafka #1154)."""
-        bounds = await self.reader.bounds(self.positions)
-        if any(end > self.positions[place].offset for place, (_, end) in bounds.items()):
+        """End this reader when records wait that nobody brings (aiokafka #1154).
+
+        Ours at once; those of others (a member without places may hang too) at the second look.
+        """
+        unread = await positions.unread(self.sub.db, self.reader, self.sub.group, self.sub.topics)
+        ours = any(place in self.positions for place in unread)
+        if ours or (unread and unread == self.unread):
             _log.error("consumer hangs", group=self.sub.group)
             raise KafkaLost
+        self.unread = unread
+
+    async def _show(self) -> None:
+        now = {place: at.offset for place, at in self.positions.items()}
+        if now != self.shown:
+            await self.reader.show(now)
+            self.shown = now

@@ -91,6 +91,7 @@ async def _read_first(reader: Reader, starts: Mapping[Place, int]) -> dict[Place
         for place, records in fetched.items():
             # A compacted log may go on at a later record: then it is not the one.
             found.setdefault(place, records[0].event_id)
+    reader.rest()
     return found
 
 
@@ -140,6 +141,7 @@ async def _read_range(reader: Reader, place: Place, start: int, end: int) -> dic
         for record in records:
             found[record.offset] = record.event_id
             at = record.offset + 1
+    reader.rest()
     return found
 
 

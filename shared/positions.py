@@ -1,5 +1,6 @@
 """Where reading stands, in PostgreSQL: a restored database reads again what it has forgotten."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -116,6 +117,19 @@ async def advance(conn: Connection, group: str, record: Record, *, generation: i
         record.event_id,
     )
     return bool(done == "UPDATE 1")
+
+
+async def unread(
+    db: Database, reader: Reader, group: str, topics: Collection[str]
+) -> dict[Place, int]:
+    """Return where records wait that the group has not handled, and the end of those logs."""
+    stored = await db.as_worker(_offsets)
+    bounds = await reader.bounds(await reader.partitions(topics))
+    return {
+        place: end
+        for place, (first, end) in bounds.items()
+        if end > max(first, stored.get((group, *place), 0))
+    }
 
 
 async def behind(db: Database, access: KafkaAccess, service: Service) -> float:

@@ -48,7 +48,7 @@ class Reader:
             heartbeat_interval_ms=1_500,
             max_poll_interval_ms=3_600_000,  # a lost database is waited out inside
             rebalance_timeout_ms=10_000,
-            fetch_max_wait_ms=250,
+            fetch_max_wait_ms=1_000,
             max_partition_fetch_bytes=2 * 1024 * 1024,
         )
         self._line = Line(self._client._client)  # noqa: SLF001
@@ -134,6 +134,10 @@ class Reader:
         self._client.assign([TopicPartition(*place) for place in starts])
         for place, offset in starts.items():
             self._client.seek(TopicPartition(*place), offset)
+
+    def rest(self) -> None:
+        """Read nothing more: else it would go on fetching beside us (a reader without group)."""
+        self._client.unsubscribe()
 
     def seek(self, place: Place, offset: int) -> bool:
         """Go on at `offset`; False when the place is no longer ours."""

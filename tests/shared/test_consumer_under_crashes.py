@@ -2,13 +2,16 @@
 
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shared import outbox
+from shared import consumer, outbox
 from shared.consumer import On, consume
+from shared.kafka import KafkaAccess
+from shared.kafka.reader import Reader
 from tests.fixtures.eventually import eventually
 from tests.shared.conftest import Ground
 from tests.shared.effects import done, has_done, put, sending
@@ -97,3 +100,31 @@ async def test_a_frozen_member_that_wakes_does_nothing_twice(ground: Ground, tmp
                 await put(ground, topic, ("a", 20))
                 await has_done(ground, *notes, ("a", 20))
     assert await done(ground) == [*notes, ("a", 20)]
+
+
+@pytest.mark.usefixtures("effects")
+async def test_a_reader_that_brings_nothing_is_thrown_away(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+):
+    """aiokafka can hang without an error (#1154): a paused one looks the same from outside."""
+    monkeypatch.setattr(consumer, "_STUCK", 1.0)
+    topic, made = ground.fresh_topic(), list[Any]()
+
+    class Watched(Reader):
+        def __init__(self, access: KafkaAccess, *, group: str | None = None) -> None:
+            super().__init__(access, group=group)
+            made.append(self)
+
+        def pause(self) -> None:
+            self._client.pause(*self._client.assignment())
+
+    monkeypatch.setattr(consumer, "Reader", Watched)
+    on = On(Noted, note)
+    reader = consume(ground.db, ground.access, service="docs", topics=[topic], handlers=[on])
+    async with sending(ground), ground.running(reader):
+        await put(ground, topic, ("a", 1))
+        await has_done(ground, ("a", 1))
+        made[0].pause()
+        await put(ground, topic, ("a", 2))
+        await has_done(ground, ("a", 1), ("a", 2))
+    assert len(made) == 2
