@@ -115,9 +115,12 @@ async def _scale(supervisor: Supervisor, words: Mapping[str, object]) -> dict[st
 
 async def _wait(supervisor: Supervisor, words: Mapping[str, object]) -> dict[str, object]:
     keeper = _named(supervisor, words)
+    name = keeper.part.name
     while not keeper.ready.is_set():
         if keeper.trouble is not None:
             raise keeper.trouble
+        if keeper.held or name not in supervisor.keepers:
+            raise Trouble(f"{name} is held down or ended", f"make start P={name}")
         await asyncio.sleep(0.1)
     return {}
 
