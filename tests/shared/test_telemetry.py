@@ -125,7 +125,7 @@ def test_logs_are_json_lines_with_the_trace_id():
     assert library["logger"] == "aiokafka"
     assert library["trace_id"] == inside["trace_id"] == failed["trace_id"]
     assert "LookupError: oh" in failed["exception"]
-    assert [line["event"] for line in flood] == ["flood"] * 5
+    assert [line["event"] for line in flood] == ["flood"] * 3
 
 
 DEAF = """
@@ -155,7 +155,7 @@ def test_the_rate_limit_speaks_again_after_a_while():
     limit = telemetry.RateLimit()
     record = logging.LogRecord("x", logging.ERROR, "file.py", 1, "again", None, None)
     said: list[bool] = []
-    for second in range(30):
+    for second in range(60):
         record.created = float(second)
         said += [limit.filter(record)]
-    assert said.count(True) == 15
+    assert said.count(True) == 6
