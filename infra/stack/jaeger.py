@@ -118,7 +118,8 @@ async def _build(folder: Folder, say: Say) -> None:
     if code != 0:
         lines = folder.log("jaeger-build").read_text(errors="replace").splitlines()[-5:]
         raise Trouble(
-            "Jaeger could not be built:\n" + "\n".join("    " + line for line in lines),
+            f"Jaeger could not be built (status {code}):\n"
+            + "\n".join("    " + line for line in lines),
             "check the network (it comes by Go's module proxy); the rest runs without it",
         )
     making.replace(target)
