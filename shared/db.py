@@ -138,7 +138,8 @@ async def prepare(conn: Any) -> None:  # noqa: ANN401 (pools and plain connectio
     )
 
 
-def _pool(dsn: str, *, size: int, name: str) -> "Pool[Record]":
+def make_pool(dsn: str, *, size: int, name: str) -> "Pool[Record]":
+    """Return a pool whose connections keep the limits; `await` it before use."""
     return asyncpg.create_pool(
         dsn,
         min_size=0,  # opens without PostgreSQL
@@ -173,8 +174,8 @@ class Database:
         """Open the pools for the length of a `with`."""
         name = settings.instance
         alone = settings.database_worker.get_secret_value()
-        app = _pool(settings.database_app.get_secret_value(), size=8, name=f"{name} app")
-        worker = _pool(alone, size=8, name=f"{name} worker")
+        app = make_pool(settings.database_app.get_secret_value(), size=8, name=f"{name} app")
+        worker = make_pool(alone, size=8, name=f"{name} worker")
         await app
         await worker
         try:

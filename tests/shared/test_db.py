@@ -2,12 +2,13 @@
 
 import asyncio
 import random
+from collections.abc import AsyncGenerator
 from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
 
-from shared.db import Connection, Database
+from shared.db import Connection, Database, make_pool
 from shared.errors import Unavailable
 from shared.ids import AgencyId
 from tests.fixtures.database import opened, settings_of
@@ -32,8 +33,21 @@ async def test_a_caller_sees_its_agencies_and_nothing_is_left_behind(db: Databas
     assert not await db.as_worker(_seen)
 
 
-async def test_cancelled_requests_never_leave_a_setting(db: Database):
+@pytest.fixture
+async def few(databases: Databases) -> "AsyncGenerator[asyncpg.Pool[asyncpg.Record]]":
+    """A pool of two connections of requests, to look at what they keep."""
+    pool = make_pool(databases.app, size=2, name="test")
+    await pool
+    yield pool
+    pool.terminate()
+
+
+async def test_cancelled_requests_never_leave_a_setting(
+    databases: Databases, few: "asyncpg.Pool[asyncpg.Record]"
+):
     """Each request sees its own agencies, whatever was cancelled on the same connection before."""
+    db = Database(app=few, worker=few, alone=databases.worker)
+    db.migrated = True
     dice = random.Random(20201)  # noqa: S311 (a schedule, not a secret)
     foreign: list[tuple[UUID, str]] = []
 
@@ -53,7 +67,9 @@ async def test_cancelled_requests_never_leave_a_setting(db: Database):
             for task in dice.sample(tasks, 12):
                 asyncio.get_running_loop().call_later(dice.random() * 0.01, task.cancel)
     assert foreign == []
-    assert not await db.as_worker(_seen)
+    async with few.acquire() as one, few.acquire() as other:
+        assert not await one.fetchval(SEEN)
+        assert not await other.fetchval(SEEN)
 
 
 async def test_a_deadlock_is_tried_again_inside(db: Database):
