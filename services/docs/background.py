@@ -29,7 +29,7 @@ def tasks(db: Database, access: KafkaAccess, internal: Internal) -> list[Task]:
         consume(db, access, service="docs", topics=[RECEIPTS], handlers=progress.HANDLERS),
         repeat(clearing(db, comparison), name="clear", bell=db.bell),
         repeat(comparison.due, name="compare with notify", bell=db.bell),
-        repeat(_every(_ASK_SECONDS, db), name="ask again", bell=db.bell, pause=_ASK_SECONDS),
+        repeat(_every(_ASK_SECONDS, db), name="ask again", bell=db.bell),
     ]
 
 
