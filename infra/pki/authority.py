@@ -1,6 +1,7 @@
 """Certificate authorities of the development PKI and the profiles of what they issue."""
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -182,16 +183,24 @@ def make_root_list(folder: Path, root: Authority) -> None:
             if ends and ends - now > dt.timedelta(days=30):
                 return
             number = old.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number + 1
+    period = Period(now - dt.timedelta(hours=1), now + _ROOT_LIST_LIFE)
+    write(path, sign_list(root, number=number, period=period))
+
+
+def sign_list(by: Authority, *, number: int, period: Period, revoked: Sequence[int] = ()) -> bytes:
+    """Return a revocation list (DER) with these serial numbers."""
     builder = (
         x509.CertificateRevocationListBuilder()
-        .issuer_name(root.certificate.subject)
-        .last_update(now - dt.timedelta(hours=1))
-        .next_update(now + _ROOT_LIST_LIFE)
+        .issuer_name(by.certificate.subject)
+        .last_update(period.begins)
+        .next_update(period.ends)
         .add_extension(x509.CRLNumber(number), critical=False)
-        .add_extension(_authority_key(root), critical=False)
+        .add_extension(_authority_key(by), critical=False)
     )
-    signed = builder.sign(root.key, hashes.SHA256())
-    write(path, signed.public_bytes(serialization.Encoding.DER))
+    for serial in revoked:
+        entry = x509.RevokedCertificateBuilder().serial_number(serial)
+        builder = builder.add_revoked_certificate(entry.revocation_date(period.begins).build())
+    return builder.sign(by.key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
 
 
 def pem(certificate: x509.Certificate) -> bytes:

@@ -23,7 +23,9 @@ _X32 = 0x40000000
 
 
 @dataclass(frozen=True, slots=True)
-class _Machine:
+class Machine:
+    """How system calls are numbered there, and which of them a worker may not make."""
+
     audit: int
     """AUDIT_ARCH_…: what the filter sees as the architecture of a call."""
     refused: tuple[int, ...]
@@ -32,8 +34,8 @@ class _Machine:
 # Sockets of every kind, io_uring (which does their work unseen), other programs and processes.
 _BOTH = (424, 425, 426, 427, 435, 438)
 """pidfd_send_signal, io_uring ×3, clone3, pidfd_getfd: the same numbers everywhere."""
-_MACHINES = {
-    "x86_64": _Machine(
+MACHINES = {
+    "x86_64": Machine(
         0xC000003E,
         (
             *(*range(41, 48), 49, 50, 53),  # socket … recvmsg, bind, listen, socketpair
@@ -43,7 +45,7 @@ _MACHINES = {
             *_BOTH,
         ),
     ),
-    "aarch64": _Machine(
+    "aarch64": Machine(
         0xC00000B7,
         (
             *(*range(198, 204), 206, 207, 211, 212),  # socket … connect, send… and recv…
@@ -79,7 +81,7 @@ def enter(*, memory: int) -> None:
     if os.getppid() == 1:
         raise NoSandbox("the parent died before")
     _prctl(libc, _PR_SET_NO_NEW_PRIVS, 1)
-    program = _filter(platform.machine())
+    program = system_call_filter(platform.machine())
     buffer = ctypes.create_string_buffer(program, len(program))
     parameters = _Program(len(program) // 8, ctypes.cast(buffer, ctypes.c_void_p))
     _prctl(libc, _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.addressof(parameters))
@@ -92,8 +94,9 @@ def allow_cpu(seconds: int) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.RLIM_INFINITY))
 
 
-def _filter(machine: str) -> bytes:
-    known = _MACHINES.get(machine)
+def system_call_filter(machine: str) -> bytes:
+    """Return the BPF program for a machine. Raises NoSandbox for one that is not listed."""
+    known = MACHINES.get(machine)
     if known is None:
         raise NoSandbox(f"no list of system calls for {machine}")
     refused = known.refused

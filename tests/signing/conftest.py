@@ -43,7 +43,7 @@ async def own_desk(backing: Backing, tmp_path: Path) -> AsyncIterator[Desk]:
     own = await asyncio.to_thread(_complete, tmp_path)
     async with (
         backing.fresh_database("signing") as databases,
-        open_desk(backing, databases, own, tmp_path / "blobs") as opened,
+        open_desk(backing, databases, own, tmp_path / "blobs", workers=1) as opened,
     ):
         yield opened
 

@@ -2,12 +2,14 @@
 
 import asyncio
 import hashlib
+import struct
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from services.signing import sandbox
 from services.signing.keys import Authorities
 from services.signing.pipe import TrustUpdate
 from services.signing.pool import Limits, Worker
@@ -94,3 +96,38 @@ async def test_a_worker_that_cannot_start_is_no_fault_of_the_file(papers: Papers
     await worker.warm()
     look = await worker.look(Path("any.pdf"), "0" * 64, trust)
     assert (look.answer, look.end, worker.pid) == (None, "died", None)
+
+
+def decide(program: bytes, *, audit: int, call: int) -> int:
+    """Run a filter as the kernel does: what it says of one system call."""
+    lines = list(struct.iter_unpack("=HBBI", program))
+    loaded, place = 0, 0
+    while True:
+        operation, when_true, when_false, value = lines[place]
+        if operation == 0x06:
+            return value
+        if operation == 0x20:
+            loaded = {0: call, 4: audit}[value]
+            place += 1
+        else:
+            holds = loaded == value if operation == 0x15 else loaded >= value
+            place += 1 + (when_true if holds else when_false)
+
+
+ALLOW, REFUSE, KILL = 0x7FFF0000, 0x00050001, 0x80000000
+
+
+@pytest.mark.parametrize("machine", sandbox.MACHINES)
+def test_the_filter_refuses_exactly_what_is_listed(machine: str) -> None:
+    program, known = sandbox.system_call_filter(machine), sandbox.MACHINES[machine]
+    for call in range(500):
+        expected = REFUSE if call in known.refused else ALLOW
+        assert decide(program, audit=known.audit, call=call) == expected
+    # Calls of another architecture, and x86-64's second numbering.
+    assert decide(program, audit=known.audit ^ 1, call=0) == KILL
+    assert decide(program, audit=known.audit, call=0x40000000 + 41) == KILL
+
+
+def test_a_machine_that_is_not_listed_examines_nothing() -> None:
+    with pytest.raises(sandbox.NoSandbox):
+        sandbox.system_call_filter("vax")

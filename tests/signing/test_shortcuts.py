@@ -3,23 +3,21 @@
 # pyright: reportUnknownVariableType=false, reportUnknownMemberType=false
 # pyright: reportUnknownArgumentType=false
 
-import datetime as dt
 from collections.abc import Callable
 from io import BytesIO
 from typing import BinaryIO
 
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import serialization
 from hypothesis import given
 from hypothesis import strategies as st
 from pyhanko.pdf_utils import generic
-from pyhanko_certvalidator.revinfo import validate_crl
 
-from infra.pki.authority import Addresses, Authority, Use, issue, new_key, subject
+from infra.pki.authority import Addresses, Authority, Use, issue, new_key, sign_list, subject
 from services.signing import hexstring
-from services.signing.trust import RevocationList, find_in
-from tests.fixtures.papers import Papers
+from services.signing.trust import RevocationList, find_in, scan
+from tests.fixtures.papers import Papers, days
 
 SLOW_READ = hexstring.slow
 _INSIDE = st.text(alphabet="0123456789abcdefABCDEF \n\r\t\0\f%<(gG", max_size=60)
@@ -55,7 +53,7 @@ def test_the_index_of_a_list_answers_as_a_scan_of_its_entries(papers: Papers) ->
     for certificate in certificates:
         parsed = asn1_x509.Certificate.load(certificate.public_bytes(serialization.Encoding.DER))
         arguments = (parsed, parsed.issuer, known.parsed, parsed.issuer)
-        fast, slow = find(*arguments), validate_crl.find_cert_in_list(*arguments)
+        fast, slow = find(*arguments), scan(*arguments)
         assert fast == slow
         assert (fast[0] is not None) == (certificate in revoked)
 
@@ -76,15 +74,5 @@ def _certificate(issuing: Authority, addresses: Addresses) -> x509.Certificate:
 
 
 def _list(issuing: Authority, revoked: list[x509.Certificate]) -> bytes:
-    now = dt.datetime.now(dt.UTC).replace(microsecond=0)
-    builder = (
-        x509.CertificateRevocationListBuilder()
-        .issuer_name(issuing.certificate.subject)
-        .last_update(now)
-        .next_update(now + dt.timedelta(days=1))
-        .add_extension(x509.CRLNumber(1), critical=False)
-    )
-    for one in revoked:
-        entry = x509.RevokedCertificateBuilder().serial_number(one.serial_number)
-        builder = builder.add_revoked_certificate(entry.revocation_date(now).build())
-    return builder.sign(issuing.key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+    serials = [one.serial_number for one in revoked]
+    return sign_list(issuing, number=1, period=days(-1, 1), revoked=serials)

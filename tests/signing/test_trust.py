@@ -1,0 +1,79 @@
+"""What revocation lists do to a good letter: a revoked CA, lists too old, forged or missing."""
+
+from collections.abc import Callable
+from io import BytesIO
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+
+from infra.pki.authority import Authority, Period, sign_list
+from infra.pki.establish import Office
+from services.signing import finding as reasons
+from services.signing.trust import Trust
+from services.signing.verify import verify
+from tests.fixtures.papers import Papers, days
+
+Lists = dict[str, bytes]
+GOOD = days(-1, 1)
+
+
+def signed(by: Authority, *revoked: int, period: Period = GOOD) -> bytes:
+    """Return a revocation list."""
+    return sign_list(by, number=7, period=period, revoked=revoked)
+
+
+def both(office: Office, **other: bytes) -> Lists:
+    """Return good lists of both authorities, or others in their place."""
+    return {"root": signed(office.root), "issuing": signed(office.issuing), **other}
+
+
+CASES: dict[str, tuple[str, str | None, Callable[[Papers], Lists]]] = {
+    "good lists": ("sound", None, lambda p: both(p.office)),
+    "the CA revoked": (
+        "bad",
+        reasons.REVOKED,
+        lambda p: both(
+            p.office,
+            root=signed(p.office.root, p.office.issuing.certificate.serial_number),
+        ),
+    ),
+    "a list that has ended": (
+        "unknown",
+        reasons.REVOCATION_UNKNOWN,
+        lambda p: both(p.office, issuing=signed(p.office.issuing, period=days(-9, -2))),
+    ),
+    "a list that begins tomorrow": (
+        "unknown",
+        reasons.REVOCATION_UNKNOWN,
+        lambda p: both(p.office, issuing=signed(p.office.issuing, period=days(1, 2))),
+    ),
+    "a list signed by another CA of the same name": (
+        "unknown",
+        reasons.REVOCATION_UNKNOWN,
+        lambda p: both(p.office, issuing=signed(p.foreign_office().issuing)),
+    ),
+    "no list of the issuing CA": (
+        "unknown",
+        reasons.REVOCATION_UNKNOWN,
+        lambda p: {"root": signed(p.office.root)},
+    ),
+    "no list of the root": (
+        "unknown",
+        reasons.REVOCATION_UNKNOWN,
+        lambda p: {"issuing": signed(p.office.issuing)},
+    ),
+}
+
+
+def der(authority: Authority) -> bytes:
+    """Return an authority's certificate."""
+    return authority.certificate.public_bytes(serialization.Encoding.DER)
+
+
+@pytest.mark.parametrize("case", CASES)
+async def test_a_good_letter_is_worth_what_the_lists_say(papers: Papers, case: str) -> None:
+    outcome, reason, make = CASES[case]
+    office = papers.office
+    trust = Trust(root=der(office.root), intermediates=[der(office.issuing)], lists=make(papers))
+    found = await verify(BytesIO(papers.good_main.content), trust)
+    assert (found.outcome, found.reason) == (outcome, reason)
