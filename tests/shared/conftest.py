@@ -152,5 +152,7 @@ async def internal(
         "client_key": key_file(tmp_path, door.keys["service-docs"]),
     }
     settings = settings_of(databases, "docs", backing).model_copy(update=changes)
-    async with Internal.open(settings, {"gateway": door.settings.public_url}) as internal:
+    async with Internal.open(
+        settings, {"gateway": door.settings.public_url, "notify": "http://127.0.0.1:1"}
+    ) as internal:
         yield internal

@@ -7,7 +7,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from shared.errors import Unavailable
 from shared.internal import Internal
-from tests.fixtures.eventually import eventually
 from tests.gateway.door import Door
 from tests.shared.conftest import key_file
 
@@ -30,8 +29,6 @@ async def test_a_refusal_is_unavailable_and_forgets_the_token(internal: Internal
         await internal.get("gateway", CLIENTS)
 
 
-async def test_who_does_not_answer_is_unavailable(door: Door, internal: Internal):
-    door.stop.set()
-    await eventually(door.served.is_set, "the gateway's end")
-    with pytest.raises(Unavailable):
-        await internal.get("gateway", CLIENTS)
+async def test_who_does_not_answer_is_unavailable(internal: Internal):
+    with pytest.raises(Unavailable, match="notify"):
+        await internal.get("notify", "/internal/heads")
