@@ -52,9 +52,10 @@ async def demo(run: Path, shown: View, *, deadline: float) -> Figures:
             sent = await _exchange(sender, letter, recipients, shown, deadline=deadline)
         counted = await _count(systems, sender, sent)
     shown.say("counted", f"counted    in {counted.delivered} mailboxes")
+    seconds = time.monotonic() - shown.began
     spans = await _spans(run, letter.code)
     print(where_next(run, ports(run), letter.code, findings.troubles + counted.troubles))
-    return Figures(shown.began, sent, counted, findings, spans)
+    return Figures(seconds, sent, counted, findings, spans)
 
 
 async def _exchange(
@@ -88,9 +89,8 @@ async def _count(systems: dict[str, Client], sender: Client, sent: Sent) -> Coun
 async def _spans(run: Path, code: str) -> int:
     """Return how many spans Jaeger holds of the document, when their number grows no more."""
     try:
-        await Stack(Folder(run)).tell(
-            "wait", {"process": "jaeger"}
-        )  # a new machine still builds it
+        # A new machine still builds it.
+        await Stack(Folder(run)).tell("wait", {"process": "jaeger"})
     except Trouble as trouble:
         print(trouble)
     deadline, seen = time.monotonic() + SPANS_SETTLE_S, -1

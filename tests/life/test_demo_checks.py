@@ -65,7 +65,7 @@ def test_an_altered_a_swapped_and_a_foreign_entry_are_named() -> None:
 
 def figures(count: Count, findings: Findings | None = None) -> Figures:
     sent = Sent("d", accepted_at=NOW, accept_ms=10, recipients=3, trace="t")
-    return Figures(0.0, sent, count, findings or Findings(), spans=1)
+    return Figures(1.0, sent, count, findings or Findings(), spans=1)
 
 
 def good() -> Count:

@@ -10,6 +10,7 @@ import pytest
 from infra.client import Client, Json
 from infra.demo.plan import Plan, next_number
 from infra.demo.send import send, write_letter
+from shared.events.topics import SERVICES
 from tests.fixtures.eventually import eventually
 from tests.fixtures.stack import Stack
 from tests.life.running_demo import EVERYBODY_ONCE, run_demo
@@ -62,6 +63,35 @@ async def test_everything_killed_at_once_loses_nothing(stack: Stack, run: Path) 
     outcome = await run_demo(run, {ARRIVING: power_cut})
 
     assert outcome.counts() == EVERYBODY_ONCE, outcome.output
+    assert outcome.status == 0
+
+
+async def test_two_instances_of_each_service_share_the_work_and_one_may_die(
+    stack: Stack, run: Path
+) -> None:
+    async def kill() -> None:
+        for service in SERVICES:
+            await stack.kill(service)
+
+    try:
+        for service in SERVICES:
+            await stack.scale(service, 2)
+        outcome = await run_demo(run, {SENT: kill})
+    finally:
+        for service in SERVICES:
+            await stack.scale(service, 1)
+
+    assert outcome.counts() == EVERYBODY_ONCE, outcome.output
+
+
+async def test_tracing_down_changes_nothing_else(stack: Stack, run: Path) -> None:
+    await stack.kill("jaeger", hold=True)
+    try:
+        outcome = await run_demo(run)
+    finally:
+        await stack.start("jaeger")
+    assert outcome.counts() == EVERYBODY_ONCE, outcome.output
+    assert outcome.figures["spans"] == "0"
     assert outcome.status == 0
 
 
