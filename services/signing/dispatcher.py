@@ -29,6 +29,7 @@ _RENEW_SECONDS = 2.0
 _NORMAL_EVERY = 4
 """One slot in four is for normal documents, however many urgent ones wait."""
 _RETRY_SECONDS = 0.5
+_STOP_SECONDS = 3.0
 _log = structlog.get_logger()
 
 
@@ -114,7 +115,12 @@ class Dispatcher:
         async def task(stop: asyncio.Event) -> None:
             try:
                 await worker.warm()
-                await work(stop)
+                async with asyncio.TaskGroup() as group:
+                    working = group.create_task(work(stop))
+                    await stop.wait()
+                    # A file that is nearly done is finished, a long one goes back to the others.
+                    await asyncio.wait({working}, timeout=_STOP_SECONDS)
+                    await worker.end()
             finally:
                 await worker.end()
 
