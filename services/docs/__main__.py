@@ -10,7 +10,7 @@ import structlog
 from services.docs import api, background, directory
 from services.docs.settings import Settings
 from services.docs.store import agencies as store
-from shared import agencies, idempotency, outbox, telemetry
+from shared import following, idempotency, outbox, telemetry
 from shared.blobs import BlobStore
 from shared.db import Database
 from shared.errors import Unavailable
@@ -96,7 +96,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
             migrations(db, settings, _MIGRATIONS),
             seeding(db, settings.seed),
             outbox.relay(db, access, service="docs", restate={AGENCIES: directory.restate}),
-            *agencies.follow(db, access, service="docs", internal=internal),
+            *following.follow(db, access, service="docs", internal=internal),
             *background.tasks(db, access, internal),
             idempotency.sweep(db),
         ]

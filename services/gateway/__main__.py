@@ -11,7 +11,7 @@ from services.gateway.forward import Upstreams
 from services.gateway.issue import Issuer, refreshing
 from services.gateway.points import Points, flushing
 from services.gateway.settings import GatewaySettings
-from shared import agencies, health, idempotency, outbox, telemetry
+from shared import following, health, idempotency, outbox, telemetry
 from shared.db import Database
 from shared.events.topics import Service
 from shared.events.types import CLIENTS
@@ -53,7 +53,7 @@ def _tasks(settings: GatewaySettings, app: FastAPI, internal: Internal) -> list[
         settings.kafka_bootstrap, settings.kafka_user, settings.kafka_password.get_secret_value()
     )
     checks = {
-        **agencies.checks(db, service="gateway", internal=internal),
+        **following.checks(db, service="gateway", internal=internal),
         "kafka": health.checks(db, kafka, "gateway")["kafka"],
     }
     gauges = health.gauges(db, kafka, "gateway")
@@ -63,7 +63,7 @@ def _tasks(settings: GatewaySettings, app: FastAPI, internal: Internal) -> list[
         flushing(app.state.points, db),
         idempotency.sweep(db),
         outbox.relay(db, kafka, service="gateway", restate={CLIENTS: clients.restate}),
-        *agencies.follow(db, kafka, service="gateway", internal=internal),
+        *following.follow(db, kafka, service="gateway", internal=internal),
     ]
     issuer: Issuer | None = app.state.issuer
     if issuer is not None:

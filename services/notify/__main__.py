@@ -13,7 +13,7 @@ from services.notify.keys import ReceiptKeys
 from services.notify.receive import Desk
 from services.notify.settings import Settings
 from services.notify.store import events, lanes, state
-from shared import agencies, health, outbox, telemetry
+from shared import following, health, outbox, telemetry
 from shared.chain import LANES
 from shared.consumer import On, consume
 from shared.db import Bell, Connection, Database
@@ -103,7 +103,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         app.state.desk = Desk(ReceiptKeys(settings.receipt_keys), settings.issuer)
         private = private_app(
             checks={
-                **agencies.checks(db, service="notify", internal=internal),
+                **following.checks(db, service="notify", internal=internal),
                 "kafka": health.checks(db, access, "notify")["kafka"],
             },
             gauges=gauges(db, access),
@@ -113,7 +113,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
             http(private, fd=settings.private_fd),
             migrations(db, settings, _MIGRATIONS),
             outbox.relay(db, access, service="notify"),
-            *agencies.follow(db, access, service="notify", internal=internal),
+            *following.follow(db, access, service="notify", internal=internal),
             *background(db, access, internal, ears),
         ]
         await together(stop, *tasks)

@@ -14,7 +14,7 @@ from services.signing.pool import Limits
 from services.signing.register import Register
 from services.signing.settings import Settings
 from services.signing.store import examinations, withdrawals
-from shared import agencies, health, outbox, telemetry
+from shared import following, health, outbox, telemetry
 from shared.blobs import BlobStore
 from shared.consumer import On, consume
 from shared.db import Bell, Database
@@ -75,7 +75,7 @@ async def serve(settings: Settings, authorities: Authorities, stop: asyncio.Even
         dispatcher = Dispatcher(db, BlobStore(settings.blobs), authorities, Limits())
         private = private_app(
             checks={
-                **agencies.checks(db, service="signing", internal=internal),
+                **following.checks(db, service="signing", internal=internal),
                 "kafka": health.checks(db, access, "signing")["kafka"],
                 "register": register.check,
             },
@@ -86,7 +86,7 @@ async def serve(settings: Settings, authorities: Authorities, stop: asyncio.Even
             http(private, fd=settings.private_fd),
             migrations(db, settings, _MIGRATIONS),
             outbox.relay(db, access, service="signing"),
-            *agencies.follow(db, access, service="signing", internal=internal),
+            *following.follow(db, access, service="signing", internal=internal),
             *background(db, access, register, dispatcher, settings.workers),
         ]
         await together(stop, *tasks)

@@ -288,15 +288,3 @@ async def test_events_come_one_by_one_and_end_with_a_hint_when_the_gateway_stops
             if chunk.startswith(b"data: 2"):
                 door.stop.set()
     assert b"".join(got) == b"data: 1\n\ndata: 2\n\nretry: 1000\n\n"
-
-
-async def test_what_passes_is_counted_on_the_connection_point(door: Door):
-    headers = await door.headers("sys-h14")
-    answer = await door.client.put(FILE, content=b"x" * 1000, headers=headers)
-    door.behind.handler = cuts
-    await door.client.put(FILE, content=b"x" * 10, headers=headers)
-    await door.client.get(DRAFT)
-    traffic = door.points.pending()["sys-h14"]
-    assert (traffic.requests, traffic.errors) == (2, 1)
-    assert (traffic.bytes_in, traffic.bytes_out) == (1010, len(answer.content))
-    assert list(door.points.pending()) == ["sys-h14"]

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from shared import agencies
+from shared import agencies, following
 from shared.db import Database
 from shared.events import AgencyChanged, ClientChanged
 from shared.ids import AgencyId
@@ -94,10 +94,10 @@ async def test_closed_agencies_are_followed_to_their_last_successor(db: Database
 async def test_clients_are_polled_and_readiness_waits_for_them(
     db: Database, internal: Internal, running: Running
 ):
-    (check,) = [agencies.checks(db, service="docs", internal=internal)["clients"]]
+    (check,) = [following.checks(db, service="docs", internal=internal)["clients"]]
     assert await check() == "behind gateway"
     nowhere = KafkaAccess("127.0.0.1:1", "docs", "unused")
-    _consumer, poll = agencies.follow(db, nowhere, service="docs", internal=internal)
+    _consumer, poll = following.follow(db, nowhere, service="docs", internal=internal)
 
     async def known() -> bool:
         return await db.as_worker(agencies.clients_version) == 5
@@ -116,7 +116,7 @@ async def test_a_client_whose_event_was_lost_is_found_by_the_poll(
     newest = client("sys-new", version=1000)  # its event came, those before it did not
     await db.as_worker(partial(agencies.apply_client, event=newest))
     nowhere = KafkaAccess("127.0.0.1:1", "docs", "unused")
-    _consumer, poll = agencies.follow(db, nowhere, service="docs", internal=internal)
+    _consumer, poll = following.follow(db, nowhere, service="docs", internal=internal)
 
     async def known() -> bool:
         return await db.as_worker(partial(agencies.client, client_id="hub")) is not None
