@@ -57,6 +57,11 @@ class OwnKafka:
             return False
         return True
 
+    def freeze(self) -> None:
+        """Stop it where it is: connections stay open, nothing is answered."""
+        if self.process:
+            self.process.send_signal(signal.SIGSTOP)
+
     def kill(self) -> None:
         """End it with SIGKILL."""
         if self.process:

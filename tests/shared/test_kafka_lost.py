@@ -1,5 +1,6 @@
 """Kafka killed and wiped under relay and consumers: everything arrives, and once."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -105,9 +106,12 @@ async def test_kafka_dies_and_comes_back_old_and_then_empty(exchange: Exchange):
     await _write(writer, 0, 50)
     await exchange.has_seen(50)
 
+    kafka.freeze()
+    await _write(writer, 50, 25)
+    await asyncio.sleep(1.5)  # the relay has sent them and waits for its answer
     kafka.kill()
     assert await health.checks(db, access, "docs")["kafka"]() == "Kafka does not answer"
-    await _write(writer, 50, 50)
+    await _write(writer, 75, 25)
     await kafka.start()
     await exchange.has_seen(100)
 
