@@ -145,12 +145,9 @@ class Loop:
         if not missing:
             return
         cluster = await self.reader.cluster()
-        for place in sorted(missing):
-            found = await positions.find(
-                self.sub.db, self.reader, self.sub.group, place, cluster=cluster
-            )
-            if found:
-                self.positions[place] = found
+        self.positions |= await positions.find(
+            self.sub.db, self.reader, self.sub.group, sorted(missing), cluster=cluster
+        )
 
     async def _handle(self, place: Place, records: Sequence[Record]) -> None:
         for start in range(0, len(records), _CHUNK):

@@ -1,13 +1,17 @@
 """Where reading stands, in PostgreSQL: a restored database reads again what it has forgotten."""
 
-from collections.abc import Collection
+import asyncio
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import partial
 from uuid import UUID
 
 from shared.db import Connection, Database
 from shared.events.topics import TOPICS, Service, group
 from shared.kafka import KafkaAccess, KafkaLost, Moved, Place, Record
 from shared.kafka.reader import Reader
+
+_LOOK_SECONDS, _MOST = 10.0, 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,65 +31,84 @@ class _Stored:
 
 
 async def find(
-    db: Database, reader: Reader, group: str, place: Place, *, cluster: str
-) -> Position | None:
-    """Return where to go on after comparing the log with what was read; the reader stands there.
+    db: Database, reader: Reader, group: str, places: Collection[Place], *, cluster: str
+) -> dict[Place, Position]:
+    """Return where to go on after comparing the logs with what was read; the reader stands there.
 
     Another log (a new cluster, another record before the offset, or none there) is read from its
-    beginning, under a new generation. None: not now (given away, or another member was quicker).
-    Raises Unavailable.
+    beginning, under a new generation. Left out is what is not ours now: given away, or another
+    member was quicker. Raises Unavailable.
     """
-    stored = await db.as_worker(lambda conn: _read(conn, group, place, cluster))
-    first, end = (await reader.bounds([place]))[place]
-    offset, generation = stored.offset, stored.generation
-    if stored.cluster != cluster or not await _same_log(reader, place, stored, first, end):
-        offset, generation = 0, generation + 1
-        if not await db.as_worker(lambda conn: _restart(conn, group, place, stored, cluster)):
-            return None
-    position = Position(max(offset, first), generation)
-    return position if reader.seek(place, position.offset) else None
+    stored = await db.as_worker(lambda conn: _read(conn, group, places, cluster))
+    bounds = await reader.bounds(places)
+    # Nothing was read yet, or retention has taken the record before: nothing to look at.
+    look = {
+        place: at.offset - 1
+        for place, at in stored.items()
+        if at.cluster == cluster and bounds[place][0] < at.offset <= bounds[place][1]
+    }
+    before = await _events_at(reader, look)
+    found: dict[Place, Position] = {}
+    for place, at in stored.items():
+        if place in look and place not in before:
+            continue
+        (first, end), offset, generation = bounds[place], at.offset, at.generation
+        if at.cluster != cluster or offset > end or before.get(place, at.before) != at.before:
+            offset, generation = 0, generation + 1
+            if not await db.as_worker(partial(_restart, group, place, at, cluster)):
+                continue
+        position = Position(max(offset, first), generation)
+        if reader.seek(place, position.offset):
+            found[place] = position
+    return found
 
 
-async def _same_log(reader: Reader, place: Place, stored: _Stored, first: int, end: int) -> bool:
-    if stored.offset > end:
-        return False
-    if stored.offset <= first:
-        return True  # nothing read yet, or retention has taken the record before
-    if not reader.seek(place, stored.offset - 1):
-        return True  # given away meanwhile: `find` says so
-    try:
-        records = (await reader.fetch([place], seconds=5, most=1)).get(place)
-    except Moved:
-        return False
-    if not records:
-        raise KafkaLost
-    return records[0].offset == stored.offset - 1 and records[0].event_id == stored.before
+async def _events_at(reader: Reader, offsets: Mapping[Place, int]) -> dict[Place, UUID | None]:
+    """Return the events of the records at these offsets; None where the log goes on later."""
+    missing = {place for place, offset in offsets.items() if reader.seek(place, offset)}
+    found: dict[Place, UUID | None] = {}
+    clock = asyncio.get_running_loop().time
+    until = clock() + _LOOK_SECONDS
+    while missing:
+        if clock() > until:
+            raise KafkaLost
+        try:
+            fetched = await reader.fetch(missing, seconds=1, most=_MOST)
+        except Moved as error:
+            raise KafkaLost from error
+        for place, records in fetched.items():
+            there = records[0].offset == offsets[place]
+            found[place] = records[0].event_id if there else None
+        missing -= fetched.keys()
+    return found
 
 
-async def _read(conn: Connection, group: str, place: Place, cluster: str) -> _Stored:
-    topic, partition = place
+async def _read(
+    conn: Connection, group: str, places: Collection[Place], cluster: str
+) -> dict[Place, _Stored]:
+    topics, partitions = [place[0] for place in places], [place[1] for place in places]
     await conn.execute(
         "insert into offsets (consumer_group, topic, partition, next_offset, generation, cluster)"
-        " values ($1, $2, $3, 0, 0, $4) on conflict do nothing",
+        " select $1, t, p, 0, 0, $4 from unnest($2::text[], $3::int[]) as u (t, p)"
+        " on conflict do nothing",
         group,
-        topic,
-        partition,
+        topics,
+        partitions,
         cluster,
     )
-    row = await conn.fetchrow(
-        "select next_offset, event_before, generation, cluster from offsets"
-        " where consumer_group = $1 and topic = $2 and partition = $3",
+    rows = await conn.fetch(
+        "select topic, partition, next_offset, event_before, generation, cluster from offsets"
+        " where consumer_group = $1 and (topic, partition) in"
+        " (select t, p from unnest($2::text[], $3::int[]) as u (t, p))",
         group,
-        topic,
-        partition,
+        topics,
+        partitions,
     )
-    if row is None:
-        raise LookupError(f"{group} {topic}/{partition}: the row was there a moment ago")
-    return _Stored(*row)
+    return {(row[0], row[1]): _Stored(*row[2:]) for row in rows}
 
 
 async def _restart(
-    conn: Connection, group: str, place: Place, stored: _Stored, cluster: str
+    group: str, place: Place, stored: _Stored, cluster: str, conn: Connection
 ) -> bool:
     topic, partition = place
     done = await conn.execute(

@@ -48,7 +48,7 @@ class Reader:
             heartbeat_interval_ms=1_500,
             max_poll_interval_ms=3_600_000,  # a lost database is waited out inside
             rebalance_timeout_ms=10_000,
-            fetch_max_wait_ms=1_000,
+            fetch_max_wait_ms=250,
             max_partition_fetch_bytes=2 * 1024 * 1024,
         )
         self._line = Line(self._client._client)  # noqa: SLF001
