@@ -5,8 +5,11 @@ import os
 import shlex
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import IO
 
 from infra.stack.folder import TREE
 
@@ -41,16 +44,44 @@ def _took(name: str, command: "list[str | Path]") -> int:
 
 
 def _test(words: str) -> int:
-    """Run the tests on a stack of their own, and end it afterwards (KEEP=1 leaves it)."""
+    """Run the tests on stacks of their own, and end those afterwards (KEEP=1 leaves them).
+
+    All tests: those of the whole stack, which kill its processes, run beside those of the parts,
+    which have a PostgreSQL and a Kafka of their own: most of both is waiting.
+    """
     run = os.environ.get("LIENTHONG_RUN") or str(TREE / ".run-test")
+    if words:
+        return _first_bad(_pytest(run, shlex.split(words)).wait(), _end(run))
+    parts = f"{run}-parts"
+    with tempfile.TemporaryFile("w+") as told:
+        beside = _pytest(parts, ["-m", "not stack"], output=told)
+        whole = _pytest(run, ["-m", "stack"]).wait()
+        status = beside.wait()
+        told.seek(0)
+        print(told.read(), flush=True)
+    return _first_bad(whole, status, _end(run), _end(parts))
+
+
+def _first_bad(*statuses: int) -> int:
+    return next((status for status in statuses if status != 0), 0)
+
+
+def _pytest(
+    run: str, words: Sequence[str], *, output: IO[str] | None = None
+) -> "subprocess.Popen[bytes]":
+    command = [sys.executable, "-m", "pytest", *words]
     env = {**os.environ, "LIENTHONG_RUN": run}
-    command = [sys.executable, "-m", "pytest", *shlex.split(words)]
-    status = subprocess.run(command, cwd=TREE, env=env, check=False).returncode
-    if os.environ.get("KEEP", "") in ("", "0"):
-        subprocess.run(
-            [sys.executable, "-m", "infra.stack", "down"], cwd=TREE, env=env, check=False
-        )
-    return status
+    return subprocess.Popen(
+        command, cwd=TREE, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+    )
+
+
+def _end(run: str) -> int:
+    if os.environ.get("KEEP", "") not in ("", "0"):
+        return 0
+    env = {**os.environ, "LIENTHONG_RUN": run}
+    command = [sys.executable, "-m", "infra.stack", "down"]
+    return subprocess.run(command, cwd=TREE, env=env, check=False).returncode
 
 
 def main() -> int:

@@ -23,6 +23,13 @@ from tests.fixtures.stack import (
 FreshDatabase: TypeAlias = Callable[[Service], Awaitable[Databases]]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test of the whole stack: `make test` runs them beside the others."""
+    for item in items:
+        if isinstance(item, pytest.Function) and "stack" in item.fixturenames:
+            item.add_marker("stack")
+
+
 @pytest.fixture(scope="session")
 def backing() -> Backing:
     """PostgreSQL and Kafka, provisioned; no services."""
