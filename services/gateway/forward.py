@@ -88,10 +88,14 @@ class Upstreams:
 
         A request that has a body is sent once, on a fresh connection; one without may be sent
         again when its connection ended before the answer began.
-        Raises Unavailable when the service does not answer, REQ-4081 when the body does not come.
+        Raises Unavailable when the service does not answer, REQ-4081 when the body does not come,
+        REQ-4004 for a body where there may be none: passed on unread, it would be taken for the
+        beginning of somebody's next request on that connection.
         """
         if request.method not in _BODILESS:
             return await self._once(service, request, passed)
+        if _has_body(request):
+            raise Problem("REQ-4004")
         for _ in range(_TRIES - 1):
             try:
                 return await self._once(service, request, passed)
@@ -102,8 +106,7 @@ class Upstreams:
     async def _once(self, service: Service, request: Request, passed: Passed) -> "Forwarded":
         loop = asyncio.get_running_loop()
         upload = _Upload(request, passed)
-        bodiless = request.method in _BODILESS
-        session = self._kept if bodiless else self._fresh
+        session = self._kept if request.method in _BODILESS else self._fresh
         try:
             async with asyncio.timeout(ANSWER_SECONDS) as deadline:
                 upload.progressed = lambda: deadline.reschedule(loop.time() + ANSWER_SECONDS)
@@ -111,7 +114,7 @@ class Upstreams:
                     request.method,
                     self._url(service, request),
                     headers=_request_headers(request),
-                    data=None if bodiless or not _has_body(request) else upload.chunks(),
+                    data=upload.chunks() if _has_body(request) else None,
                     allow_redirects=False,
                 )
         except TimeoutError as error:
@@ -236,6 +239,8 @@ def _request_headers(request: Request) -> CIMultiDict[str]:
         (name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw
     )
     headers = _end_to_end(incoming)
+    if not _has_body(request):
+        headers.popall("content-length", None)  # the length of nothing is for aiohttp to say
     carrier: dict[str, str] = {}
     propagate.inject(carrier)
     headers.update({name: carrier[name] for name in ("traceparent",) if name in carrier})

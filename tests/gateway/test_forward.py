@@ -121,6 +121,16 @@ async def test_the_door_asks_for_a_token_and_its_scope_before_anything_is_passed
     assert door.behind.seen == []
 
 
+async def test_a_body_where_there_may_be_none_is_not_taken_for_the_next_request(door: Door):
+    headers = await door.headers("sys-h14")
+    for path in (DRAFT, "/pki/root/crl"):
+        refused = await door.client.request("GET", path, content=b"hello", headers=headers)
+        assert (refused.json()["code"], door.behind.seen) == ("REQ-4004", [])
+    for _ in range(2):
+        assert (await door.client.get(DRAFT, headers={**headers, "Content-Length": "0"})).is_success
+        assert "Content-Length" not in door.behind.seen.pop().headers
+
+
 async def test_a_dead_service_is_503_with_retry_after(door: Door):
     await door.behind.die()
     headers = await door.headers("sys-h14")
