@@ -20,8 +20,11 @@ MULTIPART_LIMIT = 9 << 20
 
 JSON_SECONDS = 30.0
 """Within which a whole JSON body must have come."""
+SILENT_SECONDS = 30.0
+"""For which any body may pause, uploads too; in total it may take as long as it needs."""
 
 _LIMIT_KEY = "lienthong.limit"
+_PACE_KEY = "lienthong.pace"
 _TRACE_KEY = "lienthong.trace_id"
 _log = structlog.get_logger()
 
@@ -29,6 +32,11 @@ _log = structlog.get_logger()
 def lift(request: Request, limit: int | None) -> None:
     """Let this request's body have `limit` bytes (None: any number). Call before reading."""
     request.scope[_LIMIT_KEY] = limit
+
+
+def own_pace(request: Request) -> None:
+    """Let this request's body pause for any time: the route that reads it has its own limit."""
+    request.scope[_PACE_KEY] = True
 
 
 def trace_id(scope: Scope) -> str:
@@ -95,7 +103,7 @@ class Intake:
             content_type = Headers(scope=scope).get("content-type", "")
             if content_type.lower().startswith("multipart/form-data"):
                 scope.setdefault(_LIMIT_KEY, MULTIPART_LIMIT)
-            receive = _limited(scope, receive)
+            receive = _limited(scope, _paced(scope, receive, sender))
             if is_json(content_type):
                 receive = await _checked(receive)
             await self._app(scope, receive, sender)
@@ -140,6 +148,27 @@ def _refuse_nul(scope: Scope) -> None:
         raise Problem("REQ-4041")
     if b"%00" in scope["query_string"]:
         raise Problem("REQ-4003", vi="Ký tự NUL không được phép.", en="NUL is not allowed.")
+
+
+def _paced(scope: Scope, receive: Receive, sender: _Sender) -> Receive:
+    whole = False
+
+    async def paced() -> Message:
+        nonlocal whole
+        # Behind the body, or behind an answer that has begun, a wait is for the client to go.
+        if whole or sender.started or scope.get(_PACE_KEY, False):
+            return await receive()
+        try:
+            async with asyncio.timeout(SILENT_SECONDS):
+                message = await receive()
+        except TimeoutError:
+            if not sender.started:
+                raise Problem("REQ-4081") from None
+            return await receive()
+        whole = message["type"] == "http.request" and not message.get("more_body", False)
+        return message
+
+    return paced
 
 
 def _limited(scope: Scope, receive: Receive) -> Receive:

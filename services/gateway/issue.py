@@ -1,6 +1,7 @@
 """The token endpoint (RFC 6749 4.4, RFC 7523, RFC 8707, RFC 9068), metadata and published keys."""
 
 import asyncio
+import re
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -38,6 +39,7 @@ LIFETIME_SECONDS = 600
 KEYS_SECONDS = 5.0
 """How often the folder of token keys is read again."""
 _START_SECONDS = 0.2
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _NO_STORE = {"Cache-Control": "no-store"}
 _log = structlog.get_logger()
 
@@ -218,8 +220,10 @@ def _active(client: StoredClient | None) -> StoredClient:
 def parse_form(body: bytes) -> dict[str, str]:
     """Return the parameters of a token request. Raises OAuthError: none may come twice."""
     try:
+        # Surrogates come through, so that a client id with one is `invalid_client` in the end.
+        text = body.decode(errors="surrogatepass")
         pairs = parse_qsl(
-            body.decode(), keep_blank_values=True, strict_parsing=bool(body), errors="strict"
+            text, keep_blank_values=True, strict_parsing=bool(body), errors="surrogatepass"
         )
     except ValueError:
         raise OAuthError("invalid_request", "the body is not form-encoded") from None
@@ -228,8 +232,8 @@ def parse_form(body: bytes) -> dict[str, str]:
         if [name for name, _ in pairs].count("resource") > 1:
             raise OAuthError("invalid_target", "one resource at a time")
         raise OAuthError("invalid_request", "a parameter comes twice")
-    if any("\0" in value for value in form.values()):
-        raise OAuthError("invalid_request", "NUL is not allowed")
+    if any(_UNSTORABLE.search(value) for name, value in form.items() if name != "client_id"):
+        raise OAuthError("invalid_request", "NUL and lone surrogates are not allowed")
     return form
 
 

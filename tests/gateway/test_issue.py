@@ -4,12 +4,15 @@ import asyncio
 import base64
 import time
 from typing import Any
+from urllib.parse import quote, urlencode
 from uuid import uuid4
 
 import httpx2
+import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from services.gateway.api import create
+from shared import intake
 from shared.internal import ASSERTION, internal_audience
 from tests.fixtures.serving import serving
 from tests.gateway.door import SECRET, Door
@@ -155,12 +158,58 @@ async def test_a_secret_is_for_those_who_have_one(door: Door):
     assert error(await ask({}, **in_the_body)) == (401, "invalid_client")
 
 
+@pytest.mark.parametrize("name", ["a\0b", "\ud800", "a\udfff", "\0"])
+async def test_a_name_that_cannot_be_stored_is_invalid_client(door: Door, name: str):
+    bad = sign(door.keys["sys-h14"], claims(door, iss=name, sub=name), {"typ": "JWT"})
+    assert error(await door.ask_token("sys-h14", client_assertion=bad)) == (401, "invalid_client")
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    raw = quote(name.encode(errors="surrogatepass"))
+    fields = {"client_assertion_type": ASSERTION, "grant_type": "client_credentials"}
+    for compact in (bad, door.assertion("sys-h14")):
+        body = urlencode(fields | {"client_assertion": compact}) + f"&client_id={raw}"
+        answer = await door.client.post("/oauth/token", content=body, headers=form)
+        assert error(answer) == (401, "invalid_client"), body
+    secret = quote(SECRET)
+    for headers, more in ((basic(raw, secret), ""), (basic("operator", secret), raw)):
+        body = "grant_type=client_credentials" + f"&client_id={more}" * bool(more)
+        answer = await door.client.post("/oauth/token", content=body, headers=headers | form)
+        assert error(answer) == (401, "invalid_client"), (headers, body)
+    encoded = base64.b64encode(name.encode(errors="surrogatepass") + b":x").decode()
+    headers = {"Authorization": "Basic " + encoded}
+    answer = await door.client.post(
+        "/oauth/token", content=b"grant_type=client_credentials", headers=headers | form
+    )
+    assert error(answer) == (401, "invalid_client")
+
+
+async def test_a_token_request_that_does_not_end_is_408(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(intake, "SILENT_SECONDS", 0.2)
+    for path, kind in (
+        ("/oauth/token", "application/x-www-form-urlencoded"),
+        ("/v1/clients", "text/plain"),
+    ):
+        reader, writer = await asyncio.open_connection(
+            door.client.base_url.host, door.client.base_url.port
+        )
+        head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\n"
+        writer.write(head.encode() + b"Content-Length: 100\r\n\r\na=")
+        async with asyncio.timeout(10):
+            answer = await reader.readuntil(b"\r\n")
+        writer.close()
+        assert answer.startswith(b"HTTP/1.1 408 "), path
+
+
 async def test_errors_of_the_request_are_named_as_rfc_6749_says(door: Door):
     ask = door.ask_token
     assert error(await ask("sys-h14", grant_type="password")) == (400, "unsupported_grant_type")
     assert error(await ask("sys-h14", grant_type="")) == (400, "invalid_request")
     assert error(await ask("sys-h14", scope="operator")) == (400, "invalid_scope")
     assert error(await ask("sys-h14", scope="directory\0")) == (400, "invalid_request")
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    answer = await door.client.post("/oauth/token", content=b"scope=%ed%a0%80", headers=form)
+    assert error(answer) == (400, "invalid_request")
     assert error(await ask("sys-h14", resource="https://x.example")) == (400, "invalid_target")
     answer = await ask("sys-h14", scope="directory", resource="https://lienthong.vn/api")
     assert answer.json()["scope"] == "directory"

@@ -67,6 +67,16 @@ async def get_cut() -> Response:
     return StreamingResponse(chunks(), headers={"Content-Length": "1000"})
 
 
+@router.get("/slow")
+async def get_slow() -> Response:
+    async def chunks() -> AsyncIterator[bytes]:
+        yield b"the first part"
+        await asyncio.sleep(0.5)
+        yield b"the last part"
+
+    return StreamingResponse(chunks())
+
+
 @router.get("/waiting")
 async def get_waiting() -> None:
     raise Unavailable("PostgreSQL", retry_after=3)
@@ -196,6 +206,55 @@ async def test_a_json_body_that_does_not_end_is_408(
         "/drafts", content=slow(), headers={"Content-Type": "application/json"}
     )
     problem(answer, 408, "REQ-4081")
+
+
+SILENT = {
+    "a model, sent as text": b"POST /drafts HTTP/1.1\r\nContent-Type: text/plain\r\n",
+    "a model, no type": b"POST /drafts HTTP/1.1\r\n",
+    "a model, sent as JSON": b"POST /drafts HTTP/1.1\r\nContent-Type: application/json\r\n",
+    "an upload": b"PUT /files/a HTTP/1.1\r\nContent-Type: application/pdf\r\n",
+}
+
+
+@pytest.mark.parametrize("head", SILENT.values(), ids=SILENT)
+@pytest.mark.parametrize("sent", [b"", b"{}"])
+async def test_a_body_that_falls_silent_is_408(
+    client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch, head: bytes, sent: bytes
+):
+    monkeypatch.setattr(intake, "SILENT_SECONDS", 0.2)
+    reader, writer = await asyncio.open_connection(client.base_url.host, client.base_url.port)
+    writer.write(head + b"Host: x\r\nContent-Length: 100\r\n\r\n" + sent)
+    async with asyncio.timeout(10):
+        answer = await reader.readuntil(b"\r\n")
+        await reader.readuntil(b'"REQ-4081"')
+    writer.close()
+    assert answer.startswith(b"HTTP/1.1 408 ")
+
+
+async def test_a_slow_body_that_goes_on_is_taken(
+    client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(intake, "SILENT_SECONDS", 3.0)
+
+    async def slow() -> AsyncIterator[bytes]:
+        for _ in range(8):
+            yield b"x"
+            await asyncio.sleep(0.45)
+
+    answer = await client.put("/files/a", content=slow())
+    assert answer.json() == {"a": 8}
+
+
+async def test_an_answer_may_take_longer_than_a_body_may_pause(
+    client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(intake, "SILENT_SECONDS", 0.1)
+    reader, writer = await asyncio.open_connection(client.base_url.host, client.base_url.port)
+    writer.write(b"GET /slow HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n")
+    async with asyncio.timeout(10):
+        assert b" 200 " in await reader.readuntil(b"\r\n")
+        await reader.readuntil(b"the last part")
+    writer.close()
 
 
 async def test_a_route_may_take_more(client: httpx2.AsyncClient):

@@ -12,7 +12,7 @@ from services.gateway.access import Route, Table
 from services.gateway.forward import Forwarded, Passed, Upstreams
 from services.gateway.points import Points
 from shared.errors import Problem
-from shared.intake import lift
+from shared.intake import lift, own_pace
 
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
@@ -29,6 +29,7 @@ async def forward(request: Request) -> Response:
         raise Problem("REQ-4041")
     caller = await tokens.caller(request, route)
     lift(request, None)  # the owner knows how much a body may be
+    own_pace(request)  # `Upstreams.send` waits for the body and its answer together
     upstreams: Upstreams = request.app.state.upstreams
     passed = Passed()
     points: Points = request.app.state.points
