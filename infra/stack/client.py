@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
 
-from infra.stack import endings
+from infra.stack import endings, unwatched
 from infra.stack.alive import Process
 from infra.stack.control import Door, Next, command
 from infra.stack.folder import TREE, Folder
@@ -70,40 +70,52 @@ class Client:
         """Print one line per process: name, pid, address, healthy or why not."""
         try:
             outcome = await self._exchange("status", {})
-        except OSError:
-            left = endings.left_behind(self.folder, parts=True)
-            for name, process in left:
-                print(f"{name:<12}{process.pid:<9}without a supervisor: make up")
-            if not left:
-                print("nothing runs here; make up")
+        except (OSError, SupervisorGone):
+            left = await unwatched.states(self.folder)
+            _print_states(left)
+            print(self._alone(unwatched.NOBODY) if left else f"nothing runs here; {self._make_up}")
             return 0
-        for line in cast("list[dict[str, object]]", outcome["processes"]):
-            state = "healthy" if line["healthy"] else line["why"]
-            print(f"{line['name']:<12}{line['pid'] or '-':<9}{line['address']:<26}{state}")
+        _print_states(cast("list[dict[str, object]]", outcome["processes"]))
         return 0
 
     async def kill(self, process: str, *, hold: bool) -> int:
         """Kill a process at once; the supervisor too, and any process when it is dead."""
         if process != "supervisor":
             try:
-                await self._exchange("kill", {"process": process, "hold": hold})
+                outcome = await self._exchange("kill", {"process": process, "hold": hold})
             except (OSError, SupervisorGone):
                 pass
             else:
+                print(_killed(process, cast("int | None", outcome.get("pid")), hold=hold))
                 return 0
         found = Process.recorded(self.folder.pid_file(process))
         if found is None:
-            raise Trouble(f"no process '{process}' runs here", "make status shows those that do")
+            raise Trouble(
+                f"no process '{process}' runs here, nor a supervisor that could start it",
+                f"{self._make_up}; make status shows what runs",
+            )
         found.send(signal.SIGKILL)
         await _gone(found)
+        print(f"killed {process} (pid {found.pid})")
+        if process == "supervisor":
+            print(self._alone(unwatched.NOBODY))
+        else:
+            print(self._alone(f"no supervisor is here to bring {process} back: it stays down"))
         return 0
+
+    @property
+    def _make_up(self) -> str:
+        return f"{self.folder.hint('')} make up".strip()
+
+    def _alone(self, sentence: str) -> str:
+        return f"{sentence}\n  → {self._make_up}   (a supervisor again, and all it keeps)"
 
     async def tell(self, do: str, words: dict[str, object]) -> int:
         """Have a command carried out by the supervisor that is there."""
         try:
             await self._exchange(do, {**words, "env": environment_given()})
         except OSError:
-            raise Trouble("no stack runs here", f"{self.folder.hint('')} make up".strip()) from None
+            raise Trouble("no stack runs here", self._make_up) from None
         return 0
 
     async def _exchange(self, do: str, words: Mapping[str, object]) -> dict[str, object]:
@@ -156,6 +168,19 @@ class Client:
 def _lasting_environment() -> dict[str, str]:
     """Return the environment for a supervisor: a fail point is for one life of one process."""
     return {name: value for name, value in os.environ.items() if name != "FAILPOINT"}
+
+
+def _print_states(lines: list[dict[str, object]]) -> None:
+    for line in lines:
+        state = "healthy" if line["healthy"] else line["why"]
+        print(f"{line['name']:<12}{line['pid'] or '-':<9}{line['address']:<26}{state}")
+
+
+def _killed(process: str, pid: int | None, *, hold: bool) -> str:
+    """Say what a supervisor has done with a process."""
+    done = f"{process} did not run" if pid is None else f"killed {process} (pid {pid})"
+    then = f"held down until make start P={process}" if hold else "the supervisor starts it again"
+    return f"{done}; {then}"
 
 
 async def _or_silence(following: Next) -> dict[str, object] | None:

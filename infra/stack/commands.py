@@ -85,8 +85,9 @@ def _given(words: Mapping[str, object]) -> dict[str, str]:
 
 async def _kill(supervisor: Supervisor, words: Mapping[str, object]) -> dict[str, object]:
     keeper = _named(supervisor, words)
+    pid = None if keeper.process is None else keeper.process.pid
     await keeper.kill(hold=bool(words.get("hold")))
-    return {}
+    return {"pid": pid}
 
 
 async def _start(supervisor: Supervisor, words: Mapping[str, object]) -> dict[str, object]:

@@ -158,7 +158,7 @@ async def _run(argv: Sequence[str], env: dict[str, str], log: Path, say: Say) ->
                 async with asyncio.timeout(_EVERY):
                     return await process.wait()
             except TimeoutError:
-                say(f"is still built ({asyncio.get_running_loop().time() - began:.0f} s)")
+                say(f"is still being built ({asyncio.get_running_loop().time() - began:.0f} s)")
     finally:
         if process.returncode is None:
             os.killpg(process.pid, signal.SIGKILL)

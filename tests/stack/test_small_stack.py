@@ -126,9 +126,37 @@ async def test_the_supervisor_killed_leaves_the_parts_which_the_next_one_adopts(
     stack = Stack(folder)
     before = stack.pid("postgres"), folder.read("ports.json")
     await stack.kill("supervisor")
-    assert "without a supervisor" in stack_command(folder, "status").stdout
+    told = stack_command(folder, "status").stdout
+    address = str(folder.read("ports.json")["postgres"])
+    assert told.splitlines()[0].split() == ["postgres", str(before[0]), address, "healthy"]
+    assert "nothing watches these processes" in told
+    assert "make up" in told
     start(folder, "--only", "postgres")
     assert (stack.pid("postgres"), folder.read("ports.json")) == before
+
+
+def test_a_kill_says_whom_it_killed_and_whether_it_comes_back(folder: Folder):
+    start(folder, "--only", "postgres")
+    stack = Stack(folder)
+    pid = stack.pid("postgres")
+    held = stack_command(folder, "kill", "postgres", env={"HOLD": "1"}).stdout
+    assert f"killed postgres (pid {pid}); held down until make start P=postgres" in held
+    start(folder, "--only", "postgres")
+    stack_command(folder, "start", "postgres")
+    pid = stack.pid("postgres")
+    kept = stack_command(folder, "kill", "postgres").stdout
+    assert f"killed postgres (pid {pid}); the supervisor starts it again" in kept
+    stack_command(folder, "wait", "postgres")
+
+    watcher = stack.pid("supervisor")
+    alone = stack_command(folder, "kill", "supervisor").stdout
+    assert f"killed supervisor (pid {watcher})" in alone
+    assert "nothing watches these processes" in alone
+    pid = stack.pid("postgres")
+    lost = stack_command(folder, "kill", "postgres").stdout
+    assert f"killed postgres (pid {pid})" in lost
+    assert "no supervisor is here to bring postgres back" in lost
+    assert "make up" in lost
 
 
 def test_down_without_a_supervisor_leaves_no_process(folder: Folder):
