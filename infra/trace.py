@@ -19,6 +19,8 @@ from infra.client import ports, run_folder
 from shared.events.topics import SERVICES
 from shared.telemetry import DOCUMENT_CODE
 
+USAGE = "make trace CODE=7816/VPCP-TTĐT"
+
 SHOWN = 3
 """Of many alike spans below one parent, so many are printed; the others are counted."""
 
@@ -222,6 +224,9 @@ def _line(span: Span, began: int, *, top: bool) -> str:
 
 def tell(run: Path, code: str, *, everything: bool) -> int:
     """Print a document's tree; returns the exit status."""
+    if not code.strip():
+        print(f"Which document? Name it by its code: {USAGE}", file=sys.stderr)
+        return 2
     try:
         jaeger = str(ports(run)["jaeger"])
     except FileNotFoundError:

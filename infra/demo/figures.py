@@ -65,7 +65,7 @@ def where_next(run: Path, addresses: Json, code: str, troubles: Sequence[str]) -
         "The system keeps running. Where to look next:",
         f"  {here}make trace CODE={code}   the document's way through all services",
         f"  {here}make status   ·   {here}make logs P=docs   ·   {here}make demo (again)",
-        f"  gateway  {addresses['gateway']}/v1",
+        f"  gateway  {addresses['gateway']}/openapi.json   describes every route",
         f"  jaeger   {addresses.get('jaeger', 'not running')}",
         f"  keys of all systems: {run / 'clients.json'}",
         f"  {here}make down   ends it; the state stays in {run}",

@@ -1,5 +1,6 @@
 """What the demo sends, and whose systems take part: asked of the directory, not known by heart."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from infra.client import Access, Client, Json
@@ -45,8 +46,13 @@ async def make_plan(sender: Client, known: dict[str, Access]) -> Plan:
 
 async def next_number(sender: Client) -> str:
     """Return the number after the highest one this sender has used."""
-    used = [int(item["number"]) for item in await pages(sender, "/v1/documents?")]
-    return str(max([FIRST_NUMBER - 1, *used]) + 1)
+    return number_after(item["number"] for item in await pages(sender, "/v1/documents?"))
+
+
+def number_after(used: Iterable[str]) -> str:
+    """Return the number after the highest; those of more than digits (`12a`) do not count."""
+    plain = [int(number) for number in used if number.isascii() and number.isdecimal()]
+    return str(max([FIRST_NUMBER - 1, *plain]) + 1)
 
 
 async def pages(client: Client, path: str, *, acting: str | None = None) -> list[Json]:

@@ -1,6 +1,7 @@
 """The demo's own eyes: what its recipients and its last line must not overlook. No stack needed."""
 
 import datetime as dt
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
@@ -8,9 +9,10 @@ import pytest
 from infra.client import Json
 from infra.demo.count import Count, chain_faults
 from infra.demo.figures import Figures
+from infra.demo.plan import FIRST_NUMBER, number_after
 from infra.demo.receive import Findings
 from infra.demo.send import Sent
-from infra.trace import Span, arrange
+from infra.trace import Span, arrange, tell
 from shared import chain
 
 AGENCY = UUID(int=7)
@@ -93,6 +95,19 @@ def test_one_corrupt_file_is_not_good() -> None:
     assert not figures(good(), Findings(corrupt={("H14", "a1")})).good()
 
 
+@pytest.mark.parametrize(
+    ("used", "following"),
+    [
+        ([], str(FIRST_NUMBER)),
+        (["12a", "9000", "9100b", "", "²"], "9001"),
+        (["12a"], str(FIRST_NUMBER)),
+        (["7816"], "7817"),
+    ],
+)
+def test_the_next_number_follows_the_highest_plain_one(used: list[str], following: str) -> None:
+    assert number_after(used) == following
+
+
 def span(
     trace: str, name: str, start: int, *, parent: str = "", link: tuple[str, str] | None = None
 ) -> Span:
@@ -123,6 +138,13 @@ def test_a_trace_hangs_below_the_span_that_one_of_its_own_links_to() -> None:
     [deliver] = root.below
     assert [below.name for below in deliver.below] == ["POST"]
     assert [below.name for below in deliver.below[0].below] == ["acknowledge"]
+
+
+def test_a_trace_without_a_code_says_how_to_ask(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert tell(tmp_path, "", everything=False) == 2
+    assert "make trace CODE=" in capsys.readouterr().err
 
 
 def test_links_in_a_circle_lose_no_span() -> None:
