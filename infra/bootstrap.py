@@ -88,7 +88,7 @@ def _install() -> "tuple[str, str] | None":
             "neither pip nor uv is in .venv",
             "remove .venv and try again: rm -r .venv; make setup",
         )
-    sync = [uv, "pip", "sync", "--python", PYTHON, "--require-hashes", LOCKS[1]]
+    sync = [uv, "pip", "sync", "-q", "--python", PYTHON, "--require-hashes", LOCKS[1]]
     return _run(sync, "uv pip sync requirements/dev.lock")
 
 
