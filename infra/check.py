@@ -54,7 +54,8 @@ def _test(words: str) -> int:
         return _first_bad(_pytest(run, shlex.split(words)).wait(), _end(run))
     parts = f"{run}-parts"
     with tempfile.TemporaryFile("w+") as told:
-        beside = _pytest(parts, ["-m", "not stack"], output=told)
+        two = ["-n", "2", "--dist", "loadfile"]
+        beside = _pytest(parts, ["-m", "not stack", *two], output=told)
         whole = _pytest(run, ["-m", "stack"]).wait()
         status = beside.wait()
         told.seek(0)

@@ -181,4 +181,4 @@ async def test_memory_is_bounded_whatever_the_size(tmp_path: Path):
     finally:
         tracemalloc.stop()
     assert blob.size == 64 * BLOCK
-    assert peak < 6 * BLOCK
+    assert peak < 8 * BLOCK  # what runs the test allocates beside it; the file has 64
