@@ -15,6 +15,8 @@ from shared.faults import Json, problem_response
 
 LIMIT = 1 << 20
 """Bytes of a body, unless its route lifts the limit before it reads."""
+LEVELS = 100
+"""How deep JSON may be nested."""
 MULTIPART_LIMIT = 9 << 20
 """Bytes of a multipart body: 8 MiB of files, and the rest of the form."""
 
@@ -48,9 +50,10 @@ def trace_id(scope: Scope) -> str:
 
 
 def strict_json(raw: bytes) -> Json:
-    """Parse JSON after RFC 8259: no NaN, no lone surrogate, no NUL, at most 1,024 levels.
+    """Parse JSON after RFC 8259: no NaN, no lone surrogate, no NUL, at most 100 levels.
 
-    Raises Problem REQ-4001. Python's own parser lets the first three through.
+    Raises Problem REQ-4001. Python's own parser lets the first three through; what reads the
+    value later (a digest, a merge patch) goes down by recursion, so depth ends here.
     """
     try:
         value: Json = orjson.loads(raw)
@@ -59,7 +62,20 @@ def strict_json(raw: bytes) -> Json:
         raise Problem("REQ-4001", vi=f"JSON sai tại vị trí {error.pos}.", en=en) from None
     if b"\\u0000" in raw and _has_nul(value):
         raise Problem("REQ-4001", vi="Ký tự NUL không được phép.", en="NUL is not allowed.")
+    if raw.count(b"[") + raw.count(b"{") > LEVELS and _levels(value) > LEVELS:
+        vi, en = f"Lồng nhau quá {LEVELS} mức.", f"Nested more than {LEVELS} levels deep."
+        raise Problem("REQ-4001", vi=vi, en=en)
     return value
+
+
+def _levels(value: Json) -> int:
+    levels, row = 0, [value]
+    while row := [item for item in row if isinstance(item, dict | list)]:
+        levels += 1
+        row = [
+            inner for item in row for inner in (item.values() if isinstance(item, dict) else item)
+        ]
+    return levels
 
 
 def _has_nul(value: Json) -> bool:

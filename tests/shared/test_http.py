@@ -13,10 +13,11 @@ from starlette.responses import Response, StreamingResponse
 
 from shared import intake
 from shared.errors import Problem, Unavailable
-from shared.faults import pointer
 from shared.http import create_app
 from shared.intake import LIMIT, lift
 from tests.fixtures.serving import serving
+from tests.shared.hostile_json import HOSTILE_JSON
+from tests.shared.problems import problem
 
 router = APIRouter()
 
@@ -94,51 +95,10 @@ async def client() -> AsyncIterator[httpx2.AsyncClient]:
         yield client
 
 
-def problem(answer: httpx2.Response, status: int, code: str) -> dict[str, Any]:
-    assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
-    assert answer.headers["content-type"] == "application/problem+json"
-    body = answer.json()
-    for field in ("title", "detail", "hint"):
-        assert body[field]
-        assert body[f"{field}_en"]
-    assert body["type"] == f"/v1/problems/{code}"
-    assert body["status"] == status
-    assert body["trace_id"] == answer.headers["trace-id"]
-    assert len(body["trace_id"]) == 32
-    return body
-
-
-HOSTILE_JSON = {
-    "nothing like JSON": b"{subject: 'x'}",
-    "cut off": b'{"subject": "x"',
-    "two values": b'{"subject": "x"} {}',
-    "NUL as an escape": b'{"subject": "a\\u0000b"}',
-    "NUL in a name": b'{"subject": "x", "a\\u0000": 1}',
-    "NUL as a byte": b'{"subject": "a\x00b"}',
-    "NUL deep inside": b'{"subject": "x", "recipients": [{"select": {"level": "\\u0000"}}]}',
-    "a lone high surrogate": b'{"subject": "\\ud800"}',
-    "a lone low surrogate": b'{"subject": "\\udfff"}',
-    "surrogate bytes": b'{"subject": "\xed\xa0\x80"}',
-    "not UTF-8": b'{"subject": "\xff\xfe"}',
-    "UTF-16": '{"subject": "x"}'.encode("utf-16"),
-    "a byte order mark": b'\xef\xbb\xbf{"subject": "x"}',
-    "100,000 brackets": b"[" * 100_000,
-    "100,000 brackets, closed": b"[" * 100_000 + b"]" * 100_000,
-    "100,000 objects": b'{"a":' * 100_000,
-    "brackets inside a field": b'{"subject": ' + b"[" * 50_000 + b"]" * 50_000 + b"}",
-    "NaN": b'{"subject": "x", "copies": NaN}',
-    "Infinity": b'{"subject": "x", "copies": -Infinity}',
-    "a number beyond doubles": b'{"subject": "x", "copies": 1e999}',
-    "a number of 5,000 digits": b'{"subject": "x", "copies": ' + b"9" * 5000 + b"}",
-}
-
-
 @pytest.mark.parametrize("body", HOSTILE_JSON.values(), ids=HOSTILE_JSON)
 async def test_what_is_not_strict_json_is_400(client: httpx2.AsyncClient, body: bytes):
-    answer = await client.post(
-        "/drafts", content=body, headers={"Content-Type": "application/json"}
-    )
-    problem(answer, 400, "REQ-4001")
+    headers = {"Content-Type": "application/json"}
+    problem(await client.post("/drafts", content=body, headers=headers), 400, "REQ-4001")
 
 
 @pytest.mark.parametrize(
@@ -151,7 +111,7 @@ async def test_what_is_not_strict_json_is_400(client: httpx2.AsyncClient, body: 
         b"{}",
         b"",
         b'{"subject": {"a": 1}}',
-        b"[" * 900 + b"]" * 900,
+        b"[" * 99 + b"]" * 99,
     ],
 )
 async def test_json_of_another_shape_is_422(client: httpx2.AsyncClient, body: bytes):
@@ -159,6 +119,14 @@ async def test_json_of_another_shape_is_422(client: httpx2.AsyncClient, body: by
         "/drafts", content=body, headers={"Content-Type": "application/json; charset=utf-8"}
     )
     assert problem(answer, 422, "REQ-4221")["errors"]
+
+
+async def test_a_hundred_levels_are_enough(client: httpx2.AsyncClient):
+    body = b'{"subject": "x", "more": ' + b"[" * 99 + b"]" * 99 + b"}"
+    answer = await client.post(
+        "/drafts", content=body, headers={"Content-Type": "application/json"}
+    )
+    assert answer.status_code == 200
 
 
 async def test_literal_backslashes_before_u0000_are_no_nul(client: httpx2.AsyncClient):
@@ -283,10 +251,6 @@ async def test_faults_of_parameters_are_400(client: httpx2.AsyncClient):
         ("path", "/thing"),
         ("query", "/limit"),
     ]
-
-
-def test_pointers_escape_what_rfc_6901_says():
-    assert pointer("a/b", 0, "~c") == "/a~1b/0/~0c"
 
 
 async def test_nul_in_path_or_query_is_a_client_error(client: httpx2.AsyncClient):

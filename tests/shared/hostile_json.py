@@ -1,0 +1,26 @@
+"""Bodies that no strict reader of JSON takes, each by what is wrong with it."""
+
+HOSTILE_JSON = {
+    "nothing like JSON": b"{subject: 'x'}",
+    "cut off": b'{"subject": "x"',
+    "two values": b'{"subject": "x"} {}',
+    "NUL as an escape": b'{"subject": "a\\u0000b"}',
+    "NUL in a name": b'{"subject": "x", "a\\u0000": 1}',
+    "NUL as a byte": b'{"subject": "a\x00b"}',
+    "NUL deep inside": b'{"subject": "x", "recipients": [{"select": {"level": "\\u0000"}}]}',
+    "a lone high surrogate": b'{"subject": "\\ud800"}',
+    "a lone low surrogate": b'{"subject": "\\udfff"}',
+    "surrogate bytes": b'{"subject": "\xed\xa0\x80"}',
+    "not UTF-8": b'{"subject": "\xff\xfe"}',
+    "UTF-16": '{"subject": "x"}'.encode("utf-16"),
+    "a byte order mark": b'\xef\xbb\xbf{"subject": "x"}',
+    "100,000 brackets": b"[" * 100_000,
+    "100,000 brackets, closed": b"[" * 100_000 + b"]" * 100_000,
+    "100,000 objects": b'{"a":' * 100_000,
+    "brackets inside a field": b'{"subject": ' + b"[" * 50_000 + b"]" * 50_000 + b"}",
+    "101 levels": b'{"subject": "x", "more": ' + b"[" * 100 + b"]" * 100 + b"}",
+    "NaN": b'{"subject": "x", "copies": NaN}',
+    "Infinity": b'{"subject": "x", "copies": -Infinity}',
+    "a number beyond doubles": b'{"subject": "x", "copies": 1e999}',
+    "a number of 5,000 digits": b'{"subject": "x", "copies": ' + b"9" * 5000 + b"}",
+}
