@@ -93,12 +93,8 @@ async def _clients_after(db: Database, internal: Internal, version: int) -> int:
 def checks(
     db: Database, *, service: Service, internal: Internal
 ) -> dict[str, Callable[[], Awaitable[str | None]]]:
-    """Return the readiness checks that every service has: PostgreSQL, and the projection once."""
-
-    async def postgresql() -> str | None:
-        return None if await db.ready() else "PostgreSQL does not answer, or is not migrated"
-
-    found: dict[str, Callable[[], Awaitable[str | None]]] = {"postgresql": postgresql}
+    """Return the readiness checks of the projection: that it was once as new as its owners."""
+    found: dict[str, Callable[[], Awaitable[str | None]]] = {}
     if service != "docs":
         found["directory"] = _Reached(
             db, internal, "docs", "/internal/agencies", agencies.directory_version

@@ -54,7 +54,7 @@ def _tasks(settings: GatewaySettings, app: FastAPI, internal: Internal) -> list[
     )
     checks = {
         **following.checks(db, service="gateway", internal=internal),
-        "kafka": health.checks(db, kafka, "gateway")["kafka"],
+        **health.checks(db, kafka, "gateway"),
     }
     gauges = health.gauges(db, kafka, "gateway")
     tasks: list[Task] = [

@@ -104,7 +104,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         private = private_app(
             checks={
                 **following.checks(db, service="notify", internal=internal),
-                "kafka": health.checks(db, access, "notify")["kafka"],
+                **health.checks(db, access, "notify"),
             },
             gauges=gauges(db, access),
         )

@@ -76,7 +76,7 @@ async def serve(settings: Settings, authorities: Authorities, stop: asyncio.Even
         private = private_app(
             checks={
                 **following.checks(db, service="signing", internal=internal),
-                "kafka": health.checks(db, access, "signing")["kafka"],
+                **health.checks(db, access, "signing"),
                 "register": register.check,
             },
             gauges=gauges(db, access),
