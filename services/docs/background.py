@@ -12,7 +12,8 @@ from services.docs.store import mailboxes, queue
 from shared import outbox, parking, positions
 from shared.consumer import consume
 from shared.db import Database
-from shared.events.types import RECEIPTS, SIGNATURES
+from shared.events.deliveries import RECEIPTS
+from shared.events.types import SIGNATURES
 from shared.internal import Internal
 from shared.kafka import KafkaAccess
 from shared.process import Task, repeat

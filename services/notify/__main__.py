@@ -18,8 +18,9 @@ from shared.chain import LANES
 from shared.consumer import On, consume
 from shared.db import Bell, Connection, Database
 from shared.events import DispatchChanged
+from shared.events.deliveries import deliveries_topic
 from shared.events.topics import LEVELS, Service
-from shared.events.types import DOCUMENTS, deliveries_topic
+from shared.events.types import DOCUMENTS
 from shared.http import private_app
 from shared.identity import Guard
 from shared.internal import Internal

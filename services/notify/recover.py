@@ -13,7 +13,7 @@ from services.notify.store.receipts import StoredReceipt
 from shared.db import Connection, Database
 from shared.errors import Unavailable
 from shared.events import DeliveryAcknowledged
-from shared.events.types import RECEIPTS
+from shared.events.deliveries import RECEIPTS
 from shared.ids import AgencyId, DeliveryId, DispatchId, DocumentId
 from shared.internal import Internal
 from shared.kafka import TYPE_HEADER, KafkaAccess, Record

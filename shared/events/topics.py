@@ -5,21 +5,30 @@ from typing import Literal
 
 from shared.chain import LANES
 from shared.events.base import Event
+from shared.events.deliveries import (
+    RECEIPTS,
+    DeliveryAcknowledged,
+    DeliveryCleared,
+    DeliveryStatusReported,
+    MailboxArrived,
+    MailboxChanged,
+    deliveries_topic,
+    mailbox_topic,
+)
 from shared.events.types import (
     AGENCIES,
     CLIENTS,
     DOCUMENTS,
-    RECEIPTS,
     SIGNATURES,
     AgencyChanged,
     ClientChanged,
-    DeliveryAcknowledged,
-    DeliveryCleared,
     DispatchChanged,
     DocumentDispatched,
     DocumentExamined,
+    SignatureFailed,
+    SignatureMade,
+    SignatureRequested,
     VerdictWithdrawn,
-    deliveries_topic,
 )
 
 Service = Literal["docs", "signing", "notify", "gateway"]
@@ -73,19 +82,25 @@ TOPICS: tuple[Topic, ...] = (
     ),
     Topic(
         DOCUMENTS,
-        (DocumentDispatched, DispatchChanged),
+        (DocumentDispatched, DispatchChanged, SignatureRequested),
         "docs",
         ("signing", "notify"),
         key="document id",
     ),
     Topic(
         SIGNATURES,
-        (DocumentExamined, VerdictWithdrawn),
+        (DocumentExamined, VerdictWithdrawn, SignatureMade, SignatureFailed),
         "signing",
         ("docs",),
         key="document id",
     ),
-    Topic(RECEIPTS, (DeliveryAcknowledged,), "notify", ("docs",), key="delivery id"),
+    Topic(
+        RECEIPTS,
+        (DeliveryAcknowledged, DeliveryStatusReported),
+        "notify",
+        ("docs",),
+        key="delivery id",
+    ),
     *(
         Topic(
             deliveries_topic(level, lane),
@@ -99,6 +114,23 @@ TOPICS: tuple[Topic, ...] = (
         for lane in LANES
     ),
 )
+
+
+def mailbox(system: str) -> Topic:
+    """Return the topic of a system that subscribed: it alone reads it, by its own token.
+
+    Such topics are not in the list: the provisioner makes them as systems subscribe.
+    """
+    return Topic(
+        mailbox_topic(system),
+        (MailboxArrived, MailboxChanged),
+        "notify",
+        (),
+        key="agency id",
+        partitions=1,
+        retention_ms=14 * _DAY_MS,
+    )
+
 
 BY_NAME = {topic.name: topic for topic in TOPICS}
 

@@ -1,4 +1,4 @@
-"""The event types (protocol.md 2). No subject, personal name or content stands in any of them."""
+"""Events of directory, clients, documents and signatures (protocol.md 2): no names, no content."""
 
 from datetime import date, datetime
 from typing import ClassVar, Literal
@@ -13,15 +13,9 @@ AGENCIES = "lienthong.agencies.v1"
 CLIENTS = "lienthong.clients.v1"
 DOCUMENTS = "lienthong.documents.v1"
 SIGNATURES = "lienthong.signatures.v1"
-RECEIPTS = "lienthong.receipts.v1"
 
 Indication = Literal["TOTAL-PASSED", "TOTAL-FAILED", "INDETERMINATE"]
 """ETSI EN 319 102-1: valid, invalid, cannot tell."""
-
-
-def deliveries_topic(level: str, lane: Lane) -> str:
-    """Return the topic of deliveries to agencies of one level (data, not an enum)."""
-    return f"lienthong.deliveries.{level}.{'urgent.' if lane == 'urgent' else ''}v1"
 
 
 class FileRef(BaseModel):
@@ -149,6 +143,71 @@ class DocumentExamined(Event):
         return str(self.document_id)
 
 
+class SignatureRequested(Event):
+    """A draft waits for a signature by a key that signing keeps; the draft is frozen.
+
+    What activates the key (a PIN) never travels here: it goes from the signer to signing alone.
+    """
+
+    NAME: ClassVar[str] = "signature.requested.v1"
+
+    signature_id: UUID
+    document_id: UUID
+    document_code: str
+    agency_id: UUID
+    """For which agency the signature is: the sender of the draft."""
+    attachment_id: UUID
+    certificate: str
+    """SHA-256 of the certificate (DER), lower-case hex."""
+    source_sha256: str
+    """Of the file as it is to be signed, lower-case hex."""
+    source_size: int
+
+    def topic(self) -> str:
+        return DOCUMENTS
+
+    def key(self) -> str:
+        return str(self.document_id)
+
+
+class SignatureMade(Event):
+    """The one signature that was released for a request; the signed file lies in the blob store."""
+
+    NAME: ClassVar[str] = "signature.made.v1"
+
+    signature_id: UUID
+    document_id: UUID
+    attachment_id: UUID
+    source_sha256: str
+    signed_sha256: str
+    signed_size: int
+    signed_at: datetime
+
+    def topic(self) -> str:
+        return SIGNATURES
+
+    def key(self) -> str:
+        return str(self.document_id)
+
+
+class SignatureFailed(Event):
+    """A request for a signature ended without one; the draft can be changed again."""
+
+    NAME: ClassVar[str] = "signature.failed.v1"
+
+    signature_id: UUID
+    document_id: UUID
+    attachment_id: UUID
+    reason: str
+    """A code of the problem table."""
+
+    def topic(self) -> str:
+        return SIGNATURES
+
+    def key(self) -> str:
+        return str(self.document_id)
+
+
 class VerdictWithdrawn(Event):
     """A good verdict no longer holds (a certificate was revoked): for the dispatch, for good."""
 
@@ -164,74 +223,3 @@ class VerdictWithdrawn(Event):
 
     def key(self) -> str:
         return str(self.document_id)
-
-
-class DeliveryCleared(Event):
-    """One recipient's copy was numbered: the entry for its mailbox."""
-
-    NAME: ClassVar[str] = "delivery.cleared.v1"
-
-    delivery_id: UUID
-    dispatch_id: UUID
-    document_id: UUID
-    agency_id: UUID
-    """The recipient."""
-    level: str
-    """The recipient's level at clearing: chooses the topic."""
-    lane: Lane
-    sequence: int
-    previous_hash: str
-    """Lower-case hex."""
-    hash: str
-    """Lower-case hex; `shared.chain.link` of this entry."""
-    entry: str
-    """The entry's bytes (UTF-8 JSON), made once by docs, stored and served unchanged."""
-
-    def topic(self) -> str:
-        return deliveries_topic(self.level, self.lane)
-
-    def key(self) -> str:
-        return str(self.agency_id)
-
-    def extensions(self) -> dict[str, str]:
-        # A reader that cannot parse the value must still know which number it is missing.
-        return {
-            "lienthong_agency": str(self.agency_id),
-            "lienthong_lane": self.lane,
-            "lienthong_sequence": str(self.sequence),
-        }
-
-
-class DeliveryAcknowledged(Event):
-    """A recipient confirmed receipt by the files' digests."""
-
-    NAME: ClassVar[str] = "delivery.acknowledged.v1"
-
-    delivery_id: UUID
-    dispatch_id: UUID
-    document_id: UUID
-    agency_id: UUID
-    """The recipient of the entry."""
-    acting_agency_id: UUID
-    """Who acknowledged: the recipient, or a successor of a closed one."""
-    acknowledged_at: datetime
-    receipt: str
-    """The signed receipt (JWS, compact form), byte for byte what the recipient holds."""
-
-    def topic(self) -> str:
-        return RECEIPTS
-
-    def key(self) -> str:
-        return str(self.delivery_id)
-
-
-ALL_EVENTS: tuple[type[Event], ...] = (
-    AgencyChanged,
-    ClientChanged,
-    DocumentDispatched,
-    DispatchChanged,
-    DocumentExamined,
-    VerdictWithdrawn,
-    DeliveryCleared,
-    DeliveryAcknowledged,
-)

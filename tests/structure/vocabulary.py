@@ -10,6 +10,7 @@ from tests.structure.rules import Rule
 from tests.structure.tree import CODE, Module, Tree, strings
 
 EVENTS = "shared/events/types.py"
+MORE_EVENTS = "shared/events/deliveries.py"
 TOPICS = "shared/events/topics.py"
 SCHEMAS = "shared/events/schema/"
 TELEMETRY = "shared/telemetry.py"
@@ -46,11 +47,14 @@ def events_have_topic_and_schema(tree: Tree) -> Iterator[str]:
         for entry in ast.walk(call.args[1] if len(call.args) > 1 else call)
         if isinstance(entry, ast.Name)
     }
-    for kind, name in _event_names(types):
-        if kind not in placed:
-            yield f"{EVENTS}: {kind} stands on no topic of {TOPICS}"
-        if f"{SCHEMAS}{name}.json" not in tree.paths:
-            yield f"{EVENTS}: {kind} has no {SCHEMAS}{name}.json (make schemas)"
+    for module in tree.python:
+        if module.path not in {EVENTS, MORE_EVENTS}:
+            continue
+        for kind, name in _event_names(module):
+            if kind not in placed:
+                yield f"{module.path}: {kind} stands on no topic of {TOPICS}"
+            if f"{SCHEMAS}{name}.json" not in tree.paths:
+                yield f"{module.path}: {kind} has no {SCHEMAS}{name}.json (make schemas)"
 
 
 def span_attributes_are_listed(tree: Tree) -> Iterator[str]:
