@@ -1,7 +1,7 @@
 """What FastAPI cannot know for a service's OpenAPI document: scopes, and problems as errors."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, TypedDict
 
 from fastapi import APIRouter
 from fastapi.dependencies.models import Dependant
@@ -37,11 +37,31 @@ _FLOW: dict[str, Any] = {"tokenUrl": "/oauth/token", "scopes": {}}
 _OAUTH = {"type": "oauth2", "flows": {"clientCredentials": _FLOW}}
 
 
+_REFUSES = "x-refuses"
+
+
+class Told(TypedDict):
+    """What a route's decorator takes besides its path: `@router.get("/v1/…", **told(…))`."""
+
+    summary: str
+    openapi_extra: dict[str, Any]
+
+
+def told(en: str, vi: str, *, refuses: Sequence[int] = ()) -> Told:
+    """Say in both languages what an operation does, and which statuses of problems are its own.
+
+    Those that any operation may give (400, 401, 403, 429, 503) need not be named.
+    """
+    return {"summary": en, "openapi_extra": {"x-summary-vi": vi, _REFUSES: list(refuses)}}
+
+
 def describe(document: dict[str, Any], routers: Sequence[APIRouter]) -> dict[str, Any]:
     """Write into each operation what `Scoped` demands and how it refuses; twice changes nothing."""
     for operations in document["paths"].values():
         for operation in operations.values():
             operation["responses"].pop("422", None)  # FastAPI's own shape, which nobody gets
+            for status in operation.pop(_REFUSES, ()):
+                operation["responses"].setdefault(str(status), _REFUSAL)
             operation["responses"]["default"] = _REFUSAL
     for route in _routes(routers):
         demanded = [item for item in _dependencies(route.dependant) if isinstance(item, Scoped)]
