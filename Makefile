@@ -57,8 +57,8 @@ lint: setup ## Style, types, imports, migrations, structure
 fmt: setup ## Format and put in order
 	@.venv/bin/ruff format && .venv/bin/ruff check --fix
 
-schemas: setup ## Write the events' JSON Schemas anew
-	@$(PY) -m infra.contracts.schemas
+schemas: setup ## Write the events' JSON Schemas and the page of problems anew
+	@$(PY) -m infra.contracts.schemas && $(PY) -m infra.contracts.problems
 
 routes: setup ## Write the gateway's route table and OpenAPI document anew
 	@$(PY) -m infra.contracts.routes && $(PY) -m infra.contracts.openapi

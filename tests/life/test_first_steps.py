@@ -1,0 +1,54 @@
+"""The pages of first steps: every command runs as it stands there, and shows what it promises."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from infra.stack.folder import TREE
+from tests.fixtures.stack import Stack
+
+pytestmark = pytest.mark.stack
+
+PAGES = ("registrar.md",)
+_BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_command_of_the_page_works(stack: Stack, page: str) -> None:
+    blocks = _BLOCK.findall((TREE / "docs" / page).read_text(encoding="utf-8"))
+    script = "\n".join(
+        f"{text}\nprintf '\\n=====%s=====\\n' {number}"
+        for number, (language, text) in enumerate(blocks)
+        if language == "sh"
+    )
+    done = _bash(script, stack.folder.path)
+    assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+    shown = _shown(done.stdout)
+    for number, (language, text) in enumerate(blocks):
+        if language == "text":
+            promised = ".*".join(map(re.escape, text.strip().split("…")))
+            assert re.search(promised, shown[number - 1], re.DOTALL), (
+                f"{page} promises {text!r}, but its commands show {shown[number - 1]!r}"
+            )
+
+
+def _bash(script: str, run: Path) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        ["/bin/bash", "-euo", "pipefail", "-c", script],
+        check=False,
+        cwd=TREE,
+        env={**os.environ, "LIENTHONG_RUN": str(run)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+
+
+def _shown(output: str) -> dict[int, str]:
+    """Return what each block of commands has shown, by its number on the page."""
+    parts = re.split(r"\n=====(\d+)=====\n", output)
+    return {int(number): text for text, number in zip(parts[::2], parts[1::2], strict=False)}
