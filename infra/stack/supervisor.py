@@ -97,7 +97,7 @@ class Supervisor:
             postgres_port=self.sockets.ports["postgres"],
             kafka=f"127.0.0.1:{self.sockets.ports['kafka']}",
             otlp=f"http://127.0.0.1:{self.sockets.ports['otlp']}",
-            seed=str(seed_file(self.seed)),
+            seed=str(seed_file(self.folder, self.seed)),
         )
         return Instance(
             service,
@@ -179,20 +179,30 @@ class Supervisor:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 *("-m", "infra.pki", "init", "--run", str(self.folder.path)),
-                *("--seed", str(seed_file(self.seed))),
+                *("--seed", str(seed_file(self.folder, self.seed))),
                 cwd=TREE,
                 env={**os.environ, "LIENTHONG_STACK": str(self.folder.path)},
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
             )
-        if await process.wait():
+        if await self._ended(process):
             lines = log.read_text(errors="replace").splitlines()[-8:]
             raise Trouble(
                 "the keys and certificates could not be made:\n    " + "\n    ".join(lines),
                 f"see {log}; if its folder is broken, remove {self.folder.path / 'pki'}",
             )
         self.say(f"keys and certificates are there ({time.monotonic() - began:.1f} s)")
+
+    async def _ended(self, process: asyncio.subprocess.Process) -> int:
+        """Wait for the process that makes keys, telling how many certificates there are."""
+        while True:
+            try:
+                async with asyncio.timeout(_WORD_EVERY):
+                    return await process.wait()
+            except TimeoutError:
+                made = sum(1 for _ in (self.folder.path / "pki").glob("*.p12"))
+                self.say(f"makes keys and certificates: {made:,} so far")
 
 
 def _waits_for(late: Iterable[Keeper]) -> str:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.seed.__main__ import as_csv
 from infra.seed.network import Entry, articles, facts, today
+from infra.seed.table import as_csv
 from services.docs.agency import AgencyState, is_code, proposed_qcvn102, seeded_id
 from services.docs.seed import parse
 

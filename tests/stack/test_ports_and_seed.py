@@ -8,7 +8,7 @@ import pytest
 from infra.stack.control import Door
 from infra.stack.folder import Folder
 from infra.stack.ports import USUAL, Ports
-from infra.stack.seed import fixed_seed
+from infra.stack.seed import fixed_seed, seed_file
 from infra.stack.supervisor import check_room
 from infra.stack.trouble import Trouble
 
@@ -93,3 +93,26 @@ async def test_the_door_opens_also_at_the_end_of_a_long_path(tmp_path: Path):
     with door.bound() as bound:
         bound.listen()
         door.connected().close()
+
+
+def test_a_network_of_any_size_is_made_for_its_folder_and_kept(tmp_path: Path):
+    folder = Folder(tmp_path / "run")
+    folder.make()
+    assert fixed_seed(folder, "scale:40") == "scale:40"
+    path = seed_file(folder, "scale:40")
+    made = path.read_text(encoding="utf-8")
+    path.unlink()
+    assert fixed_seed(folder, "") == "scale:40"
+    assert path.read_text(encoding="utf-8") == made
+    with pytest.raises(Trouble, match="holds the network 'scale:40'") as refused:
+        fixed_seed(folder, "scale:41")
+    assert "LIENTHONG_RUN=run-scale-41 make up SEED=scale:41" in refused.value.way_out
+
+
+@pytest.mark.parametrize(
+    "size", ["", "9", "10001", "-40", "040", "4e1", "４０", "../40", "1" * 5000]
+)
+def test_a_network_of_no_sensible_size_is_refused(tmp_path: Path, size: str):
+    with pytest.raises(Trouble, match="no network"):
+        fixed_seed(Folder(tmp_path), f"scale:{size}")
+    assert not list(tmp_path.glob("seed*"))
