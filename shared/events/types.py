@@ -162,6 +162,10 @@ class SignatureRequested(Event):
     source_sha256: str
     """Of the file as it is to be signed, lower-case hex."""
     source_size: int
+    kind: Literal["leader", "seal"] | None = None
+    """What the sender asked for; the certificate must have been registered for it."""
+    role: Literal["MAIN", "ANNEX"] = "MAIN"
+    """An annex bears the seal only (Decree 30/2020, appendix I, II.8)."""
 
     def topic(self) -> str:
         return DOCUMENTS
