@@ -1,16 +1,31 @@
 """`python -m infra.contracts.openapi`: one OpenAPI document for all that passes the gateway."""
 
 import json
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from infra.contracts.routes import INSIDE, document
+from infra.contracts.tags import tag_of, tags
 from shared.events.topics import SERVICES
 from shared.faults import Json
 
 MERGED = Path(__file__).parents[2] / "services" / "gateway" / "openapi.json"
-_REFERENCE = "#/components/schemas/"
+_OVERVIEW = Path(__file__).with_name("overview.md")
+_SCHEMA = "#/components/schemas/"
+_POINTER = re.compile(r"#/components/([a-zA-Z]+)/([^\"]+)")
+_INFO: dict[str, Json] = {
+    "title": "Liên thông",
+    "version": "1",
+    # Whoever runs the exchange writes its own desk here.
+    "contact": {
+        "name": "Bộ phận hỗ trợ kết nối",
+        "url": "https://lienthong.example/ho-tro",
+        "email": "ho-tro@lienthong.example",
+    },
+    "license": {"name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"},
+}
 
 
 def merged() -> str:
@@ -29,15 +44,19 @@ def merged() -> str:
         for path, operations in declared["paths"].items():
             if not path.startswith(INSIDE):
                 for method, operation in operations.items():
-                    tagged: Json = {"tags": [service], **operation}
-                    paths.setdefault(path, {})[method] = _renamed(tagged, new)
+                    filed: Json = {**operation, "tags": [tag_of(path)], "x-service": service}
+                    paths.setdefault(path, {})[method] = _renamed(filed, new)
+    shared = document("gateway")["components"]
+    ordered: Json = dict(sorted(paths.items()))
     whole: Json = {
         "openapi": "3.1.0",
-        "info": {"title": "Liên thông", "version": "1"},
-        "paths": dict(sorted(paths.items())),
+        "info": {**_INFO, "description": _OVERVIEW.read_text(encoding="utf-8").strip()},
+        "servers": [{"url": "/", "description": "Cổng. The gateway that serves this page"}],
+        "tags": [{**tag} for tag in tags()],
+        "paths": ordered,
         "components": {
-            "schemas": dict(sorted(schemas.items())),
-            "securitySchemes": document("gateway")["components"]["securitySchemes"],
+            **_used(ordered, {**shared, "schemas": dict(sorted(schemas.items()))}),
+            "securitySchemes": shared["securitySchemes"],
         },
     }
     return json.dumps(whole, ensure_ascii=False, indent=1) + "\n"
@@ -50,9 +69,25 @@ def _renamed(node: Json, new: Mapping[str, str]) -> Json:
         return node
     made = {key: _renamed(value, new) for key, value in node.items()}
     target = node.get("$ref")
-    if isinstance(target, str) and target.startswith(_REFERENCE):
-        made["$ref"] = _REFERENCE + new[target.removeprefix(_REFERENCE)]
+    if isinstance(target, str) and target.startswith(_SCHEMA):
+        made["$ref"] = _SCHEMA + new[target.removeprefix(_SCHEMA)]
     return made
+
+
+def _used(paths: Json, components: Mapping[str, Mapping[str, Json]]) -> dict[str, Json]:
+    """Return the components that the paths lead to, however many references away."""
+    reached: set[tuple[str, str]] = set()
+    todo: list[Json] = [paths]
+    while todo:
+        for kind, name in _POINTER.findall(json.dumps(todo.pop())):
+            if (kind, name) not in reached:
+                reached.add((kind, name))
+                todo.append(components[kind][name])
+    return {
+        kind: {name: part for name, part in named.items() if (kind, name) in reached}
+        for kind, named in components.items()
+        if any(kind == one for one, _name in reached)
+    }
 
 
 if __name__ == "__main__":
