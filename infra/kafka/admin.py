@@ -50,6 +50,8 @@ class Right:
     kind: Kind
     name: str
     prefixed: bool = False
+    denied: bool = False
+    """It is forbidden to him, whatever else is allowed. We give no such; somebody may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +89,9 @@ class Admin:
         except KafkaException:
             return False
 
-    def topics(self) -> dict[str, int]:
+    def topics(self, *, within: float = _TIMEOUT) -> dict[str, int]:
         """Return the number of partitions of each topic."""
-        found = self.client.list_topics(timeout=_TIMEOUT).topics
+        found = self.client.list_topics(timeout=within).topics
         return {name: len(topic.partitions) for name, topic in found.items()}
 
     def set_passwords(self, passwords: Mapping[str, str]) -> None:
@@ -125,10 +127,30 @@ class Admin:
         if configured := [_configured(spec) for spec in there if spec.config]:
             _finish(self.client.incremental_alter_configs(configured).values())
 
-    def rights(self, user: str) -> set[Right]:
-        """Return what a user may do."""
+    def rights(self, user: str | None = None) -> set[Right]:
+        """Return what a user may do; None: what each user may do."""
         found = self.client.describe_acls(_filter(user)).result(timeout=_TIMEOUT)
         return {_right(binding) for binding in found}
+
+    def every_right(self, *, within: float = _TIMEOUT) -> set[Right]:
+        """Return what anybody may do, within so many seconds."""
+        every = self.client.describe_acls(_filter(None), request_timeout=within)
+        return {_right(binding) for binding in every.result(timeout=within)}
+
+    def settings(
+        self, topics: Collection[str], *, within: float = _TIMEOUT
+    ) -> dict[str, dict[str, str]]:
+        """Return the settings of these topics, which exist, within so many seconds."""
+        wanted = [ConfigResource(ResourceType.TOPIC, name) for name in topics]
+        if not wanted:
+            return {}
+        asked = self.client.describe_configs(wanted, request_timeout=within)
+        return {
+            str(resource.name): {
+                str(name): str(entry.value) for name, entry in future.result(timeout=within).items()
+            }
+            for resource, future in asked.items()
+        }
 
     def grant(self, rights: Collection[Right]) -> None:
         """Give rights."""
@@ -158,10 +180,14 @@ def _pattern(right: Right) -> ResourcePatternType:
     return ResourcePatternType.PREFIXED if right.prefixed else ResourcePatternType.LITERAL
 
 
+def _permission(right: Right) -> AclPermissionType:
+    return AclPermissionType.DENY if right.denied else _ALLOW
+
+
 def _binding(right: Right) -> AclBinding:
     kind, operation = ResourceType[right.kind.upper()], AclOperation[right.operation.upper()]
-    user = f"User:{right.user}"
-    return AclBinding(kind, right.name, _pattern(right), user, "*", operation, _ALLOW)
+    user, permission = f"User:{right.user}", _permission(right)
+    return AclBinding(kind, right.name, _pattern(right), user, "*", operation, permission)
 
 
 def _right(binding: AclBinding) -> Right:
@@ -174,14 +200,14 @@ def _right(binding: AclBinding) -> Right:
     )
 
 
-def _filter(user: str) -> AclBindingFilter:
-    every = ResourcePatternType.ANY
+def _filter(user: str | None) -> AclBindingFilter:
+    every, who = ResourcePatternType.ANY, _ANY if user is None else f"User:{user}"
     return AclBindingFilter(
-        ResourceType.ANY, _ANY, every, f"User:{user}", _ANY, AclOperation.ANY, AclPermissionType.ANY
+        ResourceType.ANY, _ANY, every, who, _ANY, AclOperation.ANY, AclPermissionType.ANY
     )
 
 
 def _exactly(right: Right) -> AclBindingFilter:
     kind, operation = ResourceType[right.kind.upper()], AclOperation[right.operation.upper()]
-    user = f"User:{right.user}"
-    return AclBindingFilter(kind, right.name, _pattern(right), user, "*", operation, _ALLOW)
+    user, permission = f"User:{right.user}", _permission(right)
+    return AclBindingFilter(kind, right.name, _pattern(right), user, "*", operation, permission)
