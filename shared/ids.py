@@ -10,6 +10,7 @@ DocumentId = NewType("DocumentId", UUID)
 DispatchId = NewType("DispatchId", UUID)
 DeliveryId = NewType("DeliveryId", UUID)
 AttachmentId = NewType("AttachmentId", UUID)
+SignatureId = NewType("SignatureId", UUID)
 
 _RANDOM_BITS = 74
 

@@ -97,7 +97,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
             seeding(db, settings.seed),
             outbox.relay(db, access, service="docs", restate={AGENCIES: directory.restate}),
             *following.follow(db, access, service="docs", internal=internal),
-            *background.tasks(db, access, internal),
+            *background.tasks(db, access, internal, app.state.blobs),
             idempotency.sweep(db),
         ]
         await together(stop, *tasks)

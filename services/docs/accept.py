@@ -1,10 +1,11 @@
 """Step 2, accept: documents, their files, each file hashed while its sender itself sends it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from services.docs.attachment import MOST_FILES, check_arrived
 from services.docs.document import Announcement, Attachment, Document, DocumentState, Draft
+from services.docs.sign import refuse_frozen
 from services.docs.store import documents as store
 from shared.blobs import Blob
 from shared.db import Connection
@@ -54,18 +55,23 @@ async def change(
     revise: Callable[[Draft], Draft],
     *,
     sender: ActingAgency,
-    expected: int | None,
+    expected: Collection[int] | None,
 ) -> None:
     """Write a draft anew as `revise` makes it from what stands.
 
-    Raises Problem REQ-4041, DOC-4091 (dispatched), REQ-4121 (not the `expected` version).
+    Raises Problem REQ-4041, DOC-4091 (dispatched), DOC-4095 (being signed), REQ-4121 (not the
+    `expected` version).
     """
     document = await _locked_draft(conn, document_id, sender, expected=expected)
     await store.change(conn, document_id, revise(document.draft))
 
 
 async def discard(
-    conn: Connection, document_id: DocumentId, *, sender: ActingAgency, expected: int | None
+    conn: Connection,
+    document_id: DocumentId,
+    *,
+    sender: ActingAgency,
+    expected: Collection[int] | None,
 ) -> None:
     """Delete a draft with its files. Raises as `change` does."""
     await _locked_draft(conn, document_id, sender, expected=expected)
@@ -151,13 +157,14 @@ async def _locked_draft(
     document_id: DocumentId,
     sender: ActingAgency,
     *,
-    expected: int | None = None,
+    expected: Collection[int] | None = None,
 ) -> Document:
     document = await store.lock(conn, document_id, sender=sender.id)
     if document is None:
         raise Problem("REQ-4041")
     if document.state is not DocumentState.DRAFT:
         raise Problem("DOC-4091")
-    if expected not in (None, document.version):
+    await refuse_frozen(conn, document_id)
+    if expected is not None and document.version not in expected:
         raise Problem("REQ-4121", version=document.version)
     return document

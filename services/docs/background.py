@@ -4,12 +4,13 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
-from services.docs import judge, progress
+from services.docs import judge, progress, sign
 from services.docs.clear import clear_all
 from services.docs.dispatch import ask_again
 from services.docs.reconcile import Comparison
-from services.docs.store import mailboxes, queue
+from services.docs.store import mailboxes, queue, signatures
 from shared import outbox, parking, positions
+from shared.blobs import BlobStore
 from shared.consumer import consume
 from shared.db import Database
 from shared.events.deliveries import RECEIPTS
@@ -21,15 +22,17 @@ from shared.process import Task, repeat
 _ASK_SECONDS = 5.0
 
 
-def tasks(db: Database, access: KafkaAccess, internal: Internal) -> list[Task]:
+def tasks(db: Database, access: KafkaAccess, internal: Internal, blobs: BlobStore) -> list[Task]:
     """Return the tasks of one process; several processes may run them at once."""
     comparison = Comparison(db, internal)
+    signed = (*judge.HANDLERS, *sign.HANDLERS)
 
     return [
-        consume(db, access, service="docs", topics=[SIGNATURES], handlers=judge.HANDLERS),
+        consume(db, access, service="docs", topics=[SIGNATURES], handlers=signed),
         consume(db, access, service="docs", topics=[RECEIPTS], handlers=progress.HANDLERS),
         repeat(clearing(db, comparison), name="clear", bell=db.bell),
         repeat(comparison.due, name="compare with notify", bell=db.bell),
+        repeat(partial(sign.take_over, db, blobs), name="take signatures over", bell=db.bell),
         repeat(_every(_ASK_SECONDS, db), name="ask again", bell=db.bell),
     ]
 
@@ -72,9 +75,11 @@ def gauges(db: Database, access: KafkaAccess) -> Mapping[str, Callable[[], Await
 
     return {
         "lienthong_outbox_pending": partial(outbox.pending, db),
+        "lienthong_outbox_oldest_seconds": partial(outbox.oldest, db),
         "lienthong_consumer_lag": partial(positions.behind, db, access, "docs"),
         "lienthong_parked": partial(parking.count, db),
         "lienthong_dispatches_waiting": partial(db.as_worker, queue.undone),
+        "lienthong_signatures_pending": partial(db.as_worker, signatures.count_made),
         "lienthong_heads_differ": partial(db.as_worker, mailboxes.differing),
         "lienthong_recovering": recovering,
     }

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from services.docs.document import RecipientChoice
 from services.docs.routing import Routing, resolve
+from services.docs.sign import refuse_frozen
 from services.docs.store import deliveries, dispatches, queue
 from services.docs.store.dispatches import Dispatch, New
 from shared import outbox
@@ -56,11 +57,13 @@ async def dispatch(
 
     Locks the document, then (sender, lane). Returns the dispatch's id: `dispatch_id`, unless that
     was used (keys are forgotten after 30 days). Raises Problem REQ-4041 for a document that is
-    not the sender's, DSP-422x for recipients or files with which nothing can be sent.
+    not the sender's, DOC-4095 while it is being signed, DSP-422x for recipients or files with
+    which nothing can be sent.
     """
     document = await dispatches.lock_document(conn, document_id, sender=sender.id)
     if document is None:
         raise Problem("REQ-4041")
+    await refuse_frozen(conn, document_id)
     files = _complete(document.files)
     choices = document.recipients if recipients is None else recipients
     found = await deliveries.addressees(conn, choices)

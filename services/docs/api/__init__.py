@@ -10,6 +10,7 @@ from services.docs.api import (
     documents,
     internal_directory,
     internal_mailboxes,
+    signatures,
 )
 from shared import operating
 from shared.http import create_app
@@ -23,6 +24,7 @@ def create() -> FastAPI:
             agencies.router,
             documents.router,
             attachments.router,
+            signatures.router,
             dispatches.router,
             deliveries.router,
             internal_directory.router,
