@@ -18,9 +18,10 @@ _SECONDS = 5
 
 
 def gauges(db: Database, access: KafkaAccess, service: Service) -> dict[str, Gauge]:
-    """Return the gauges of protocol.md 8 that every service has."""
+    """Return the gauges that every service has; when it is quiet, all are 0 (protocol.md 8)."""
     return {
         "lienthong_outbox_pending": partial(outbox.pending, db),
+        "lienthong_outbox_oldest_seconds": partial(outbox.oldest, db),
         "lienthong_consumer_lag": partial(positions.behind, db, access, service),
         "lienthong_parked": partial(parking.count, db),
     }

@@ -14,6 +14,7 @@ from shared.db import Database
 from shared.errors import Problem
 from shared.events.topics import Service
 from shared.identity import Caller, Scoped
+from shared.openapi import told
 
 Operator = Annotated[Caller, Depends(Scoped("operator"))]
 
@@ -36,6 +37,8 @@ class ParkedItem(BaseModel):
     cause: str | None
     """None: it waits behind an earlier one of its key."""
     parked_at: datetime
+    trace_id: str | None
+    """The trace of its document: `make trace`, or Jaeger."""
 
 
 class ParkedPage(BaseModel):
@@ -54,7 +57,13 @@ def router(service: Service) -> APIRouter:
     """Return the operator's routes of one service."""
     made = APIRouter(tags=["operating"])
 
-    @made.get(f"/v1/parked/{service}")
+    @made.get(
+        f"/v1/parked/{service}",
+        **told(
+            f"What {service} could not handle or send, with reason and trace",
+            f"Những gì {service} không xử lý hoặc không gửi được, kèm lý do và mã vết",
+        ),
+    )
     async def get_parked(request: Request, _caller: Operator) -> ParkedPage:
         """List what is parked."""
         db: Database = request.app.state.db
@@ -63,7 +72,15 @@ def router(service: Service) -> APIRouter:
             items=[ParkedItem.model_validate(one, from_attributes=True) for one in found]
         )
 
-    @made.post(f"/v1/parked/{service}/{{item_id}}/release", status_code=202)
+    @made.post(
+        f"/v1/parked/{service}/{{item_id}}/release",
+        status_code=202,
+        **told(
+            f"Let {service} try a parked record again, and those that wait behind it",
+            f"Cho {service} thử lại một bản ghi bị gác lại và các bản ghi chờ sau nó",
+            refuses=(404,),
+        ),
+    )
     async def post_release(request: Request, caller: Operator, item_id: str) -> Response:
         """Let a parked record be tried again, and then those that wait behind it."""
         db: Database = request.app.state.db
@@ -72,7 +89,14 @@ def router(service: Service) -> APIRouter:
         _log.warning("parked record released", item=item_id, client=caller.client_id)
         return Response(status_code=202)
 
-    @made.put(f"/v1/log-level/{service}")
+    @made.put(
+        f"/v1/log-level/{service}",
+        **told(
+            f"Change from which level on the log of {service} speaks, until it ends",
+            f"Đổi mức ghi nhật ký của {service} cho đến khi tiến trình kết thúc",
+            refuses=(422,),
+        ),
+    )
     async def put_log_level(caller: Operator, body: LogLevel) -> LogLevel:
         """Change the level of this instance's log, until it ends."""
         structlog.configure(

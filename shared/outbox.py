@@ -13,7 +13,7 @@ from shared.ids import uuid7
 from shared.kafka import ID_HEADER, TRACE_HEADER, TYPE_HEADER
 from shared.relay import relay
 
-__all__ = ["pending", "put", "put_all", "put_copy", "relay"]
+__all__ = ["oldest", "pending", "put", "put_all", "put_copy", "relay"]
 
 _SOURCE = "/lienthong"
 
@@ -88,3 +88,17 @@ async def pending(db: Database) -> float:
         )
 
     return await db.as_worker(count)
+
+
+async def oldest(db: Database) -> float:
+    """Return how many seconds the oldest row waits (gauge `lienthong_outbox_oldest_seconds`)."""
+
+    async def age(conn: Connection) -> float:
+        return float(
+            await conn.fetchval(
+                "select coalesce(extract(epoch from clock_timestamp() - min(created_at)), 0)"
+                " from outbox where published_at is null and parked_at is null"
+            )
+        )
+
+    return await db.as_worker(age)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from shared.db import Connection, Database
-from shared.kafka import Record
+from shared.kafka import TRACE_HEADER, Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,8 @@ class Shown:
     cause: str | None
     """None: it waits behind an earlier one of its key."""
     parked_at: datetime
+    trace_id: str | None
+    """The trace of the document that it belongs to; None: it came without one."""
 
 
 async def keys_with_parked(
@@ -100,10 +102,13 @@ async def failed(conn: Connection, waiting: Waiting, cause: str) -> None:
 async def listing(conn: Connection) -> list[Shown]:
     """Return everything parked in this service, oldest first (role `worker`)."""
     rows = await conn.fetch(
-        "select 'record-' || id, topic, key, event_id::text, cause, parked_at from parked"
+        "select 'record-' || id, topic, key, event_id::text, cause, parked_at,"
+        " nullif(split_part(headers ->> $1, '-', 2), '') from parked"
         " union all"
-        " select 'row-' || id, topic, key, event_id::text, parked_cause, parked_at from outbox"
-        " where published_at is null and parked_at is not null order by 6 limit 1000"
+        " select 'row-' || id, topic, key, event_id::text, parked_cause, parked_at,"
+        " nullif(split_part(headers ->> $1, '-', 2), '') from outbox"
+        " where published_at is null and parked_at is not null order by 6 limit 1000",
+        TRACE_HEADER,
     )
     return [Shown(*row) for row in rows]
 

@@ -64,11 +64,13 @@ async def test_a_record_that_is_too_large_is_parked_and_holds_its_key(ground: Gr
         assert await waiting(ground.databases) == 2
         assert await outbox.pending(ground.db) == 1, "the row behind the parked one waits"
         assert await parking.count(ground.db) == 1
+        assert await outbox.oldest(ground.db) > 0
         (shown,) = await ground.db.as_worker(parking.listing)
         assert "too large" in str(shown.cause)
         await look(ground.databases, "update outbox set value = '{}' where parked_at is not null")
         assert await ground.db.as_worker(lambda conn: parking.release(conn, shown.id))
         await eventually(lambda: _idle(ground), "released, it goes, and what waited behind it")
+        assert await outbox.oldest(ground.db) == 0
     await assert_the_log_holds_the_outbox(ground.databases, ground.access)
 
 
