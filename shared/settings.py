@@ -11,6 +11,9 @@ from shared.events.topics import Service
 
 S = TypeVar("S", bound=BaseSettings)
 
+AUDIENCE = "https://lienthong.vn/api"
+"""`aud` of the tokens that connected systems get, for REST and for Kafka alike."""
+
 FAULTY_SETTINGS = 2
 """Exit status when the environment does not describe a service."""
 
@@ -44,7 +47,7 @@ class ServiceSettings(BaseSettings):
     """`iss` of the tokens to accept: the gateway's public address, or an external issuer."""
     issuer_metadata: str
     """URL of the issuer's RFC 8414 metadata, which names its JWKS and token endpoint."""
-    audience: str = "https://lienthong.vn/api"
+    audience: str = AUDIENCE
     """`aud` of clients' tokens."""
     external_issuer: bool = False
     """True when tokens come from an issuer that is not our gateway."""

@@ -127,8 +127,8 @@ class Admin:
         if configured := [_configured(spec) for spec in there if spec.config]:
             _finish(self.client.incremental_alter_configs(configured).values())
 
-    def rights(self, user: str | None = None) -> set[Right]:
-        """Return what a user may do; None: what each user may do."""
+    def rights(self, user: str) -> set[Right]:
+        """Return what a user may do."""
         found = self.client.describe_acls(_filter(user)).result(timeout=_TIMEOUT)
         return {_right(binding) for binding in found}
 
@@ -197,6 +197,7 @@ def _right(binding: AclBinding) -> Right:
         kind=cast("Kind", cast("ResourceType", binding.restype).name.lower()),
         name=binding.name,
         prefixed=binding.resource_pattern_type == ResourcePatternType.PREFIXED,
+        denied=binding.permission_type == AclPermissionType.DENY,
     )
 
 

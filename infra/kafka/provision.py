@@ -3,7 +3,8 @@
 A wiped log directory has lost all three; so this runs at every start and is harmless if repeated.
 """
 
-from infra.kafka.admin import Admin, Right, Secret, TopicSpec
+from infra.kafka.admin import Admin, Operation, Right, Secret, TopicSpec
+from shared.events.deliveries import MAILBOX_PREFIX
 from shared.events.topics import DEAD_LETTER_RETENTION_MS, SERVICES, TOPICS, Topic, group
 
 
@@ -44,7 +45,13 @@ def rights() -> set[Right]:
             wanted |= _may(reader, topic.name, "read")
             wanted |= _may(reader, topic.dead_letters, "read", "write")
             wanted.add(Right(reader, "read", "group", group(reader, topic.name)))
-    return wanted
+    return wanted | _mailbox_writer()
+
+
+def _mailbox_writer() -> set[Right]:
+    # The topics come and go with subscriptions; their writer has all of them by their prefix.
+    operations: tuple[Operation, ...] = ("read", "write", "describe")
+    return {Right("notify", may, "topic", MAILBOX_PREFIX, prefixed=True) for may in operations}
 
 
 def _may(user: str, topic: str, *operations: str) -> set[Right]:

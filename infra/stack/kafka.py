@@ -5,6 +5,7 @@ import base64
 import shutil
 import subprocess
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,8 +20,12 @@ from infra.stack.launch import Launch
 from infra.stack.part import NotYet, Say
 from infra.stack.ports import listening
 from infra.stack.trouble import Trouble
+from shared.settings import AUDIENCE
+from shared.tokens import LEEWAY, MAX_LIFETIME
 
 _CONFIG = TREE / "infra" / "kafka"
+JWKS = "kafka-jwks.json"
+"""In the state folder: the gateway's key set, kept for the broker by the provisioner."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +35,20 @@ class Kafka:
     folder: Folder
     port: int
     controller_port: int
+    oauth_port: int
+    """Where integrators come in, with an access token."""
+    issuer: str
+    """`iss` of their tokens."""
     name: str = "kafka"
     outlives: bool = True
+
+    @classmethod
+    def at(cls, folder: Folder, ports: Mapping[str, int]) -> "Kafka":
+        """Describe the Kafka of a stack by the stack's ports."""
+        issuer = f"http://127.0.0.1:{ports['gateway']}"
+        # A folder of before there was a listener for tokens does not name its port.
+        oauth_port = ports.get("kafka_oauth", 0)
+        return cls(folder, ports["kafka"], ports["kafka_controller"], oauth_port, issuer)
 
     @property
     def address(self) -> str:
@@ -43,6 +60,11 @@ class Kafka:
         """Return the log directory."""
         return self.folder.path / "kafka" / "data"
 
+    @property
+    def jwks(self) -> Path:
+        """Return the file of the keys that sign access tokens; the broker notices a change."""
+        return self.folder.path / JWKS
+
     async def prepare(self, say: Say) -> None:
         """Write the settings, and format the log directory if it is new, wiped or half-made."""
         await asyncio.to_thread(self._prepare, say)
@@ -50,6 +72,8 @@ class Kafka:
     def _prepare(self, say: Say) -> None:
         self.data.parent.mkdir(parents=True, exist_ok=True)
         jars = class_path(say)
+        if not self.jwks.exists():  # the broker needs one to start; the provisioner fills it
+            self.folder.write(JWKS, {"keys": []})
         self._settings().write_text(
             (_CONFIG / "server.properties")
             .read_text()
@@ -57,6 +81,12 @@ class Kafka:
                 {
                     "port": self.port,
                     "controller_port": self.controller_port,
+                    "oauth_port": self.oauth_port,
+                    "jwks": self.jwks.as_uri(),
+                    "issuer": self.issuer,
+                    "audience": AUDIENCE,
+                    "leeway": LEEWAY,
+                    "session_ms": MAX_LIFETIME * 1000,
                     "data": self.data,
                     "admin_password": self.folder.secret("admin"),
                     "controller_password": self.folder.secret("controller"),
@@ -80,6 +110,7 @@ class Kafka:
             "-XX:+UseSerialGC",
             "-Djava.awt.headless=true",
             f"-Dlog4j2.configurationFile={_CONFIG / 'log4j2.xml'}",
+            f"-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls={self.jwks.as_uri()}",
         )
         argv = (str(java()), *options, "-cp", class_path(lambda _: None))
         return Launch(
@@ -95,6 +126,8 @@ class Kafka:
         admin = Admin.of(self.address, self.folder.secret)
         if not await asyncio.to_thread(admin.answers):
             raise NotYet("does not answer its administrator")
+        if not listening(self.oauth_port):  # adopted, and started before there was that listener
+            raise NotYet("takes no tokens; begin it anew: make kill P=kafka")
 
     async def provision(self) -> None:
         """Make users, rights and topics as they have to be; again at every start."""

@@ -14,6 +14,7 @@ USUAL = {
     "notify": 8083,
     "kafka": 9092,
     "kafka_controller": 9093,
+    "kafka_oauth": 9094,
     "postgres": 5433,
     "jaeger": 16686,
     "otlp": 4318,

@@ -11,6 +11,7 @@ _OWNERS = {
     "postgres": "postgres",
     "kafka": "kafka",
     "kafka_controller": "kafka",
+    "kafka_oauth": "kafka",
     "jaeger": "jaeger",
     "jaeger_grpc": "jaeger",
     "otlp": "jaeger",
@@ -66,6 +67,7 @@ class Sockets:
             {
                 **self.urls,
                 "kafka": f"127.0.0.1:{self.ports['kafka']}",
+                "kafka_oauth": f"127.0.0.1:{self.ports['kafka_oauth']}",
                 "postgres": f"127.0.0.1:{self.ports['postgres']}",
                 "jaeger": f"http://127.0.0.1:{self.ports['jaeger']}",
                 "otlp": f"http://127.0.0.1:{self.ports['otlp']}",

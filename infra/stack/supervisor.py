@@ -85,7 +85,7 @@ class Supervisor:
         if name == "postgres":
             return Postgres(folder, ports["postgres"])
         if name == "kafka":
-            return Kafka(folder, ports["kafka"], ports["kafka_controller"])
+            return Kafka.at(folder, ports.chosen)
         spool = Spool(folder.path / "jaeger" / "spool", ports["otlp"])
         return Jaeger(folder, ports["jaeger"], ports["jaeger_grpc"], ports["otlp"], spool)
 

@@ -67,7 +67,7 @@ async def _ask_part(folder: Folder, name: str) -> None:
     if name == "postgres":
         await Postgres(folder, port["postgres"]).check()
     elif name == "kafka":
-        await Kafka(folder, port["kafka"], port["kafka_controller"]).check()
+        await Kafka.at(folder, port).check()
     else:
         spool = Spool(folder.path / "jaeger" / "spool", port["otlp"])
         await Jaeger(folder, port["jaeger"], port["jaeger_grpc"], port["otlp"], spool).check()

@@ -34,7 +34,7 @@ class OwnKafka:
         """Prepare a broker that keeps everything below a folder."""
         state = Folder(folder)
         state.make()
-        return cls(Kafka(state, _free_port(), _free_port()))
+        return cls(Kafka(state, _free_port(), _free_port(), _free_port(), "http://127.0.0.1:1"))
 
     async def start(self) -> None:
         """Start it (formatting what is missing) and make users, topics and rights."""

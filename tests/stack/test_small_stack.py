@@ -15,7 +15,7 @@ from infra.stack.alive import Process
 from infra.stack.endings import strays
 from infra.stack.folder import Folder
 from infra.stack.kafka import Kafka
-from infra.stack.ports import listening
+from infra.stack.ports import kept_ports, listening
 from shared.events.topics import SERVICES, TOPICS
 from tests.fixtures.stack import Backing, Stack, stack_command, start
 
@@ -172,7 +172,7 @@ def test_down_without_a_supervisor_leaves_no_process(folder: Folder):
 async def test_a_wiped_kafka_has_its_users_rights_and_topics_again(folder: Folder, lost: str):
     start(folder, "--only", "kafka")
     stack = Stack(folder)
-    kafka = Kafka(folder, _port(folder, "kafka"), 0)
+    kafka = Kafka.at(folder, kept_ports(folder))
     await stack.kill("kafka", hold=True)
     shutil.rmtree(kafka.data / lost)
     await stack.start("kafka")
