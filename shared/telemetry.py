@@ -32,6 +32,8 @@ LANE = "lienthong.lane"
 RECIPIENTS = "lienthong.recipients"
 INDICATION = "lienthong.signature.indication"
 CERTIFICATE = "lienthong.certificate.sha256"
+STATUS_CODE = "lienthong.status.code"
+STATUS_PREVIOUS = "lienthong.status.previous"
 ATTEMPT = "lienthong.attempt"
 OUTBOX_WAIT_MS = "lienthong.outbox.wait_ms"
 

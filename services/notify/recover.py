@@ -1,18 +1,19 @@
-"""After a restore: receipts come back, byte for byte, from docs and from notify's own topic."""
+"""After a restore: receipts and statuses come back from docs and from notify's own topic."""
 
 from collections.abc import Sequence
 from functools import partial
+from typing import TypeAlias
 from uuid import UUID
 
 import structlog
 from pydantic import BaseModel, ValidationError
 
 from services.notify.receipt import sender_of
-from services.notify.store import receipts, state
+from services.notify.store import receipts, state, statuses
 from services.notify.store.receipts import StoredReceipt
 from shared.db import Connection, Database
 from shared.errors import Unavailable
-from shared.events import DeliveryAcknowledged
+from shared.events import DeliveryAcknowledged, DeliveryStatusReported
 from shared.events.deliveries import RECEIPTS
 from shared.ids import AgencyId, DeliveryId, DispatchId, DocumentId
 from shared.internal import Internal
@@ -24,16 +25,23 @@ _log = structlog.get_logger()
 _PAGE = 500
 _WAIT_SECONDS = 1.0
 
+Report: TypeAlias = DeliveryAcknowledged | DeliveryStatusReported
+_KINDS: tuple[type[Report], ...] = (DeliveryAcknowledged, DeliveryStatusReported)
+
 
 class _Page(BaseModel):
+    """Receipts, and the statuses of the same deliveries."""
+
     items: list[DeliveryAcknowledged]
+    statuses: list[DeliveryStatusReported] = []
     next: UUID | None
 
 
 async def recover(db: Database, internal: Internal, access: KafkaAccess) -> bool:
-    """Bring all receipts back if a restore asks for it; acknowledgements are 503 until then.
+    """Bring all receipts and statuses back if a restore asks for it; both are 503 until then.
 
-    Raises Unavailable while docs or Kafka does not answer.
+    The names and notes of statuses are on no topic: of those that the backup lacks, code, time
+    and agency come back. Raises Unavailable while docs or Kafka does not answer.
     """
     if not (await db.as_worker(state.read)).recovering:
         return False
@@ -48,7 +56,7 @@ async def _from_docs(db: Database, internal: Internal) -> int:
     kept, query = 0, dict[str, str | int](limit=_PAGE)
     while True:
         page = _Page.model_validate(await internal.get("docs", "/internal/receipts", **query))
-        kept += await db.as_worker(partial(_keep, events=page.items))
+        kept += await db.as_worker(partial(_keep, events=[*page.items, *page.statuses]))
         if page.next is None:
             return kept
         query["after"] = str(page.next)
@@ -74,19 +82,23 @@ async def _from_topic(db: Database, access: KafkaAccess) -> int:
     return kept
 
 
-def _read(record: Record) -> DeliveryAcknowledged | None:
-    if record.headers.get(TYPE_HEADER) != DeliveryAcknowledged.ce_type():
+def _read(record: Record) -> Report | None:
+    kinds = {kind.ce_type(): kind for kind in _KINDS}
+    kind = kinds.get(record.headers.get(TYPE_HEADER, ""))
+    if kind is None:
         return None
     try:
-        return DeliveryAcknowledged.model_validate_json(record.value)
+        return kind.model_validate_json(record.value)
     except ValidationError:
-        _log.error("a receipt of the topic cannot be read", offset=record.offset)
+        _log.error("a record of the topic cannot be read", offset=record.offset)
         return None
 
 
-async def _keep(conn: Connection, events: Sequence[DeliveryAcknowledged]) -> int:
+async def _keep(conn: Connection, events: Sequence[Report]) -> int:
+    """Keep receipts, then statuses: each delivery's receipt came before, here or in the log."""
     kept = 0
-    for event in sorted(events, key=lambda event: event.delivery_id):
+    acknowledged = [one for one in events if isinstance(one, DeliveryAcknowledged)]
+    for event in sorted(acknowledged, key=lambda event: event.delivery_id):
         kept += await receipts.keep(
             conn,
             StoredReceipt(
@@ -100,4 +112,5 @@ async def _keep(conn: Connection, events: Sequence[DeliveryAcknowledged]) -> int
                 event.receipt,
             ),
         )
-    return kept
+    reported = [one for one in events if isinstance(one, DeliveryStatusReported)]
+    return kept + await statuses.take_back(conn, reported)

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 from aiohttp import web
 
-from shared.events import DeliveryAcknowledged
+from shared.events import DeliveryAcknowledged, DeliveryStatusReported
 from tests.notify.chains import Mailbox
 
 
@@ -17,6 +17,7 @@ class Docs:
 
     boxes: list[Mailbox] = field(default_factory=list[Mailbox])
     receipts: list[DeliveryAcknowledged] = field(default_factory=list[DeliveryAcknowledged])
+    statuses: list[DeliveryStatusReported] = field(default_factory=list[DeliveryStatusReported])
     epoch: UUID = field(default_factory=uuid4)
     down: bool = False
     asked: int = 0
@@ -51,13 +52,15 @@ class Docs:
         return self._answer({"heads": heads})
 
     async def get_receipts(self, request: web.Request) -> web.Response:
-        """Answer receipts, two on a page."""
+        """Answer receipts, two on a page, with their statuses."""
         after = request.query.get("after", "")
         rows = sorted(self.receipts, key=lambda one: str(one.delivery_id))
         rows = [one for one in rows if str(one.delivery_id) > after]
         following = str(rows[1].delivery_id) if len(rows) > 2 else None
+        shown = {one.delivery_id for one in rows[:2]}
         items = [one.model_dump(mode="json") for one in rows[:2]]
-        return self._answer({"items": items, "next": following})
+        told = [one.model_dump(mode="json") for one in self.statuses if one.delivery_id in shown]
+        return self._answer({"items": items, "statuses": told, "next": following})
 
     def _answer(self, body: dict[str, object]) -> web.Response:
         self.asked += 1

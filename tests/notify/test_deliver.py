@@ -16,7 +16,7 @@ from services.notify.store import lanes, state
 from shared import outbox, parking
 from shared.consumer import consume
 from shared.db import Connection
-from shared.events import DeliveryAcknowledged, DeliveryCleared
+from shared.events import DeliveryAcknowledged, DeliveryCleared, DeliveryStatusReported
 from shared.internal import Internal
 from shared.kafka import KafkaAccess
 from tests.fixtures.database import access_of
@@ -164,7 +164,7 @@ async def test_records_sent_again_have_no_second_effect(line: Line):
     ]
 
 
-async def test_a_restored_notify_has_its_receipts_back_byte_for_byte(line: Line):
+async def test_a_restored_notify_has_its_receipts_and_statuses_back(line: Line):
     box = await line.notify.agency("H14.03.05")
     entries = box.clear_many(7)
     await line.notify.deliver(*entries)
@@ -177,24 +177,37 @@ async def test_a_restored_notify_has_its_receipts_back_byte_for_byte(line: Line)
             headers=headers,
         )
         held[str(entry.delivery_id)] = answer.json()["receipt"]
+        for code in ("03", "05"):
+            told = await line.notify.client.post(
+                f"/v1/deliveries/{entry.delivery_id}/statuses",
+                json={"code": code, "note": "của người"},
+                headers=headers | {"Idempotency-Key": code},
+            )
+            assert told.status_code == 201
 
     async def published() -> bool:
         return await outbox.pending(line.notify.db) == 0
 
-    await eventually(published, "the receipts are on their topic")
+    await eventually(published, "receipts and statuses are on their topic")
 
-    async def lose(conn: Connection) -> list[DeliveryAcknowledged]:
+    async def lose(conn: Connection) -> list[bytes]:
         rows = await conn.fetch("select value from outbox order by id")
         await conn.execute("delete from receipts")
+        await conn.execute("delete from statuses")
         await conn.execute("update service_state set recovering = true")
-        return [DeliveryAcknowledged.model_validate_json(row["value"]) for row in rows]
+        return [row["value"] for row in rows]
 
-    line.docs.receipts = (await line.notify.db.as_worker(lose))[:5]  # docs lacks the newest two
+    sent = await line.notify.db.as_worker(lose)  # docs lacks the newest two deliveries
+    line.docs.receipts = [DeliveryAcknowledged.model_validate_json(one) for one in sent[:15:3]]
+    line.docs.statuses = [DeliveryStatusReported.model_validate_json(one) for one in sent[1:15:3]]
     await recover.recover(line.notify.db, line.internal, line.access)
     assert not (await line.notify.db.as_worker(state.read)).recovering
     for delivery, receipt in held.items():
         again = await line.notify.client.get(f"/v1/deliveries/{delivery}/receipt", headers=headers)
         assert again.json()["receipt"] == receipt
+        page = await line.notify.client.get(f"/v1/deliveries/{delivery}/statuses", headers=headers)
+        found = [(one["step"], one["code"]) for one in page.json()["items"]]
+        assert found == [(0, "01"), (1, "03"), (2, "05")]
     sender = await line.notify.client.get(
         f"/v1/deliveries/{entries[0].delivery_id}/receipt", headers=line.notify.headers("G22")
     )

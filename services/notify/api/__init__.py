@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI
 
-from services.notify.api import acknowledgements, events, inbox, internal
+from services.notify.api import acknowledgements, events, inbox, internal, statuses
 from shared import operating
 from shared.http import create_app
 
@@ -16,6 +16,7 @@ def create() -> FastAPI:
     routers = [
         inbox.router,
         acknowledgements.router,
+        statuses.router,
         events.router,
         internal.router,
         operating.router("notify"),

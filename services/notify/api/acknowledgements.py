@@ -13,6 +13,7 @@ from services.notify.store.receipts import StoredReceipt
 from shared.db import Database
 from shared.identity import Caller, Scoped
 from shared.ids import DeliveryId
+from shared.openapi import told
 
 router = APIRouter(tags=["acknowledgement"])
 
@@ -34,11 +35,20 @@ class ReceiptAnswer(BaseModel):
 
     delivery_id: UUID
     transport: Literal["acknowledged"] = "acknowledged"
+    status: Literal["01"] = "01"
+    """What the acknowledgement reports; 02 to 06 come by `…/statuses`."""
     acknowledged_at: datetime
     receipt: str
 
 
-@router.post("/v1/deliveries/{delivery_id}/acknowledgement")
+@router.post(
+    "/v1/deliveries/{delivery_id}/acknowledgement",
+    **told(
+        "Acknowledge a delivery by its files' digests; the answer is a signed receipt",
+        "Xác nhận đã nhận bằng mã băm của các tệp; trả về biên nhận đã ký",
+        refuses=(404, 422),
+    ),
+)
 async def post_acknowledgement(
     request: Request, caller: Receiver, delivery_id: UUID, body: Acknowledgement
 ) -> ReceiptAnswer:
@@ -52,7 +62,10 @@ async def post_acknowledgement(
     return _show(kept)
 
 
-@router.get("/v1/deliveries/{delivery_id}/receipt")
+@router.get(
+    "/v1/deliveries/{delivery_id}/receipt",
+    **told("Read the signed receipt of a delivery", "Lấy biên nhận đã ký", refuses=(404,)),
+)
 async def get_receipt(
     request: Request,
     caller: Annotated[Caller, Depends(Scoped("documents.receive", "documents.send"))],

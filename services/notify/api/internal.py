@@ -6,13 +6,14 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel
 
-from services.notify.store import lanes, receipts, state
+from services.notify.store import lanes, receipts, state, statuses
 from services.notify.store.lanes import StoredEntry
 from shared.chain import Lane
 from shared.db import Connection, Database
-from shared.events import DeliveryAcknowledged, DeliveryCleared
+from shared.events import DeliveryAcknowledged, DeliveryCleared, DeliveryStatusReported
 from shared.identity import Caller, Scoped
 from shared.ids import AgencyId, DeliveryId
+from shared.openapi import told
 
 router = APIRouter(tags=["internal"], include_in_schema=True)
 
@@ -50,10 +51,12 @@ class Receipts(BaseModel):
 
     epoch: UUID
     items: list[DeliveryAcknowledged]
+    statuses: list[DeliveryStatusReported]
+    """What was reported of the same deliveries."""
     next: UUID | None
 
 
-@router.get("/internal/heads")
+@router.get("/internal/heads", **told("Read the head of every lane", "Đọc đầu của mọi làn"))
 async def get_heads(request: Request, _caller: Service, docs_epoch: UUID | None = None) -> Heads:
     """Return all heads; from now on only answers of docs with the epoch `docs_epoch` count."""
     db: Database = request.app.state.db
@@ -75,7 +78,7 @@ async def get_heads(request: Request, _caller: Service, docs_epoch: UUID | None 
     return await db.as_worker(read)
 
 
-@router.get("/internal/entries")
+@router.get("/internal/entries", **told("Read the entries of one lane", "Đọc các mục của một làn"))
 async def get_entries(
     request: Request,
     _caller: Service,
@@ -95,11 +98,14 @@ async def get_entries(
     return await db.as_worker(read)
 
 
-@router.get("/internal/receipts")
+@router.get(
+    "/internal/receipts",
+    **told("Read receipts and statuses", "Đọc biên nhận và trạng thái"),
+)
 async def get_receipts(
     request: Request, _caller: Service, after: UUID = _LOWEST, limit: Limit = 200
 ) -> Receipts:
-    """Return receipts, byte for byte."""
+    """Return receipts, byte for byte, and the statuses of the same deliveries."""
     db: Database = request.app.state.db
 
     async def read(conn: Connection) -> Receipts:
@@ -117,8 +123,9 @@ async def get_receipts(
             )
             for one in found
         ]
+        reported = await statuses.of_deliveries(conn, [one.delivery_id for one in found])
         following = found[-1].delivery_id if len(found) == limit else None
-        return Receipts(epoch=own.epoch, items=items, next=following)
+        return Receipts(epoch=own.epoch, items=items, statuses=reported, next=following)
 
     return await db.as_worker(read)
 
