@@ -61,6 +61,8 @@ class Problem(Exception):  # noqa: N818 (the field's term, RFC 9457)
         self.faults = tuple(faults)
         self.retry_after = retry_after
         self.extra = extra
+        self.headers: dict[str, str] = {}
+        """Further headers of the answer, which whoever raises it may set."""
         super().__init__(f"{code} {en or self.type.title_en}")
 
     @property

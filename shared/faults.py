@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from starlette.responses import Response
 
 from shared.errors import Fault, Problem
+from shared.language import VARY, Language, spoken_in
 
 PROBLEM_JSON = "application/problem+json"
 
@@ -48,11 +49,35 @@ _VIETNAMESE = {
     "datetime_from_date_parsing": "Phải là thời điểm theo RFC 3339.",
     "timezone_aware": "Thời điểm phải có múi giờ.",
     "time_delta_parsing": "Phải là khoảng thời gian theo ISO 8601, như PT5M.",
+    "time_delta_type": "Phải là khoảng thời gian theo ISO 8601, như PT5M.",
+    "int_parsing_size": "Số quá lớn.",
+    "float_type": "Phải là số.",
+    "float_parsing": "Phải là số.",
+    "finite_number": "Phải là số hữu hạn.",
+    "multiple_of": "Phải là bội của {multiple_of}.",
+    "string_unicode": "Không phải chuỗi Unicode hợp lệ.",
+    "date_from_datetime_inexact": "Phải là ngày dạng YYYY-MM-DD, không có giờ.",
+    "datetime_type": "Phải là thời điểm theo RFC 3339.",
+    "datetime_object_invalid": "Phải là thời điểm theo RFC 3339.",
+    "url_parsing": "Phải là địa chỉ URL.",
+    "url_scheme": "Địa chỉ phải bắt đầu bằng: {expected_schemes}.",
+    "union_tag_invalid": "Loại {tag} không có; phải là một trong: {expected_tags}.",
+    "union_tag_not_found": "Thiếu trường cho biết loại: {discriminator}.",
+    "forbidden_character": "Ký tự {character} ở vị trí {position} không được phép.",
+    "blank": "Không được để trống.",
+    "due_on": "Hạn trả lời sớm hơn ngày ban hành.",
+    "one_of_two": "Nêu một cơ quan hoặc một phép chọn, đúng một trong hai.",
+    "empty_selection": "Nêu cấp, cơ quan cấp trên, hoặc cả hai.",
 }
 
 
-def problem_response(problem: Problem, *, path: str, trace_id: str) -> Response:
-    """Render a problem as RFC 9457 says; the only place where that is done."""
+def problem_response(
+    problem: Problem, *, path: str, trace_id: str, language: Language = "vi"
+) -> Response:
+    """Render a problem as RFC 9457 says; the only place where that is done.
+
+    `title`, `detail` and `hint` are in the reader's language; the other one stands beside it.
+    """
     row = problem.type
     body: dict[str, Any] = {
         "type": f"/v1/problems/{row.code}",
@@ -76,16 +101,19 @@ def problem_response(problem: Problem, *, path: str, trace_id: str) -> Response:
             for fault in problem.faults
         ],
     }
-    headers: dict[str, str] = {"Cache-Control": "no-store"}
+    headers = {"Cache-Control": "no-store", "Content-Language": language, "Vary": VARY}
     if problem.retry_after is not None:
         headers["Retry-After"] = str(problem.retry_after)
     if row.status == 401:  # noqa: PLR2004 (RFC 6750 3: one challenge for every cause)
         headers["WWW-Authenticate"] = 'Bearer realm="lienthong", error="invalid_token"'
     if "allow" in problem.extra:
         headers["Allow"] = problem.extra["allow"]
+    if row.status == 412 and "version" in problem.extra:  # noqa: PLR2004 (RFC 9110 15.5.13)
+        headers["ETag"] = f'"{problem.extra["version"]}"'
     if "content_range" in problem.extra:
         headers["Content-Range"] = problem.extra["content_range"]
-    content = orjson.dumps({**problem.extra, **body}, default=str)
+    headers |= problem.headers
+    content = orjson.dumps(spoken_in(language, {**problem.extra, **body}), default=str)
     return Response(content, row.status, headers, PROBLEM_JSON)
 
 
@@ -120,9 +148,18 @@ def _fault(item: Mapping[str, Any], body: Json) -> Fault:
     first, *rest = item["loc"]
     place: Place = first if first in {"query", "path", "header"} else "body"
     where = _in_body(rest, body, item["type"]) if place == "body" else pointer(*rest)
-    context: dict[str, Any] = item.get("ctx", {})
     template = _VIETNAMESE.get(item["type"], "Giá trị không hợp lệ.")
-    return Fault(where, template.format_map(context), item["msg"], place)
+    return Fault(
+        where, template.format_map(_in_vietnamese(item.get("ctx", {}))), item["msg"], place
+    )
+
+
+def _in_vietnamese(context: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what pydantic found, with its enumerations (`'a', 'b' or 'c'`) without English."""
+    return {
+        name: value.replace("' or '", "' hoặc '") if isinstance(value, str) else value
+        for name, value in context.items()
+    }
 
 
 def _in_body(path: Sequence[str | int], body: Json, kind: str) -> str:

@@ -19,6 +19,7 @@ from starlette.types import Receive, Scope, Send
 from shared.errors import Problem
 from shared.faults import from_request, problem_response
 from shared.intake import Intake, trace_id
+from shared.language import preferred
 from shared.openapi import describe
 
 _BY_STATUS = {
@@ -109,7 +110,12 @@ def create_app(*, title: str, routers: Sequence[APIRouter], edge: bool = False) 
 def _render(request: Request, problem: Problem) -> Response:
     if problem.type.status >= 500:  # noqa: PLR2004
         _log.warning("request refused", code=problem.code, detail=problem.en)
-    return problem_response(problem, path=request.url.path, trace_id=trace_id(request.scope))
+    return problem_response(
+        problem,
+        path=request.url.path,
+        trace_id=trace_id(request.scope),
+        language=preferred(request.headers.get("accept-language")),
+    )
 
 
 async def _problem(request: Request, error: Exception) -> Response:

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.errors import Problem
 from shared.faults import Json, problem_response
+from shared.language import preferred
 
 LIMIT = 1 << 20
 """Bytes of a body, unless its route lifts the limit before it reads."""
@@ -116,6 +117,7 @@ class Intake:
         sender = _Sender(scope, send)
         try:
             _refuse_nul(scope)
+            _refuse_compressed(scope)
             content_type = Headers(scope=scope).get("content-type", "")
             if content_type.lower().startswith("multipart/form-data"):
                 scope.setdefault(_LIMIT_KEY, MULTIPART_LIMIT)
@@ -134,7 +136,12 @@ class Intake:
         if not isinstance(error, Problem):
             _log.error("request failed", exc_info=error, path=scope["path"])
             error = Problem("SYS-5001")
-        response = problem_response(error, path=scope["path"], trace_id=trace_id(scope))
+        response = problem_response(
+            error,
+            path=scope["path"],
+            trace_id=trace_id(scope),
+            language=preferred(Headers(scope=scope).get("accept-language")),
+        )
         await response(scope, receive, send)
 
 
@@ -164,6 +171,15 @@ def _refuse_nul(scope: Scope) -> None:
         raise Problem("REQ-4041")
     if b"%00" in scope["query_string"]:
         raise Problem("REQ-4003", vi="Ký tự NUL không được phép.", en="NUL is not allowed.")
+
+
+def _refuse_compressed(scope: Scope) -> None:
+    # Nothing here inflates: a limit would be one of compressed bytes, a digest one of other bytes.
+    codings = Headers(scope=scope).get("content-encoding", "identity")
+    if codings.strip().lower() != "identity":
+        problem = Problem("REQ-4152")
+        problem.headers["Accept-Encoding"] = "identity"  # RFC 9110 15.5.16
+        raise problem
 
 
 def _paced(scope: Scope, receive: Receive, sender: _Sender) -> Receive:

@@ -15,6 +15,7 @@ import uvloop
 from fastapi import FastAPI
 
 from shared import telemetry
+from shared.connection import Connection
 from shared.db import Bell
 from shared.errors import Unavailable
 
@@ -97,7 +98,7 @@ def http(app: FastAPI, *, fd: int) -> Task:
         lifespan="off",
         log_config=None,
         access_log=False,
-        http="httptools",
+        http=Connection,
         ws="none",
         server_header=False,
         timeout_keep_alive=60,
