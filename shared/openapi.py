@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
-from typing import Any, NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict, cast
 
 from fastapi import APIRouter
 from fastapi.dependencies.models import Dependant
@@ -80,7 +80,23 @@ def describe(document: dict[str, Any], routers: Sequence[APIRouter]) -> dict[str
     components["headers"] = parts.HEADERS
     components["parameters"] = parts.PARAMETERS
     components["responses"] = parts.responses()
+    _drop_unreadable(document)
     return document
+
+
+def _drop_unreadable(document: dict[str, Any]) -> None:
+    """Take out patterns with Unicode classes: without its flag, ECMA 262 reads others in them."""
+    todo: list[Any] = [document]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, dict):
+            members = cast("dict[str, Any]", node)
+            pattern = members.get("pattern")
+            if isinstance(pattern, str) and r"\p{" in pattern:
+                del members["pattern"]
+            todo.extend(members.values())
+        elif isinstance(node, list):
+            todo.extend(cast("list[Any]", node))
 
 
 def _name_scopes(document: Mapping[str, Any], routers: Sequence[APIRouter]) -> None:

@@ -5,7 +5,9 @@ import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+from infra.contracts import examples
 from infra.contracts.routes import INSIDE, document
 from infra.contracts.tags import tag_of, tags
 from shared.events.topics import SERVICES
@@ -30,7 +32,7 @@ _INFO: dict[str, Json] = {
 
 def merged() -> str:
     """Return the text of the merged document as the services declare it now."""
-    paths: dict[str, dict[str, Json]] = {}
+    paths: dict[str, dict[str, Any]] = {}
     schemas: dict[str, Json] = {}
     for service in SERVICES:
         declared = document(service)
@@ -47,6 +49,7 @@ def merged() -> str:
                     filed: Json = {**operation, "tags": [tag_of(path)], "x-service": service}
                     paths.setdefault(path, {})[method] = _renamed(filed, new)
     shared = document("gateway")["components"]
+    examples.put(paths, examples.recorded())
     ordered: Json = dict(sorted(paths.items()))
     whole: Json = {
         "openapi": "3.1.0",

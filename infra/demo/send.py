@@ -84,7 +84,7 @@ async def send(sender: Client, letter: Letter) -> Sent:
     answer = await sender.ask(
         "POST",
         "/v1/documents?dispatch=true",
-        form=lambda: _form(letter),
+        form=lambda: send_form(letter),
         headers={"Idempotency-Key": str(uuid4())},
     )
     accept_ms = (time.monotonic() - began) * 1000
@@ -98,7 +98,8 @@ async def send(sender: Client, letter: Letter) -> Sent:
     )
 
 
-def _form(letter: Letter) -> aiohttp.FormData:
+def send_form(letter: Letter) -> aiohttp.FormData:
+    """Return the form that hands in a whole document."""
     form = aiohttp.FormData()
     description = json.dumps(letter.description, ensure_ascii=False)
     form.add_field("document", description, content_type="application/json")

@@ -1,0 +1,1 @@
+"""A tour of every operation on a running stack: where the document's examples come from."""

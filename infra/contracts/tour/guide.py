@@ -1,0 +1,139 @@
+"""How the tour asks: by the document's own operations, keeping what was sent and answered."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias
+from urllib.parse import quote, urlencode
+from uuid import uuid4
+
+import aiohttp
+
+from infra.client import AGAIN, TIMES, Answer, Client, connect, ports
+
+Json: TypeAlias = Any
+
+PATIENCE_S = 60
+PAUSE_S = 0.2
+_SUCCESS = range(200, 300)
+
+
+class Astray(Exception):  # noqa: N818 (the tour did not find what the document promises)
+    """An operation answered something else than the tour expects."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What was sent to an operation, and what it answered."""
+
+    operation: str
+    """Method and path template: `GET /v1/documents/{document_id}`."""
+    sent: Json
+    """JSON body or form; None without one."""
+    status: int
+    media_type: str
+    answered: Json
+    """JSON body; None for anything else."""
+
+
+@dataclass(slots=True)
+class Guide:
+    """Clients of a stack, the ids found on the way, and all exchanges in their order."""
+
+    run: Path
+    gateway: str
+    session: aiohttp.ClientSession
+    systems: Mapping[str, Client]
+    ids: dict[str, str] = field(default_factory=dict[str, str])
+    """Values of the parameters of paths, by their names in the document."""
+    exchanges: list[Exchange] = field(default_factory=list[Exchange])
+
+    async def go(
+        self,
+        operation: str,
+        by: str | None = None,
+        *,
+        body: Json = None,
+        form: Callable[[], Any] | None = None,
+        raw: bytes | None = None,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        expect: int | None = None,
+        **places: str,
+    ) -> Answer:
+        """Send one request (again while the answer asks for it); keep it, and return the answer.
+
+        `places` go before the ids found so far. Raises Astray for an answer other than 2xx, or
+        than `expect`.
+        """
+        method, template = operation.split(" ", 1)
+        path = template.format_map(
+            {name: quote(value, safe="") for name, value in {**self.ids, **places}.items()}
+        )
+        url = self.gateway + path + (f"?{urlencode(query)}" if query else "")
+        sent = {"Idempotency-Key": str(uuid4())} if method == "POST" else {}
+        sent |= headers or {}
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            if by is not None:
+                sent["Authorization"] = f"Bearer {await self.systems[by].token()}"
+            extra: dict[str, Any] = {"data": form() if form else raw}
+            if body is not None:
+                sent.setdefault("Content-Type", "application/json")
+                extra = {"data": json.dumps(body)}
+            async with self.session.request(method, url, headers=sent, **extra) as response:
+                answer = Answer(response.status, response.headers, await response.read())
+            if answer.status not in AGAIN or time.monotonic() > deadline:
+                break
+            await asyncio.sleep(PAUSE_S)
+        if answer.status != expect and (expect is not None or answer.status not in _SUCCESS):
+            raise Astray(f"{operation}: {answer.status} {answer.body.decode(errors='replace')}")
+        self.exchanges.append(_exchange(operation, body, answer))
+        return answer
+
+    async def listen(self, operation: str, by: str) -> None:
+        """Open a stream, and close it when it has begun."""
+        url = self.gateway + operation.split(" ", 1)[1]
+        sent = {"Authorization": f"Bearer {await self.systems[by].token()}"}
+        async with self.session.get(url, headers=sent) as response:
+            began = Answer(response.status, response.headers, await response.content.readline())
+        if began.status not in _SUCCESS:
+            raise Astray(f"{operation}: {began.status}")
+        self.exchanges.append(_exchange(operation, None, began))
+
+    async def until(self, operation: str, by: str, reached: Callable[[Json], bool]) -> Json:
+        """Ask again until an answer is as wanted; returns it. Raises Astray when it never is."""
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            answer = (await self.go(operation, by)).json()
+            if reached(answer):
+                return answer
+            if time.monotonic() > deadline:
+                raise Astray(f"{operation}: still {answer}")
+            del self.exchanges[-1]
+            await asyncio.sleep(PAUSE_S)
+
+    def seen(self) -> dict[str, list[Exchange]]:
+        """Return the exchanges of each operation."""
+        found: dict[str, list[Exchange]] = {}
+        for exchange in self.exchanges:
+            found.setdefault(exchange.operation, []).append(exchange)
+        return found
+
+
+def _exchange(operation: str, sent: Json, answer: Answer) -> Exchange:
+    media_type = answer.headers.get("Content-Type", "").partition(";")[0].strip()
+    is_json = media_type == "application/json" and answer.body
+    answered = json.loads(answer.body) if is_json else None
+    return Exchange(operation, sent, answer.status, media_type, answered)
+
+
+@asynccontextmanager
+async def guided(run: Path) -> AsyncGenerator[Guide]:
+    """Lend a guide on the stack of a folder for the length of a `with`."""
+    async with connect(run) as systems, aiohttp.ClientSession(timeout=TIMES) as session:
+        yield Guide(run, str(ports(run)["gateway"]).rstrip("/"), session, systems)

@@ -1,0 +1,47 @@
+"""The tour of a recipient: inbox, leases, acknowledgement, events."""
+
+import hashlib
+import json
+
+from infra.contracts.tour.guide import Guide, Json
+from infra.demo.plan import PROVINCE
+
+BY = f"sys-{PROVINCE.lower()}"
+_LEASE = "/v1/inbox/leases/{lease_id}"
+_CONTENT = "/v1/documents/{document_id}/attachments/{attachment_id}/content"
+
+
+async def receive(guide: Guide) -> None:
+    """Read the inbox, hold the delivery, fetch its files, confirm them, read the receipt."""
+    await guide.go("GET /v1/inbox", BY, query={"lane": "urgent", "limit": "2"})
+    held = await _hold(guide)
+    guide.ids["lease_id"] = held["id"]
+    await guide.go(f"PATCH {_LEASE}", BY, body={"visibility": "PT10M"})
+    await guide.go(f"DELETE {_LEASE}", BY)
+    digests: dict[str, str] = {}
+    for file in json.loads(held["delivery"]["entry"])["files"]:
+        content = (await guide.go(f"GET {_CONTENT}", BY, attachment_id=file["id"])).body
+        digests[file["id"]] = hashlib.sha256(content).hexdigest()
+    body = {"digests": digests}
+    await guide.go("POST /v1/deliveries/{delivery_id}/acknowledgement", BY, body=body)
+
+
+async def listen(guide: Guide) -> None:
+    """Read the event log, and the first events of the stream."""
+    await guide.go("GET /v1/events", BY, query={"limit": "2"})
+    await guide.listen("GET /v1/events/stream", BY)
+
+
+async def _hold(guide: Guide) -> Json:
+    """Lease until the tour's delivery is among what is held; the others are given back."""
+    body = {"max": 10, "visibility": "PT5M", "wait": "PT1S"}
+    while True:
+        held = (await guide.go("POST /v1/inbox/leases", BY, body=body)).json()["leases"]
+        mine: Json = None
+        for lease in held:
+            if lease["delivery"]["delivery_id"] == guide.ids["delivery_id"]:
+                mine = lease
+            else:
+                await guide.go(f"DELETE {_LEASE}", BY, lease_id=lease["id"])
+        if mine is not None:
+            return mine

@@ -1,0 +1,95 @@
+"""The tour of a registrar: agencies, connected systems and their keys, certificates."""
+
+import json
+import secrets
+from uuid import uuid4
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from jwt.algorithms import ECAlgorithm
+
+from infra.contracts.tour.guide import Guide, Json
+from infra.pki import registry
+
+BY = "registrar"
+
+
+def new_code() -> str:
+    """Return a code that no agency of the seeds has."""
+    return ".".join(["H99", *(f"{secrets.randbelow(100):02}" for _ in range(3))])
+
+
+def new_key() -> dict[str, Json]:
+    """Return the public half of a new key as a JWK."""
+    public = ec.generate_private_key(ec.SECP256R1()).public_key()
+    jwk: dict[str, Json] = json.loads(ECAlgorithm.to_jwk(public))
+    return {**jwk, "kid": f"key-{uuid4()}", "alg": "ES256", "use": "sig"}
+
+
+def new_agency(**changes: Json) -> dict[str, Json]:
+    """Return what registers an agency."""
+    return {
+        "code": new_code(),
+        "name": "Ủy ban nhân dân xã Thử Nghiệm",
+        "level": "commune",
+        **changes,
+    }
+
+
+def new_system(agency: str) -> dict[str, Json]:
+    """Return what registers a system of an agency."""
+    return {
+        "client_id": f"qlvb-{secrets.token_hex(6)}",
+        "agencies": [agency],
+        "scopes": ["directory", "documents.send", "documents.receive"],
+        "jwks": {"keys": [new_key()]},
+    }
+
+
+async def agencies(guide: Guide) -> None:
+    """Register two agencies; suspend one, name the other its successor, close it."""
+    await guide.go("GET /v1/agencies", BY, query={"q": "thach an", "limit": "2"})
+    await guide.go("GET /v1/agencies/{code}", BY, code="H14")
+    await guide.go("GET /v1/directory-changes", BY, query={"limit": "2"})
+    first, heir = [
+        (await guide.go("POST /v1/agencies", BY, body=new_agency())).json()["code"]
+        for _ in range(2)
+    ]
+    guide.ids["agency"], guide.ids["heir"] = first, heir
+    for body in (
+        {"state": "suspended"},
+        {"state": "active"},
+    ):
+        await guide.go("POST /v1/agencies/{code}/state-changes", BY, body=body, code=first)
+    body = {"successors": [heir]}
+    await guide.go("POST /v1/agencies/{code}/successions", BY, body=body, code=first)
+
+
+async def systems(guide: Guide) -> None:
+    """Register a system, change its rights and keys; another one is revoked."""
+    body = new_system(guide.ids["heir"])
+    await guide.go("POST /v1/clients", BY, body=body)
+    client = guide.ids["client_id"] = body["client_id"]
+    await guide.go("GET /v1/clients", BY, query={"limit": "2"})
+    seen = await guide.go("GET /v1/clients/{client_id}", BY)
+    narrow = {"scopes": ["directory", "documents.receive"]}
+    etag = {"If-Match": seen.headers["ETag"]}
+    await guide.go("PATCH /v1/clients/{client_id}", BY, body=narrow, headers=etag)
+    key = new_key()
+    guide.ids["kid"] = key["kid"]
+    await guide.go("POST /v1/clients/{client_id}/keys", BY, body=key)
+    await guide.go("DELETE /v1/clients/{client_id}/keys/{kid}", BY)
+    gone = new_system(guide.ids["heir"])
+    await guide.go("POST /v1/clients", BY, body=gone)
+    await guide.go("DELETE /v1/clients/{client_id}", BY, client_id=gone["client_id"])
+    guide.ids["client_id"] = client
+
+
+async def certificates(guide: Guide) -> None:
+    """Suspend a certificate of somebody at rest, and restore it."""
+    await guide.go("GET /pki/{ca}/ca.crt", ca="issuing")
+    await guide.go("GET /pki/{ca}/crl", ca="issuing")
+    rows = registry.read(guide.run / "pki")
+    guide.ids["sha256"] = [row.sha256 for row in rows if row.kind == "leader"][-1]
+    for reason in ("certificateHold", "removeFromCRL"):
+        body = {"reason": reason}
+        await guide.go("POST /v1/certificates/{sha256}/revocations", BY, body=body)
