@@ -14,7 +14,7 @@ from shared.db import Database
 from shared.errors import Problem
 from shared.events.topics import Service
 from shared.identity import Caller, Scoped
-from shared.openapi import told
+from shared.openapi import Told, told
 
 Operator = Annotated[Caller, Depends(Scoped("operator"))]
 
@@ -53,17 +53,34 @@ class LogLevel(BaseModel):
     level: Literal["debug", "info", "warning", "error"]
 
 
+def _list_told(service: Service) -> Told:
+    return told(
+        f"What {service} could not handle or send, with reason and trace",
+        f"Những gì {service} không xử lý hoặc không gửi được, kèm lý do và mã vết",
+    )
+
+
+def _release_told(service: Service) -> Told:
+    return told(
+        f"Let {service} try a parked record again, and those that wait behind it",
+        f"Cho {service} thử lại một bản ghi bị gác lại và các bản ghi chờ sau nó",
+        refuses=(404,),
+    )
+
+
+def _level_told(service: Service) -> Told:
+    return told(
+        f"Change from which level on the log of {service} speaks, until it ends",
+        f"Đổi mức ghi nhật ký của {service} cho đến khi tiến trình kết thúc",
+        refuses=(422,),
+    )
+
+
 def router(service: Service) -> APIRouter:
     """Return the operator's routes of one service."""
     made = APIRouter(tags=["operating"])
 
-    @made.get(
-        f"/v1/parked/{service}",
-        **told(
-            f"What {service} could not handle or send, with reason and trace",
-            f"Những gì {service} không xử lý hoặc không gửi được, kèm lý do và mã vết",
-        ),
-    )
+    @made.get(f"/v1/parked/{service}", **_list_told(service))
     async def get_parked(request: Request, _caller: Operator) -> ParkedPage:
         """List what is parked."""
         db: Database = request.app.state.db
@@ -73,13 +90,7 @@ def router(service: Service) -> APIRouter:
         )
 
     @made.post(
-        f"/v1/parked/{service}/{{item_id}}/release",
-        status_code=202,
-        **told(
-            f"Let {service} try a parked record again, and those that wait behind it",
-            f"Cho {service} thử lại một bản ghi bị gác lại và các bản ghi chờ sau nó",
-            refuses=(404,),
-        ),
+        f"/v1/parked/{service}/{{item_id}}/release", status_code=202, **_release_told(service)
     )
     async def post_release(request: Request, caller: Operator, item_id: str) -> Response:
         """Let a parked record be tried again, and then those that wait behind it."""
@@ -89,14 +100,7 @@ def router(service: Service) -> APIRouter:
         _log.warning("parked record released", item=item_id, client=caller.client_id)
         return Response(status_code=202)
 
-    @made.put(
-        f"/v1/log-level/{service}",
-        **told(
-            f"Change from which level on the log of {service} speaks, until it ends",
-            f"Đổi mức ghi nhật ký của {service} cho đến khi tiến trình kết thúc",
-            refuses=(422,),
-        ),
-    )
+    @made.put(f"/v1/log-level/{service}", **_level_told(service))
     async def put_log_level(caller: Operator, body: LogLevel) -> LogLevel:
         """Change the level of this instance's log, until it ends."""
         structlog.configure(
