@@ -4,7 +4,7 @@ PY := .venv/bin/python
 STACK := $(PY) -m infra.stack
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status logs kill start scale wait failpoints demo trace verify-receipt test lint fmt schemas routes lock
+.PHONY: help setup up down status logs kill start scale wait failpoints demo trace doctor provision parked release log-level verify-receipt test lint bench fmt schemas routes examples lock
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -42,6 +42,21 @@ wait: setup ## Wait until a process is ready: P=jaeger
 trace: setup ## Print a document's tree of spans: CODE=7816/VPCP-TTĐT
 	@$(PY) -m infra.trace --code "$(CODE)"
 
+doctor: setup ## Look whether all is as it has to be, with what to do: √ ‼ × [JSON=1]
+	@$(PY) -m infra.doctor $(if $(JSON),--json)
+
+provision: setup ## Make roles, users, rights and topics anew, as they have to be
+	@$(PY) -m infra.provision
+
+parked: setup ## List what could not be handled or sent, with reason and trace
+	@$(PY) -m infra.operate
+
+release: setup ## Let a parked record be tried again: ID=notify/record-7
+	@$(PY) -m infra.operate --release "$(ID)"
+
+log-level: setup ## Change from which level a service's log speaks: P=docs LEVEL=debug
+	@$(PY) -m infra.operate --log "$(P)" --level "$(LEVEL)"
+
 verify-receipt: setup ## Verify a receipt offline, check by check: FILE=receipt.jws [ROOT=root.pem]
 	@$(PY) -m infra.receipts verify "$(FILE)" --root "$(or $(ROOT),$(or $(LIENTHONG_RUN),.run)/pki/root.pem)"
 
@@ -54,6 +69,9 @@ test: setup ## Run the tests on the real parts [T=tests/docs] [KEEP=1 leaves the
 lint: setup ## Style, types, imports, migrations, structure
 	@$(PY) -m infra.check lint
 
+bench: setup ## Measure under load, 15 min, into BENCH.md [QUICK=1: 2 min] [ONLY=name]
+	@$(PY) -m infra.bench
+
 fmt: setup ## Format and put in order
 	@.venv/bin/ruff format && .venv/bin/ruff check --fix
 
@@ -62,6 +80,9 @@ schemas: setup ## Write the events' JSON Schemas and the page of problems anew
 
 routes: setup ## Write the gateway's route table and OpenAPI document anew
 	@$(PY) -m infra.contracts.routes && $(PY) -m infra.contracts.openapi
+
+examples: up ## Record the OpenAPI document's examples anew from the running stack
+	@$(PY) -m infra.contracts.examples
 
 lock: setup ## Write the hashed locks anew from pyproject.toml
 	@$(PY) -m infra.locks
