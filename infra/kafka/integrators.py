@@ -27,6 +27,11 @@ def reader_rights(client_id: str) -> set[Right]:
     }
 
 
+def holders(admin: Admin) -> set[str]:
+    """Return the clients that have any right now."""
+    return {right.user for right in admin.every_right()} - OURS
+
+
 def settle(admin: Admin, readers: Collection[str]) -> bool:
     """Make topics and rights of these clients, and take away those of everybody else.
 

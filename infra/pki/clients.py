@@ -1,4 +1,8 @@
-"""Connected systems of the development stack: their keys, and what the gateway is told of them."""
+"""Connected systems of the development stack: their keys, and what the gateway is told of them.
+
+A system of an agency may also have its kept keys sign (`documents.sign`); in this stack the PIN
+of each is `development` (`pki/keys/<sha256 of the certificate>.p12`).
+"""
 
 import base64
 import hashlib
@@ -16,8 +20,8 @@ from infra.pki.files import write
 from infra.pki.seed import SeedAgency
 
 HUB = "hub-h14-communes"
-_AGENCY_SCOPES = ("directory", "documents.send", "documents.receive")
-_SERVICES = ("docs", "signing", "notify", "gateway")
+_AGENCY_SCOPES = ("directory", "documents.send", "documents.receive", "documents.sign")
+_SERVICES = ("docs", "signing", "notify", "gateway", "provisioner")
 _COORDINATE_BYTES = 32
 
 

@@ -44,7 +44,7 @@ class Client:
         ports = cast("dict[str, object]", outcome.get("ports") or {})
         names = only.split(",") if only else [name for name in ports if name != "metrics"]
         for name in names:
-            print(f"  {name:<10} {ports.get(name, '')}")
+            print(f"  {name:<11} {ports.get(name, '')}")
         print(f"up in {time.monotonic() - began:.1f} s; state in {self.folder.path}")
         return 0
 

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeAlias, cast
 
 from infra.stack.control import Answer, Door, serve
-from infra.stack.folder import PARTS, PROCESSES, SERVICES
+from infra.stack.folder import PROCESSES, SERVICES
 from infra.stack.keeper import Keeper
 from infra.stack.part import NotYet
 from infra.stack.services import Instance
@@ -154,7 +154,7 @@ async def _down(supervisor: Supervisor, words: Mapping[str, object]) -> dict[str
 
 
 def _in_order(supervisor: Supervisor) -> list[Keeper]:
-    order = {name: number for number, name in enumerate((*PARTS, *SERVICES))}
+    order = {name: number for number, name in enumerate(PROCESSES)}
     kept = supervisor.keepers
     return [kept[name] for name in sorted(kept, key=lambda n: (order[n.partition("-")[0]], n))]
 

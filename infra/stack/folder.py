@@ -14,7 +14,9 @@ TREE = Path(__file__).resolve().parents[2]
 
 PARTS = ("postgres", "kafka", "jaeger")
 SERVICES = ("docs", "signing", "notify", "gateway")
-PROCESSES = (*PARTS, *SERVICES)
+ATTENDANTS = ("provisioner",)
+"""Processes that keep a part in order and serve nobody."""
+PROCESSES = (*PARTS, *SERVICES, *ATTENDANTS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,8 @@ from shared.tokens import LEEWAY, MAX_LIFETIME
 _CONFIG = TREE / "infra" / "kafka"
 JWKS = "kafka-jwks.json"
 """In the state folder: the gateway's key set, kept for the broker by the provisioner."""
+WORD = "provisioner.json"
+"""In the state folder: what the provisioner waits for; touched at each of its passes."""
 
 
 @dataclass(frozen=True, slots=True)

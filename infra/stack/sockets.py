@@ -60,17 +60,24 @@ class Sockets:
         """Return each service's address."""
         return {name: f"http://127.0.0.1:{self.ports[name]}" for name in SERVICES}
 
+    @property
+    def addresses(self) -> dict[str, str]:
+        """Return the address of everything that is reached from outside the stack."""
+        return {
+            **self.urls,
+            "kafka": f"127.0.0.1:{self.ports['kafka']}",
+            "kafka_oauth": f"127.0.0.1:{self.ports['kafka_oauth']}",
+            "postgres": f"127.0.0.1:{self.ports['postgres']}",
+            "jaeger": f"http://127.0.0.1:{self.ports['jaeger']}",
+            "otlp": f"http://127.0.0.1:{self.ports['otlp']}",
+        }
+
     def write(self) -> None:
         """Write `ports.json`, on which programs outside the project rely."""
         self.folder.write(
             "ports.json",
             {
-                **self.urls,
-                "kafka": f"127.0.0.1:{self.ports['kafka']}",
-                "kafka_oauth": f"127.0.0.1:{self.ports['kafka_oauth']}",
-                "postgres": f"127.0.0.1:{self.ports['postgres']}",
-                "jaeger": f"http://127.0.0.1:{self.ports['jaeger']}",
-                "otlp": f"http://127.0.0.1:{self.ports['otlp']}",
+                **self.addresses,
                 "metrics": {
                     service: [private_url(sock) for sock in sockets]
                     for service, sockets in self.private.items()

@@ -10,12 +10,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from infra.stack import endings
-from infra.stack.folder import PARTS, SERVICES, TREE, Folder
+from infra.stack.folder import ATTENDANTS, PARTS, SERVICES, TREE, Folder
 from infra.stack.jaeger import Jaeger
 from infra.stack.kafka import Kafka
 from infra.stack.keeper import Keeper
 from infra.stack.part import Part
 from infra.stack.postgres import Postgres
+from infra.stack.provisioner import Provisioner
 from infra.stack.seed import fixed_seed, seed_file
 from infra.stack.services import Instance, Where
 from infra.stack.sockets import Sockets, private_url
@@ -23,7 +24,9 @@ from infra.stack.spool import Spool
 from infra.stack.trouble import Trouble
 
 NEEDED = ("postgres", "kafka")
-"""What services begin after; Jaeger is waited for by nobody."""
+"""What services begin after."""
+UNAWAITED = {"jaeger", "provisioner"}
+"""Waited for by no start."""
 _ROOM = 1 << 30
 _WORD_EVERY = 4.0
 PATIENCE = 180.0
@@ -56,26 +59,28 @@ class Supervisor:
             listener.put_nowait(text)
 
     async def up(self, wanted: Iterable[str], seed: str, given: Mapping[str, str]) -> None:
-        """Start what is wanted and does not run; return when all is ready, but for Jaeger.
+        """Start what is wanted and does not run; return when all is ready, but for UNAWAITED.
 
         Raises Trouble with the first thing that keeps a part from starting.
         """
         names = set(wanted)
         async with self._starting:
             check_room(self.folder)
-            if names & set(SERVICES):
+            if names & {*SERVICES, *ATTENDANTS}:
                 self.seed = fixed_seed(self.folder, seed)
             self.given = dict(given)
             for name in (name for name in PARTS if name in names):
                 self.keep(self.part(name))
-            if names & set(SERVICES):
+            if names & {*SERVICES, *ATTENDANTS}:
                 await self._keys()
                 await self.all_ready(NEEDED)
             for name in (name for name in SERVICES if name in names):
                 if name not in self.keepers:
                     self.keep(self.instance(name, 1))
             self.sockets.write()
-            await self.all_ready(names - {"jaeger"} or names)
+            if "provisioner" in names:
+                self.keep(Provisioner(self.folder, self.sockets.addresses))
+            await self.all_ready(names - UNAWAITED or names)
             for name in PARTS:
                 self.sockets.ports.release(name)
 

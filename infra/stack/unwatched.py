@@ -4,11 +4,12 @@ import asyncio
 from typing import cast
 
 from infra.stack import endings
-from infra.stack.folder import PARTS, PROCESSES, Folder
+from infra.stack.folder import ATTENDANTS, PARTS, PROCESSES, Folder
 from infra.stack.jaeger import Jaeger
 from infra.stack.kafka import Kafka
 from infra.stack.part import NotYet
 from infra.stack.postgres import Postgres
+from infra.stack.provisioner import Provisioner
 from infra.stack.services import ask
 from infra.stack.spool import Spool
 
@@ -42,7 +43,10 @@ def _place(name: str) -> tuple[int, str]:
 async def _fault(folder: Folder, name: str) -> str:
     """Return what a running process lacks, by the check its supervisor would make."""
     try:
-        await (_ask_part(folder, name) if name in PARTS else _ask_instance(folder, name))
+        if name in ATTENDANTS:
+            await Provisioner(folder, {}).check()
+        else:
+            await (_ask_part(folder, name) if name in PARTS else _ask_instance(folder, name))
     except NotYet as reason:
         return str(reason)
     return ""

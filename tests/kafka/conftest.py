@@ -8,7 +8,8 @@ import pytest
 from infra.kafka.admin import Admin
 from infra.kafka.integrators import settle
 from infra.stack.kafka import JWKS
-from shared.kafka import KafkaAccess
+from shared.kafka import KafkaAccess, Message
+from shared.kafka.producer import Producer
 from tests.fixtures.eventually import eventually
 from tests.kafka.tokens import TokenKey
 from tests.shared.own_kafka import OwnKafka
@@ -39,6 +40,16 @@ class Broker:
     def publish(self, *keys: TokenKey) -> None:
         """Replace the file of keys that the broker reads."""
         self.own.kafka.folder.write(JWKS, {"keys": [key.jwk() for key in keys]})
+
+    async def fill(self, topic: str, value: str) -> None:
+        """Write a record, as the service that may."""
+        producer = Producer(self.notify)
+        await producer.start()
+        try:
+            batch, _ = await producer.begin((topic, 0), [Message("k", {}, value.encode())])
+            await batch
+        finally:
+            await producer.discard()
 
     async def settled(self, *readers: str) -> None:
         """Give these clients, and no others, what subscribers have."""
