@@ -106,10 +106,20 @@ def clean_name(name: str) -> str:
     return " ".join("".join(kept).split())
 
 
+_ALIKE = str.maketrans({"đ": "d", "ð": "d", "ɖ": "d"})
+"""`đ` does not decompose; the others stand in its place in badly converted lists."""
+_BETWEEN_WORDS = re.compile(r"[^\w.-]+")
+
+
 def fold(text: str) -> str:
-    """Return `text` in lower case without diacritics: `Thạch An` is found by `thach an`."""
-    decomposed = unicodedata.normalize("NFD", text.lower().replace("đ", "d"))
-    return "".join(char for char in decomposed if not unicodedata.combining(char))
+    """Return the words of `text` in lower case without diacritics, one space between.
+
+    The same for what is searched and what is searched for: `Thạch An` and `THACH  AN` are one.
+    """
+    decomposed = unicodedata.normalize("NFKD", text.lower().translate(_ALIKE))
+    plain = "".join(char for char in decomposed if not unicodedata.combining(char))
+    words = (word.strip("._-") for word in _BETWEEN_WORDS.split(plain.translate(_ALIKE)))
+    return " ".join(word for word in words if word)
 
 
 def folded(name: str, codes: Sequence[str]) -> str:

@@ -6,7 +6,7 @@ from datetime import datetime
 import orjson
 
 from services.docs.dispatch import attributes
-from services.docs.judge import changed, reason_of
+from services.docs.judge import changed, reason_of, tell
 from services.docs.store import deliveries, dispatches, mailboxes, queue
 from services.docs.store.deliveries import Copy, Numbered, Standing
 from services.docs.store.dispatches import Dispatch
@@ -45,8 +45,8 @@ async def clear_chunk(conn: Connection, line: Line, *, size: int = CHUNK) -> boo
     if waiting is None:
         return False
     decision = decide(waiting.waiting, ripe=waiting.ripe)
-    for held in await queue.hold(conn, [one.id for one in decision.hold]):
-        await outbox.put(conn, changed(held, "held"))
+    held = await queue.hold(conn, [one.id for one in decision.hold])
+    await tell(conn, [changed(one, "held") for one in held])
     if decision.go is None:
         return bool(decision.hold)
     dispatch = await dispatches.lock(conn, decision.go.id)
@@ -64,7 +64,7 @@ async def _refuse(conn: Connection, dispatch: Dispatch) -> None:
     reason = await reason_of(conn, dispatch)
     await deliveries.fail_rest(conn, dispatch.id, reason=reason)
     await dispatches.move(conn, dispatch.id, state="refused", reason=reason)
-    await outbox.put(conn, changed(dispatch, "refused", reason=reason))
+    await tell(conn, [changed(dispatch, "refused", reason=reason)])
 
 
 async def _clear(conn: Connection, dispatch: Dispatch, *, size: int) -> None:
@@ -73,15 +73,15 @@ async def _clear(conn: Connection, dispatch: Dispatch, *, size: int) -> None:
     last = len(copies) <= size
     copies = copies[:size]
     agencies = await deliveries.lock_agencies(conn, [copy.recipient_id for copy in copies])
-    events: list[DeliveryCleared | DispatchChanged] = []
-    events += await _fail_closed(conn, dispatch, copies=copies, agencies=agencies)
+    told = await _fail_closed(conn, dispatch, copies=copies, agencies=agencies)
     open_ = [copy for copy in copies if not agencies[copy.recipient_id].closed]
-    events += await _number(conn, dispatch, copies=open_, agencies=agencies)
+    numbered = await _number(conn, dispatch, copies=open_, agencies=agencies)
     await dispatches.move(conn, dispatch.id, state="cleared" if last else "clearing")
     if last:
-        events.append(changed(dispatch, "cleared"))
+        told.append(changed(dispatch, "cleared"))
     reach("docs.clear.before_outbox")
-    await outbox.put_all(conn, events)
+    await outbox.put_all(conn, numbered)
+    await tell(conn, told)
     reach("docs.clear.before_commit")
 
 

@@ -1,7 +1,7 @@
 """Changes of the directory: each is the agency's row, its projection and its event, together."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from uuid import UUID
@@ -79,11 +79,11 @@ async def move(
     to: AgencyState,
     *,
     successors: Sequence[str],
-    expected: int | None,
+    expected: Collection[int] | None,
 ) -> Agency:
     """Suspend, close or reopen an agency from now on; closing may name its successors.
 
-    Raises Problem REQ-4041, REQ-4121 (not the `expected` version), AGY-4092 (no such move).
+    Raises Problem REQ-4041, REQ-4121 (none of the `expected` versions), AGY-4092 (no such move).
     """
     agency = await _locked(conn, code, expected)
     if to not in MOVES[agency.state]:
@@ -98,7 +98,7 @@ async def move(
 
 
 async def succeed(
-    conn: Connection, code: str, *, successors: Sequence[str], expected: int | None
+    conn: Connection, code: str, *, successors: Sequence[str], expected: Collection[int] | None
 ) -> Agency:
     """Name who takes over an agency: one (merger), several (split).
 
@@ -121,11 +121,11 @@ async def _heirs(conn: Connection, agency: Agency, codes: Sequence[str]) -> tupl
     return tuple(dict.fromkeys(heirs))
 
 
-async def _locked(conn: Connection, code: str, expected: int | None) -> Agency:
+async def _locked(conn: Connection, code: str, expected: Collection[int] | None) -> Agency:
     agency = await store.lock(conn, code)
     if agency is None:
         raise Problem("REQ-4041")
-    if expected not in (None, agency.version):
+    if expected is not None and agency.version not in expected:
         raise Problem("REQ-4121", version=agency.version)
     return agency
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from services.docs.store import deliveries, dispatches, verdicts
+from services.docs.store import changes, deliveries, dispatches, verdicts
 from services.docs.store.dispatches import Dispatch
 from services.docs.store.verdicts import Judgement
 from services.docs.turns import Verdict
@@ -53,7 +53,7 @@ async def examined(conn: Connection, event: DocumentExamined, _record: Record) -
         return
     weighed = await _settle(conn, dispatch)
     if new and weighed.verdict is None and event.indication == "INDETERMINATE":
-        await outbox.put(conn, changed(dispatch, "waiting", reason=event.reason))
+        await tell(conn, [changed(dispatch, "waiting", reason=event.reason)])
 
 
 async def withdrawn(conn: Connection, event: VerdictWithdrawn, _record: Record) -> None:
@@ -96,7 +96,7 @@ async def _withdraw(conn: Connection, dispatch: Dispatch, *, reason: str) -> Non
         changed(dispatch, "withdrawn", reason=reason).model_copy(update={"recipient_id": one})
         for one in await deliveries.reached(conn, dispatch.id)
     ]
-    await outbox.put_all(conn, [changed(dispatch, "withdrawn", reason=reason), *told])
+    await tell(conn, [changed(dispatch, "withdrawn", reason=reason), *told])
 
 
 async def reason_of(conn: Connection, dispatch: Dispatch) -> str:
@@ -118,6 +118,13 @@ def changed(dispatch: Dispatch, change: Change, *, reason: str | None = None) ->
         change=change,
         reason=reason,
     )
+
+
+async def tell(conn: Connection, events: Sequence[DispatchChanged]) -> None:
+    """Tell what became of a dispatch, and keep it for the timeline of its document."""
+    if events:
+        await changes.keep(conn, events)
+        await outbox.put_all(conn, list(events))
 
 
 HANDLERS = (On(DocumentExamined, examined), On(VerdictWithdrawn, withdrawn))

@@ -3,17 +3,21 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from services.docs.store import dispatches, verdicts
+from services.docs.store import dispatches, statuses, verdicts
 from services.docs.store import progress as store
 from services.docs.store.dispatches import Dispatch
 from services.docs.store.verdicts import Judgement
 from shared.consumer import On
 from shared.db import Connection
-from shared.events import DeliveryAcknowledged
-from shared.ids import AgencyId, DispatchId
-from shared.kafka import Record
+from shared.events import DeliveryAcknowledged, DeliveryStatusReported
+from shared.ids import AgencyId, DeliveryId, DispatchId
+from shared.kafka import TRACE_HEADER, Record
+
+_TRACEPARENT_PARTS = 4
 
 TRANSPORTS = ("queued", "in_transit", "available", "acknowledged", "failed")
+STATUSES = ("01", "02", "03", "04", "05", "06")
+NO_STATUS = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,8 @@ class Progress:
     dispatch: Dispatch
     counts: Mapping[str, int]
     by_level: Mapping[str, Mapping[str, int]]
+    by_status: Mapping[str, int]
+    """By the latest status of each copy; `none` for those without."""
     judgements: tuple[Judgement, ...]
     """Of each file the one that counts."""
 
@@ -41,12 +47,16 @@ async def progress(
     by_level: dict[str, dict[str, int]] = {
         one.level: dict[str, int].fromkeys(TRANSPORTS, 0) for one in counts
     }
+    by_status: dict[str, int] = dict.fromkeys((NO_STATUS, *STATUSES), 0)
     for one in counts:
-        by_level[one.level][one.transport] = one.copies
+        by_level[one.level][one.transport] += one.copies
+        status = one.status or NO_STATUS
+        by_status[status] = by_status.get(status, 0) + one.copies
     return Progress(
         dispatch=dispatch,
         counts={name: sum(level[name] for level in by_level.values()) for name in TRANSPORTS},
         by_level=by_level,
+        by_status=by_status,
         judgements=decisive(await verdicts.of(conn, dispatch_id)),
     )
 
@@ -64,9 +74,21 @@ def decisive(judgements: Sequence[Judgement]) -> tuple[Judgement, ...]:
     return tuple(best.values())
 
 
-async def acknowledged(conn: Connection, event: DeliveryAcknowledged, _record: Record) -> None:
+async def acknowledged(conn: Connection, event: DeliveryAcknowledged, record: Record) -> None:
     """Keep a receipt, of an unknown delivery too. Docs records and never refuses."""
-    await verdicts.keep_receipts(conn, [event])
+    await verdicts.keep_receipts(conn, [event], trace_id=_trace_id(record))
+    await statuses.bring_up(conn, [DeliveryId(event.delivery_id)])
 
 
-HANDLERS = (On(DeliveryAcknowledged, acknowledged),)
+async def reported(conn: Connection, event: DeliveryStatusReported, record: Record) -> None:
+    """Keep a status, of an unknown delivery too, in whatever order and however often it comes."""
+    await statuses.keep(conn, event, trace_id=_trace_id(record))
+    await statuses.bring_up(conn, [DeliveryId(event.delivery_id)])
+
+
+def _trace_id(record: Record) -> str | None:
+    parts = record.headers.get(TRACE_HEADER, "").split("-")
+    return parts[1] if len(parts) == _TRACEPARENT_PARTS else None
+
+
+HANDLERS = (On(DeliveryAcknowledged, acknowledged), On(DeliveryStatusReported, reported))

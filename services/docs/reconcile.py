@@ -9,7 +9,7 @@ from uuid import UUID
 import structlog
 from pydantic import BaseModel, Field
 
-from services.docs.store import deliveries, dispatches, mailboxes, verdicts
+from services.docs.store import deliveries, dispatches, mailboxes, statuses, verdicts
 from services.docs.store.deliveries import Adopted, Numbered
 from services.docs.store.dispatches import New
 from services.docs.store.mailboxes import Head
@@ -139,10 +139,13 @@ class Comparison:
             answer = _Receipts.model_validate(
                 await self._internal.get("notify", "/internal/receipts", **query)
             )
-            await self._db.as_worker(
-                lambda conn, new=answer.items: verdicts.keep_receipts(conn, new)
-            )
+            await self._db.as_worker(lambda conn, new=answer.items: _keep(conn, new))
             after = answer.next
+
+
+async def _keep(conn: Connection, receipts: Sequence[DeliveryAcknowledged]) -> None:
+    await verdicts.keep_receipts(conn, receipts)
+    await statuses.bring_up(conn, [DeliveryId(one.delivery_id) for one in receipts])
 
 
 class _Party(BaseModel):
@@ -190,6 +193,7 @@ async def adopt(conn: Connection, entries: Sequence[DeliveryCleared]) -> Head | 
         if not _continues(event, head):
             break
         await deliveries.adopt(conn, _copy(event, entry))
+        await statuses.bring_up(conn, [DeliveryId(event.delivery_id)])
         await dispatches.close_if_done(conn, DispatchId(event.dispatch_id))
         head = Head(agency, lane, event.sequence, bytes.fromhex(event.hash))
         _log.warning(

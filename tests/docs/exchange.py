@@ -1,6 +1,5 @@
 """A small country on a real docs database: tests send, judge, clear and look into mailboxes."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -13,15 +12,13 @@ from services.docs.agency import AgencyState, seeded_id
 from services.docs.clear import clear_all, clear_chunk
 from services.docs.dispatch import dispatch
 from services.docs.document import (
-    Announcement,
-    Attachment,
     Draft,
     Named,
     RecipientChoice,
     Role,
     Urgency,
 )
-from services.docs.progress import Progress, acknowledged, progress
+from services.docs.progress import Progress, acknowledged, progress, reported
 from services.docs.store import dispatches, documents, mailboxes
 from services.docs.store.dispatches import Dispatch
 from services.docs.store.queue import Line
@@ -36,9 +33,10 @@ from shared.events import (
 )
 from shared.events.base import TYPE_PREFIX
 from shared.events.types import Indication
-from shared.ids import AgencyId, AttachmentId, DispatchId, DocumentId, uuid7
+from shared.ids import AgencyId, DispatchId, DocumentId, uuid7
 from shared.kafka import Record
 from tests.docs.country import COMMUNES, OTHER_SENDER, SENDER, acting, seed
+from tests.docs.made import attachment_of, status_of
 
 E = TypeVar("E", bound=Event)
 
@@ -101,7 +99,7 @@ class Exchange:
                 conn, document_id, draft, sender=seeded_id(sender), client_id="sys-test"
             )
             for n, role in enumerate(files):
-                attachment = _attachment(document_id, n, role=role, stored=stored)
+                attachment = attachment_of(document_id, n, role=role, stored=stored)
                 await documents.announce(conn, attachment, sender=seeded_id(sender))
 
         await self.db.as_caller([seeded_id(sender)], write)
@@ -251,6 +249,12 @@ class Exchange:
         )
         await self.db.as_worker(lambda conn: acknowledged(conn, event, RECORD))
 
+    async def report(self, entry: DeliveryCleared, *codes: str, first: int = 1) -> None:
+        """Hand in statuses of a delivery, step by step."""
+        for step, code in enumerate(codes, first):
+            event = status_of(entry, code, step=step)
+            await self.db.as_worker(lambda conn, e=event: reported(conn, e, RECORD))
+
     async def told(self, event: type[E]) -> list[E]:
         """Return the events of one type in the outbox, in order."""
         rows = await self.db.as_worker(partial(_outbox, name=event.NAME))
@@ -267,19 +271,6 @@ class Exchange:
         return await self.db.as_caller(
             [AgencyId(seeded_id(code))], lambda conn: conn.fetchval(query, *args)
         )
-
-
-def _attachment(document_id: DocumentId, n: int, *, role: Role, stored: bool) -> Attachment:
-    content = f"{document_id} {n}".encode()
-    announced = Announcement(
-        name=f"tệp {n}.pdf",
-        media_type="application/pdf",
-        size=len(content),
-        sha256=hashlib.sha256(content).hexdigest(),
-        role=role,
-    )
-    blocks = hashlib.sha256(content).digest() if stored else None
-    return Attachment(AttachmentId(uuid7()), document_id, announced, blocks)
 
 
 async def _outbox(conn: Connection, *, name: str) -> list[bytes]:

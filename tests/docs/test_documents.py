@@ -13,17 +13,18 @@ ABSENT = "0198c3f1-0000-7000-8000-000000000000"
 
 async def test_a_draft_reads_back_as_it_was_written(country: Running):
     sender = await country.system("G22")
-    made = await sender.ask("POST", "/v1/documents", json=draft(due_on="2025-06-30"))
+    own = {"number": "7801", "due_on": "2025-06-30"}
+    made = await sender.ask("POST", "/v1/documents", json=draft(**own))
     assert made.status_code == 201, made.text
     found = await sender.ask("GET", made.headers["location"])
     assert found.json() == made.json()
     assert found.headers["etag"] == made.headers["etag"] == '"1"'
     body = made.json()
-    written = draft(due_on="2025-06-30")
+    written = draft(**own)
     signer = {**written.pop("signer"), "competence": None}
     assert {name: body[name] for name in written} == written
     assert body["signer"] == signer
-    assert body["code"] == "7816/VPCP-TTĐT"
+    assert body["code"] == "7801/VPCP-TTĐT"
     assert body["sender"]["code"] == "G22"
     assert (body["state"], body["attachments"], body["warnings"]) == ("draft", [], [])
 
@@ -250,7 +251,9 @@ async def test_a_scope_is_needed(country: Running):
 
 async def test_a_date_to_come_is_accepted_with_a_warning(country: Running):
     sender = await country.system("G22")
-    made = await sender.ask("POST", "/v1/documents", json=draft(promulgated_on="2999-01-01"))
+    made = await sender.ask(
+        "POST", "/v1/documents", json=draft(number="7802", promulgated_on="2999-01-01")
+    )
     assert [one["code"] for one in made.json()["warnings"]] == ["DOC-2011"]
 
 

@@ -18,6 +18,8 @@ OF_AGENCIES = (
     "mailbox_heads",
     "verdicts",
     "receipts",
+    "statuses",
+    "dispatch_changes",
 )
 """Tables that hold what some agencies may know and others not."""
 
@@ -30,6 +32,7 @@ async def story(exchange: Exchange) -> Exchange:
     await exchange.clear()
     [entry] = await exchange.mailbox(PROVINCE)
     await exchange.acknowledge(entry)
+    await exchange.report(entry, "01", "03")
     await exchange.send(commune(1), sender=OTHER_SENDER)
     return exchange
 
@@ -64,6 +67,8 @@ async def test_the_worker_and_the_owner_see_every_row(story: Exchange, databases
         "mailbox_heads": 2,
         "verdicts": 2,
         "receipts": 1,
+        "statuses": 2,
+        "dispatch_changes": 1,
     }
 
 
@@ -90,6 +95,8 @@ async def test_a_sender_sees_what_it_sent(story: Exchange):
         "mailbox_heads": 0,
         "verdicts": 2,
         "receipts": 1,
+        "statuses": 2,
+        "dispatch_changes": 1,
     }
 
 
@@ -102,7 +109,10 @@ async def test_a_recipient_sees_what_has_a_number_in_its_mailbox(story: Exchange
     assert (of_province["deliveries"], of_province["receipts"]) == (1, 1)
     assert of_commune["documents"] == 1, "the second one still waits for its verdict"
     assert (of_commune["deliveries"], of_commune["receipts"]) == (1, 0)
+    assert (of_province["statuses"], of_commune["statuses"]) == (2, 0)
+    assert of_province["verdicts"] == of_commune["verdicts"] == 2, "of the files that they hold"
     assert of_province["dispatches"] == of_commune["dispatches"] == 0
+    assert of_province["dispatch_changes"] == of_commune["dispatch_changes"] == 0
 
 
 async def test_a_stranger_sees_nothing(story: Exchange):
@@ -133,7 +143,7 @@ async def test_every_table_of_agencies_data_is_guarded(databases: Databases):
         await owner.close()
     open_to_all = {
         "agencies", "agency_codes", "directory", "known_agencies", "known_clients",
-        "database_epoch", "migrations", "seen_heads",
+        "database_epoch", "migrations", "seen_heads", "sightings",
         "outbox", "inbox", "offsets", "parked", "idempotency",
     }  # fmt: skip
     assert {row["relname"] for row in rows if not row["guarded"]} <= open_to_all

@@ -10,6 +10,7 @@ from services.docs.api import (
     documents,
     internal_directory,
     internal_mailboxes,
+    registry,
     signatures,
 )
 from shared import operating
@@ -22,6 +23,7 @@ def create() -> FastAPI:
         title="docs",
         routers=[
             agencies.router,
+            registry.router,
             documents.router,
             attachments.router,
             signatures.router,

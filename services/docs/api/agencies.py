@@ -1,65 +1,53 @@
-"""`/v1/agencies`, `/v1/directory-changes`: the directory for all, its changes for registrars."""
+"""`/v1/agencies`, `/v1/directory-changes`: the directory, searched and followed."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import date
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from pydantic import BaseModel, Field
 
 from services.docs import directory
-from services.docs.agency import Agency, AgencyState, clean_name, is_code
+from services.docs.agency import Agency, AgencyState, is_code
 from services.docs.api.answers import (
     Cursor,
     Limit,
     answer,
     bad_parameter,
-    digest_of_json,
-    expected_version,
-    page,
     position,
     tag,
     warning,
 )
+from services.docs.api.tables import AS_CSV, rows_wanted, table, wants_csv
 from services.docs.store import agencies as store
 from shared.db import Connection, Database
-from shared.errors import Fault, Problem
-from shared.events.topics import LEVELS
-from shared.idempotency import once
+from shared.errors import Problem
 from shared.identity import Caller, Scoped
+from shared.openapi import told
 
 router = APIRouter(tags=["agencies"])
 
 Reader = Annotated[Caller, Depends(Scoped("directory", "registrar"))]
-Registrar = Annotated[Caller, Depends(Scoped("registrar"))]
+AnyCode = Annotated[str | None, Query(max_length=35, description="A code of any form.")]
 
-Code = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=35)]
-
-
-class NewAgency(BaseModel):
-    """An agency to register; `parent` by any of its codes."""
-
-    code: Code
-    code_qcvn102: Code | None = None
-    old_codes: Annotated[list[Code], Field(max_length=20)] = []
-    name: Annotated[str, Field(min_length=1, max_length=200)]
-    level: str
-    parent: Code | None = None
-    valid_from: date | None = None
-
-
-class StateChange(BaseModel):
-    """A move that takes effect now; closing may name the successors."""
-
-    state: AgencyState
-    successors: Annotated[list[Code], Field(max_length=50)] = []
-
-
-class Succession(BaseModel):
-    """Who takes over: one (merger), several (split)."""
-
-    successors: Annotated[list[Code], Field(min_length=1, max_length=50)]
+_MOST_CODES = 100
+_COLUMNS = {
+    name: name
+    for name in (
+        "code",
+        "name",
+        "level",
+        "parent",
+        "state",
+        "code_qcvn102",
+        "old_codes",
+        "valid_from",
+        "valid_to",
+        "successors",
+        "synthetic",
+        "version",
+        "id",
+    )
+}
 
 
 def as_json(agency: Agency, codes: Mapping[UUID, str]) -> dict[str, Any]:
@@ -81,35 +69,71 @@ def as_json(agency: Agency, codes: Mapping[UUID, str]) -> dict[str, Any]:
     }
 
 
-@router.get("/v1/agencies")
+@router.get(
+    "/v1/agencies",
+    **told(
+        "Search agencies by name without diacritics, by code, level, place or state",
+        "Tìm cơ quan theo tên (không cần dấu), mã, cấp, cơ quan cấp trên hoặc trạng thái",
+        refuses=(406,),
+        extra=AS_CSV,
+    ),
+)
 async def get_agencies(
     request: Request,
     _: Reader,
     *,
-    level: str | None = None,
-    parent: str | None = None,
+    q: Annotated[
+        str | None,
+        Query(
+            min_length=1,
+            max_length=200,
+            description="Beginnings of words of the name, without diacritics or case, or of a code"
+            " of any form, old ones too; all must be there, in any order.",
+            examples=["thach an"],
+        ),
+    ] = None,
+    level: Annotated[str | None, Query(max_length=35, examples=["commune"])] = None,
+    parent: AnyCode = None,
+    under: Annotated[
+        str | None, Query(max_length=35, description="At any depth below this agency.")
+    ] = None,
     state: AgencyState | None = None,
-    q: Annotated[str | None, Query(min_length=1, max_length=200)] = None,
-    limit: Limit = 50,
-    cursor: Cursor | None = None,
+    code: Annotated[
+        list[str] | None,
+        Query(max_length=_MOST_CODES, description="Codes of any form; may be repeated."),
+    ] = None,
+    limit: Limit = None,
+    cursor: Cursor = None,
 ) -> Response:
-    """List agencies in order of their codes; `q` finds names and codes without diacritics."""
+    """List agencies in order of their codes, as JSON or CSV. All conditions hold together."""
     db: Database = request.app.state.db
+    rows, after = rows_wanted(request, limit), position(cursor) or ""
 
-    async def read(conn: Connection) -> Response:
+    async def read(conn: Connection) -> tuple[list[dict[str, Any]], str | None]:
         above = None if parent is None else await store.find(conn, parent)
-        if parent is not None and above is None:
-            return page(request, [], last=None)
-        wanted = store.Wanted(level, None if above is None else above.id, state, q)
-        found = await store.page(conn, wanted, after=position(cursor) or "", limit=limit + 1)
-        shown = found[:limit]
-        last = shown[-1].code if len(found) > limit else None
-        return page(request, await _shown(conn, shown), last=last)
+        root = None if under is None else await store.find(conn, under)
+        if (parent is not None and above is None) or (under is not None and root is None):
+            return [], None  # nobody stands below what there is not
+        wanted = store.Wanted(
+            q=q,
+            level=level,
+            state=state,
+            codes=code,
+            parent=None if above is None else above.id,
+            under=None if root is None else await store.below(conn, root.id),
+        )
+        found = await store.page(conn, wanted, after=after, limit=rows + 1)
+        last = found[rows - 1].code if len(found) > rows else None
+        return await shown(conn, found[:rows]), last
 
-    return await db.as_caller((), read)
+    items, last = await db.as_caller((), read)
+    return await table(request, items, columns=_COLUMNS, name="agencies", last=last)
 
 
-@router.get("/v1/agencies/{code}")
+@router.get(
+    "/v1/agencies/{code}",
+    **told("One agency by any of its codes", "Một cơ quan theo bất kỳ mã nào của nó"),
+)
 async def get_agency(request: Request, code: str, _: Reader) -> Response:
     """Return one agency by any of its codes: present, QCVN 102, or old."""
     db: Database = request.app.state.db
@@ -118,80 +142,46 @@ async def get_agency(request: Request, code: str, _: Reader) -> Response:
         agency = await store.find(conn, code)
         if agency is None:
             raise Problem("REQ-4041")
-        return await _answer(conn, agency)
+        return await agency_answer(conn, agency)
 
     return await db.as_caller((), read)
 
 
-@router.post("/v1/agencies", status_code=201)
-async def post_agency(request: Request, body: NewAgency, caller: Registrar) -> Response:
-    """Register an agency. Codes are kept as given; one of unusual form is accepted and named."""
-    if body.level not in LEVELS:
-        expected = ", ".join(LEVELS)
-        fault = Fault("/level", f"Phải là một trong: {expected}.", f"One of: {expected}.")
-        raise Problem("REQ-4221", faults=[fault])
-    name = clean_name(body.name)
-    if not name:
-        raise Problem("REQ-4221", faults=[Fault("/name", "Tên trống.", "The name is blank.")])
-    registration = directory.Registration(
-        code=body.code,
-        code_qcvn102=body.code_qcvn102,
-        old_codes=tuple(body.old_codes),
-        name=name,
-        level=body.level,
-        parent=body.parent,
-        valid_from=body.valid_from,
-    )
-    return await _change(
-        request,
-        caller,
-        lambda conn: directory.register(conn, registration),
-    )
-
-
-@router.post("/v1/agencies/{code}/state-changes", status_code=201)
-async def post_state_change(
-    request: Request, code: str, body: StateChange, caller: Registrar
-) -> Response:
-    """Suspend, close or reopen an agency from now on."""
-    expected = expected_version(request)
-    return await _change(
-        request,
-        caller,
-        lambda conn: directory.move(
-            conn, code, body.state, successors=body.successors, expected=expected
-        ),
-    )
-
-
-@router.post("/v1/agencies/{code}/successions", status_code=201)
-async def post_succession(
-    request: Request, code: str, body: Succession, caller: Registrar
-) -> Response:
-    """Name who takes over an agency."""
-    expected = expected_version(request)
-    return await _change(
-        request,
-        caller,
-        lambda conn: directory.succeed(conn, code, successors=body.successors, expected=expected),
-    )
-
-
-@router.get("/v1/directory-changes")
+@router.get(
+    "/v1/directory-changes",
+    **told(
+        "Agencies that changed behind a cursor, each in its present state",
+        "Các cơ quan đã thay đổi sau một con trỏ, ở trạng thái hiện tại",
+        refuses=(406, 410),
+        extra=AS_CSV,
+    ),
+)
 async def get_directory_changes(
-    request: Request, _: Reader, *, after: Cursor | None = None, limit: Limit = 50
+    request: Request,
+    _: Reader,
+    *,
+    after: Annotated[
+        str | None,
+        Query(max_length=500, description="`next` of the answer before; none: from the beginning."),
+    ] = None,
+    limit: Limit = None,
 ) -> Response:
-    """Return agencies that changed behind the cursor `after`, each in its present state."""
+    """Return changes in order; `next` is where to go on. A cursor of an earlier life: 410."""
     db: Database = request.app.state.db
+    rows = rows_wanted(request, limit)
 
-    async def read(conn: Connection) -> Response:
+    async def read(conn: Connection) -> tuple[list[dict[str, Any]], str]:
         epoch = await store.epoch(conn)
         version = _version_after(after, epoch)
-        found = await store.changed_since(conn, version, limit=limit)
-        following = f"{epoch}.{found[-1].version if found else version}"
-        return answer({"items": await _shown(conn, found), "next": following})
+        found = await store.changed_since(conn, version, limit=rows)
+        return await shown(conn, found), f"{epoch}.{found[-1].version if found else version}"
 
-    return await db.as_caller((), read)
+    items, following = await db.as_caller((), read)
+    if wants_csv(request):
+        made = await table(request, items, columns=_COLUMNS, name="directory-changes")
+        made.headers["Link"] = f'<{request.url.path}?after={following}>; rel="next"'
+        return made
+    return answer({"items": items, "next": following})
 
 
 def _version_after(after: str | None, epoch: UUID) -> int:
@@ -209,26 +199,9 @@ def _version_after(after: str | None, epoch: UUID) -> int:
     return int(number)
 
 
-async def _change(
-    request: Request,
-    caller: Caller,
-    change: Callable[[Connection], Awaitable[Agency]],
-) -> Response:
-    db: Database = request.app.state.db
-    digest = await digest_of_json(request)
-
-    async def step(conn: Connection) -> Response:
-        async def work() -> Response:
-            agency = await change(conn)
-            return await _answer(conn, agency, status=201)
-
-        return await once(conn, request, caller, digest=digest, work=work)
-
-    return await db.as_caller(caller.visible, step)
-
-
-async def _answer(conn: Connection, agency: Agency, *, status: int = 200) -> Response:
-    [body] = await _shown(conn, [agency])
+async def agency_answer(conn: Connection, agency: Agency, *, status: int = 200) -> Response:
+    """Return one agency with its ETag; a new one with its address and remarks."""
+    [body] = await shown(conn, [agency])
     headers = tag(agency.version)
     if status == 201:  # noqa: PLR2004
         headers["Location"] = f"/v1/agencies/{agency.code}"
@@ -237,6 +210,7 @@ async def _answer(conn: Connection, agency: Agency, *, status: int = 200) -> Res
     return answer(body, status, headers=headers)
 
 
-async def _shown(conn: Connection, found: Sequence[Agency]) -> list[dict[str, Any]]:
+async def shown(conn: Connection, found: Sequence[Agency]) -> list[dict[str, Any]]:
+    """Return agencies in the shape of the API, with the codes of those that they name."""
     codes = await directory.codes_of(conn, found)
     return [as_json(agency, codes) for agency in found]

@@ -14,8 +14,16 @@ from fastapi import Query, Request, Response
 from shared.errors import Fault, Problem, problem_types
 
 MOST_ON_A_PAGE = 500
-Limit = Annotated[int, Query(ge=1, le=MOST_ON_A_PAGE)]
-Cursor = Annotated[str, Query(max_length=500)]
+Limit = Annotated[
+    int | None,
+    Query(ge=1, le=MOST_ON_A_PAGE, description="Items on a page; 50 where nothing is said."),
+]
+Cursor = Annotated[
+    str | None,
+    Query(
+        max_length=500, description="`next_cursor` of the page before; other values are refused."
+    ),
+]
 
 _VERSION_TAG = re.compile(r'(?:W/)?"(\d{1,18})"')
 
@@ -34,28 +42,33 @@ def tag(version: int) -> dict[str, str]:
     return {"ETag": f'"{version}"'}
 
 
-def expected_version(request: Request) -> int | None:
-    """Return the version that `If-Match` demands; None when any will do.
+def expected_versions(request: Request) -> frozenset[int] | None:
+    """Return the versions of which `If-Match` demands one; None when any will do.
 
-    Raises Problem REQ-4121 for a tag that no version has.
+    A tag that no version has is left out: where nothing is left, none will do (412).
     """
-    wanted = request.headers.get("if-match")
-    if wanted is None or wanted.strip() == "*":
+    wanted = ",".join(request.headers.getlist("if-match"))
+    if wanted.strip() in ("", "*"):
         return None
-    found = _VERSION_TAG.fullmatch(wanted.strip())
-    if found is None:
-        raise Problem("REQ-4121")
-    return int(found[1])
+    tags = (_VERSION_TAG.fullmatch(one.strip()) for one in wanted.split(","))
+    return frozenset(int(found[1]) for found in tags if found is not None)
 
 
 def page(request: Request, items: Sequence[Mapping[str, Any]], *, last: str | None) -> Response:
     """Return one page of a list; `last` is the key to go on behind, None on the last page."""
-    cursor = None if last is None else base64.urlsafe_b64encode(last.encode()).decode().rstrip("=")
-    headers: dict[str, str] = {}
-    if cursor is not None:
-        query = {**request.query_params, "cursor": cursor}
-        headers["Link"] = f'<{request.url.path}?{urlencode(query)}>; rel="next"'
+    cursor, headers = link(request, last)
     return answer({"items": items, "next_cursor": cursor}, headers=headers)
+
+
+def link(request: Request, last: str | None) -> tuple[str | None, dict[str, str]]:
+    """Return the cursor behind the key `last`, and the header that names the next page."""
+    if last is None:
+        return None, {}
+    cursor = base64.urlsafe_b64encode(last.encode()).decode().rstrip("=")
+    # A parameter may come several times: all of them go on.
+    query = [one for one in request.query_params.multi_items() if one[0] != "cursor"]
+    following = urlencode([*query, ("cursor", cursor)])
+    return cursor, {"Link": f'<{request.url.path}?{following}>; rel="next"'}
 
 
 def position(cursor: str | None) -> str | None:

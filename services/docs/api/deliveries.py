@@ -7,7 +7,8 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import StreamingResponse
 
 from services.docs.api.answers import answer
-from services.docs.api.matrix import as_item, preferred
+from services.docs.api.matrix import as_item
+from services.docs.api.tables import preferred
 from services.docs.package import manifest, pack
 from services.docs.store import progress as store
 from services.docs.store.progress import Letter, Standing

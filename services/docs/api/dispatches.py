@@ -7,20 +7,23 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field
 
-from services.docs.api.answers import Cursor, Limit, answer, digest_of_json, page, position
-from services.docs.api.matrix import as_csv, as_item, reason, wants_csv
+from services.docs.api.answers import Cursor, Limit, answer, digest_of_json, position
+from services.docs.api.matrix import COLUMNS, as_item, reason
 from services.docs.api.recipients import Recipient, choices
+from services.docs.api.tables import AS_CSV, rows_wanted, table
 from services.docs.dispatch import dispatch, submission_id
 from services.docs.progress import Progress, progress
 from services.docs.routing import MOST_RECIPIENTS
 from services.docs.store import dispatches
 from services.docs.store import progress as store
+from services.docs.store.progress import Standing
 from services.docs.store.verdicts import Judgement
 from shared.db import Connection, Database
 from shared.errors import Problem
 from shared.idempotency import once
 from shared.identity import Caller, Scoped
 from shared.ids import DispatchId, DocumentId
+from shared.openapi import told
 
 router = APIRouter(tags=["dispatches"])
 
@@ -33,7 +36,11 @@ class DispatchRequest(BaseModel):
     recipients: Annotated[list[Recipient], Field(max_length=MOST_RECIPIENTS)] | None = None
 
 
-@router.post("/v1/documents/{document_id}/dispatches", status_code=202)
+@router.post(
+    "/v1/documents/{document_id}/dispatches",
+    status_code=202,
+    **told("Send a document to its recipients", "Gửi văn bản tới các nơi nhận", refuses=(409, 422)),
+)
 async def post_dispatch(
     request: Request, document_id: UUID, caller: Sender, body: DispatchRequest | None = None
 ) -> Response:
@@ -59,7 +66,10 @@ async def post_dispatch(
     )
 
 
-@router.get("/v1/dispatches/{dispatch_id}")
+@router.get(
+    "/v1/dispatches/{dispatch_id}",
+    **told("Where a dispatch stands", "Tình trạng của một lượt gửi"),
+)
 async def get_dispatch(request: Request, dispatch_id: UUID, caller: Sender) -> Response:
     """Return where a dispatch stands: counts by state and level, verdicts, reasons."""
     db: Database = request.app.state.db
@@ -69,31 +79,40 @@ async def get_dispatch(request: Request, dispatch_id: UUID, caller: Sender) -> R
     return answer(body)
 
 
-@router.get("/v1/dispatches/{dispatch_id}/deliveries")
+@router.get(
+    "/v1/dispatches/{dispatch_id}/deliveries",
+    **told(
+        "Where each recipient's copy stands",
+        "Tình trạng bản gửi của từng nơi nhận",
+        refuses=(406,),
+        extra=AS_CSV,
+    ),
+)
 async def get_deliveries(
     request: Request,
     dispatch_id: UUID,
     caller: Sender,
-    limit: Limit = 50,
-    cursor: Cursor | None = None,
+    limit: Limit = None,
+    cursor: Cursor = None,
 ) -> Response:
     """Return where each recipient's copy stands, by code: a page of JSON, or all as CSV."""
     db: Database = request.app.state.db
-    whole = wants_csv(request)
-    after = position(cursor) or ""
+    rows, after = rows_wanted(request, limit), position(cursor) or ""
 
-    async def read(conn: Connection) -> Response:
+    async def read(conn: Connection) -> list[Standing]:
         found = await dispatches.find(conn, DispatchId(dispatch_id), senders=caller.visible)
         if found is None:
             raise Problem("REQ-4041")
-        if whole:
-            rows = await store.page(conn, found.id, after="", limit=found.recipients)
-            return as_csv(rows, name=f"deliveries-{found.id}.csv")
-        rows = await store.page(conn, found.id, after=after, limit=limit + 1)
-        last = rows[limit - 1].recipient_code if len(rows) > limit else None
-        return page(request, [as_item(row) for row in rows[:limit]], last=last)
+        return await store.page(conn, found.id, after=after, limit=rows + 1)
 
-    return await db.as_caller(caller.visible, read)
+    found = await db.as_caller(caller.visible, read)
+    return await table(
+        request,
+        [as_item(row) for row in found[:rows]],
+        columns=COLUMNS,
+        name=f"deliveries-{dispatch_id}",
+        last=found[rows - 1].recipient_code if len(found) > rows else None,
+    )
 
 
 def submitted(request: Request, caller: Caller) -> DispatchId:
@@ -130,6 +149,7 @@ def as_json(found: Progress) -> dict[str, Any]:
         "recipients": row.recipients,
         "counts": found.counts,
         "by_level": found.by_level,
+        "by_status": found.by_status,
         "verdicts": [
             _judgement(one, attachment=file.attachment_id)
             for file in row.files

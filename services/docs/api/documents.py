@@ -1,5 +1,6 @@
 """`/v1/documents`: drafts and what became of them."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -13,8 +14,7 @@ from services.docs.api.answers import (
     answer,
     bad_parameter,
     canonical_digest,
-    expected_version,
-    page,
+    expected_versions,
     position,
     tag,
     warning,
@@ -23,8 +23,9 @@ from services.docs.api.attachments import as_json as attachment_as_json
 from services.docs.api.dispatches import resource, submitted
 from services.docs.api.drafts import draft_as_json, draft_schema, merged, read_draft
 from services.docs.api.intake_form import Form, read_form
+from services.docs.api.tables import AS_CSV, rows_wanted, table
 from services.docs.dispatch import dispatch as send
-from services.docs.document import Document, DocumentState
+from services.docs.document import Document, DocumentState, choices_as_json
 from services.docs.store import agencies, dispatches
 from services.docs.store import documents as store
 from shared.db import Connection, Database
@@ -33,6 +34,7 @@ from shared.idempotency import once
 from shared.identity import Caller, Scoped
 from shared.ids import DocumentId
 from shared.intake import is_json, strict_json
+from shared.openapi import told
 
 router = APIRouter(tags=["documents"])
 
@@ -40,6 +42,18 @@ Sender = Annotated[Caller, Depends(Scoped("documents.send"))]
 Reader = Annotated[Caller, Depends(Scoped("documents.send", "documents.receive"))]
 
 
+_COLUMNS = {
+    "code": "code",
+    "type": "type",
+    "subject": "subject",
+    "promulgated_on": "promulgated_on",
+    "urgency": "urgency",
+    "due_on": "due_on",
+    "state": "state",
+    "sender_code": "sender.code",
+    "created_at": "created_at",
+    "id": "id",
+}
 _FORMS: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -70,7 +84,16 @@ _PATCH: dict[str, Any] = {
 }
 
 
-@router.post("/v1/documents", status_code=201, openapi_extra=_FORMS)
+@router.post(
+    "/v1/documents",
+    status_code=201,
+    **told(
+        "Make a draft, or a whole document with its files; send it at once if asked",
+        "Lập dự thảo, hoặc cả văn bản kèm tệp; gửi ngay nếu được yêu cầu",
+        refuses=(409, 413, 415, 422, 507),
+        extra=_FORMS,
+    ),
+)
 async def post_document(request: Request, caller: Sender, *, dispatch: bool = False) -> Response:
     """Make a draft (JSON), or a whole document with its files (multipart, up to 8 MiB).
 
@@ -111,35 +134,44 @@ async def _read(request: Request) -> Form:
     return Form(read_draft(value), (), canonical_digest(value))
 
 
-@router.get("/v1/documents")
+@router.get(
+    "/v1/documents",
+    **told(
+        "Own documents, drafts and sent ones, the newest first",
+        "Văn bản của mình, dự thảo và đã gửi, mới nhất trước",
+        refuses=(406,),
+        extra=AS_CSV,
+    ),
+)
 async def get_documents(
     request: Request,
     caller: Sender,
     *,
     state: DocumentState | None = None,
-    code: Annotated[str | None, Query(max_length=50)] = None,
-    limit: Limit = 50,
-    cursor: Cursor | None = None,
+    code: Annotated[
+        str | None, Query(max_length=50, description="Number and notation, as on paper.")
+    ] = None,
+    limit: Limit = None,
+    cursor: Cursor = None,
 ) -> Response:
-    """List the caller's own documents, drafts and sent ones, the newest first."""
+    """List the caller's own documents, drafts and sent ones, the newest first; JSON or CSV."""
     db: Database = request.app.state.db
-    before = _before(cursor)
+    rows, before = rows_wanted(request, limit), _before(cursor)
 
-    async def read(conn: Connection) -> Response:
+    async def read(conn: Connection) -> tuple[list[dict[str, Any]], str | None]:
         found = await store.page(
             conn,
             store.Wanted(state, code),
             senders=caller.visible,
             before=before,
-            limit=limit + 1,
+            limit=rows + 1,
         )
-        shown = found[:limit]
-        senders = await agencies.by_ids(conn, [one.sender_id for one in shown])
-        items = [as_json(one, senders[one.sender_id], own=True) for one in shown]
-        last = str(shown[-1].id) if len(found) > limit else None
-        return page(request, items, last=last)
+        shown = found[:rows]
+        last = str(shown[-1].id) if len(found) > rows else None
+        return await own_items(conn, shown), last
 
-    return await db.as_caller(caller.visible, read)
+    items, last = await db.as_caller(caller.visible, read)
+    return await table(request, items, columns=_COLUMNS, name="documents", last=last)
 
 
 def _before(cursor: str | None) -> DocumentId | None:
@@ -150,7 +182,13 @@ def _before(cursor: str | None) -> DocumentId | None:
         raise bad_parameter("cursor") from None
 
 
-@router.get("/v1/documents/{document_id}")
+@router.get(
+    "/v1/documents/{document_id}",
+    **told(
+        "One document, for its sender and its recipients",
+        "Một văn bản, cho bên gửi và các nơi nhận",
+    ),
+)
 async def get_document(request: Request, document_id: UUID, caller: Reader) -> Response:
     """Return a document to its sender, or to a recipient that holds its delivery."""
     db: Database = request.app.state.db
@@ -160,11 +198,19 @@ async def get_document(request: Request, document_id: UUID, caller: Reader) -> R
     return answer(body, headers=tag(version))
 
 
-@router.patch("/v1/documents/{document_id}", openapi_extra=_PATCH)
+@router.patch(
+    "/v1/documents/{document_id}",
+    **told(
+        "Change a draft by a merge patch",
+        "Sửa dự thảo bằng merge patch",
+        refuses=(409, 412, 415, 422),
+        extra=_PATCH,
+    ),
+)
 async def patch_document(request: Request, document_id: UUID, caller: Sender) -> Response:
     """Change a draft by a merge patch (RFC 7396)."""
     db: Database = request.app.state.db
-    sender, expected = caller.agency(), expected_version(request)
+    sender, expected = caller.agency(), expected_versions(request)
     if not is_json(request.headers.get("content-type", "")):
         raise Problem("REQ-4151")
     patch = strict_json(await request.body())
@@ -183,11 +229,15 @@ async def patch_document(request: Request, document_id: UUID, caller: Sender) ->
     return await db.as_caller(caller.visible, step)
 
 
-@router.delete("/v1/documents/{document_id}", status_code=204)
+@router.delete(
+    "/v1/documents/{document_id}",
+    status_code=204,
+    **told("Delete a draft", "Xóa dự thảo", refuses=(409, 412)),
+)
 async def delete_document(request: Request, document_id: UUID, caller: Sender) -> Response:
     """Delete a draft."""
     db: Database = request.app.state.db
-    sender, expected = caller.agency(), expected_version(request)
+    sender, expected = caller.agency(), expected_versions(request)
     await db.as_caller(
         caller.visible,
         lambda conn: accept.discard(
@@ -205,21 +255,49 @@ async def _own(
     if document is None:
         raise Problem("REQ-4041")
     own = document.sender_id in caller.visible
-    senders = await agencies.by_ids(conn, [document.sender_id])
-    body = as_json(document, senders[document.sender_id], own=own)
-    if own and document.state is DocumentState.DISPATCHED:
+    if not own:
+        senders = await agencies.by_ids(conn, [document.sender_id])
+        return as_json(document, senders[document.sender_id]), document.version
+    [body] = await own_items(conn, [document])
+    if document.state is DocumentState.DISPATCHED:
         latest = await dispatches.latest(conn, document_id, senders=caller.visible)
         if latest is not None:
             body["dispatch"] = await resource(conn, latest, caller)
     return body, document.version
 
 
-def as_json(document: Document, sender: Agency, *, own: bool) -> dict[str, Any]:
-    """Return a document in the shape of the API; whom else it went to is its sender's alone."""
+async def own_items(conn: Connection, found: Sequence[Document]) -> list[dict[str, Any]]:
+    """Return documents as their sender sees them: recipients as named, and remarks."""
+    senders = await agencies.by_ids(conn, [one.sender_id for one in found])
+    earlier = await store.earlier(conn, [one.id for one in found])
+    return [
+        {
+            **as_json(one, senders[one.sender_id]),
+            "recipients": choices_as_json(one.draft.recipients),
+            "warnings": _warnings(one, earlier.get(one.id)),
+        }
+        for one in found
+    ]
+
+
+def _warnings(document: Document, earlier: store.Earlier | None) -> list[dict[str, Any]]:
+    warnings: list[dict[str, Any]] = []
+    if document.draft.promulgated_on > directory.today():
+        warnings.append(warning("DOC-2011"))
+    if earlier is not None:
+        named = {
+            "document_id": earlier.document_id,
+            "dispatch_id": earlier.dispatch_id,
+            "created_at": earlier.created_at,
+        }
+        warnings.append(warning("DOC-2012") | named)
+    return warnings
+
+
+def as_json(document: Document, sender: Agency) -> dict[str, Any]:
+    """Return a document as recipients see it; whom else it went to is its sender's alone."""
     draft = draft_as_json(document.draft)
-    if not own:
-        del draft["recipients"]
-    future = own and document.draft.promulgated_on > directory.today()
+    del draft["recipients"]
     return {
         "id": document.id,
         "state": document.state,
@@ -228,5 +306,5 @@ def as_json(document: Document, sender: Agency, *, own: bool) -> dict[str, Any]:
         "sender": {"id": sender.id, "code": sender.code, "name": sender.name},
         "attachments": [attachment_as_json(one) for one in document.attachments],
         "created_at": document.created_at,
-        "warnings": [warning("DOC-2011")] if future else [],
+        "warnings": [],
     }

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from services.docs.document import Named, RecipientChoice, Selection
 
@@ -19,7 +20,9 @@ class Selected(BaseModel):
     @model_validator(mode="after")
     def _selects_something(self) -> "Selected":
         if self.level is None and self.under is None:
-            raise ValueError("name a level, an agency to look under, or both")
+            raise PydanticCustomError(
+                "empty_selection", "Name a level, an agency to look under, or both"
+            )
         return self
 
 
@@ -34,7 +37,9 @@ class Recipient(BaseModel):
     @model_validator(mode="after")
     def _is_one_of_two(self) -> "Recipient":
         if (self.agency is None) == (self.select is None):
-            raise ValueError("name an agency or a selection, exactly one of the two")
+            raise PydanticCustomError(
+                "one_of_two", "Name an agency or a selection, exactly one of the two"
+            )
         return self
 
 

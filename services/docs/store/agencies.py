@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from services.docs.agency import Agency, AgencyState, fold, folded
+from services.docs.store.where import Where, plan_for_values
 from shared.db import Connection
 from shared.ids import AgencyId
 
@@ -140,34 +141,61 @@ async def by_ids(conn: Connection, ids: Sequence[UUID]) -> dict[AgencyId, Agency
     return {row["id"]: _agency(row) for row in rows}
 
 
+async def below(conn: Connection, root: AgencyId) -> list[AgencyId]:
+    """Return the ids of all agencies below one, at any depth."""
+    rows = await conn.fetch(
+        """with recursive below as (
+            select id from agencies where parent_id = $1
+            union
+            select a.id from agencies as a join below as b on a.parent_id = b.id)
+        select id from below""",
+        root,
+    )
+    return [row["id"] for row in rows]
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """Which agencies a list shall hold; None: no matter."""
 
-    level: str | None = None
-    parent: AgencyId | None = None
-    state: AgencyState | None = None
     q: str | None = None
+    """Beginnings of words of the name, or of a code of any form; all of them, in any order."""
+    level: str | None = None
+    state: AgencyState | None = None
+    codes: Sequence[str] | None = None
+    """Codes of any form."""
+    parent: AgencyId | None = None
+    under: Sequence[AgencyId] | None = None
 
 
 async def page(conn: Connection, wanted: Wanted, *, after: str, limit: int) -> list[Agency]:
     """Return agencies in order of their codes, behind the code `after`."""
+    where = Where()
+    where.add('a.code > {} collate "C"', after)
+    where.add("a.level = {}", wanted.level)
+    where.add("a.state = {}", wanted.state)
+    where.add("a.parent_id = {}", wanted.parent)
+    where.add("a.id = any({}::uuid[])", wanted.under)
+    where.add("a.id in (select agency_id from agency_codes where code = any({}))", wanted.codes)
+    where.add("a.words @@ {}::text::tsquery", _query(wanted.q))
+    await plan_for_values(conn)
     rows = await conn.fetch(
-        f"""select {_COLUMNS} from agencies as a
-        where a.code > $1 collate "C"
-            and ($2::text is null or a.level = $2)
-            and ($3::uuid is null or a.parent_id = $3)
-            and ($4::text is null or a.state = $4)
-            and ($5::text is null or strpos(a.folded, $5) > 0)
-        order by a.code collate "C" limit $6""",  # noqa: S608
-        after,
-        wanted.level,
-        wanted.parent,
-        wanted.state,
-        None if wanted.q is None else fold(wanted.q),
-        limit,
+        f"""select {_COLUMNS} from agencies as a where {where}
+        order by a.code collate "C" limit {where.bind(limit)}""",  # noqa: S608
+        *where.values,
     )
     return [_agency(row) for row in rows]
+
+
+def _query(q: str | None) -> str | None:
+    """Return what `words` must match. A word has no quote and no backslash after `fold`."""
+    if q is None:
+        return None
+    return " & ".join(f"'{word}':*" for word in fold(q).split()) or _NOTHING
+
+
+_NOTHING = "''"
+"""A query that matches nothing: what was asked for holds no word."""
 
 
 async def changed_since(conn: Connection, after: int, *, limit: int) -> list[Agency]:

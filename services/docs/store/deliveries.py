@@ -229,8 +229,9 @@ async def adopt(conn: Connection, copy: Adopted) -> None:
     numbered = copy.numbered
     await conn.execute(
         """insert into deliveries as d (id, dispatch_id, document_id, sender_id, recipient_id,
-            recipient_code, level, lane, sequence, previous_hash, hash, entry, cleared_at)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+            recipient_code, level, lane, sequence, previous_hash, hash, entry, cleared_at,
+            accepted_at)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)
         on conflict (dispatch_id, recipient_id) do update set id = excluded.id,
             level = excluded.level, reason = null, sequence = excluded.sequence,
             previous_hash = excluded.previous_hash, hash = excluded.hash, entry = excluded.entry,

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from services.docs.document import (
@@ -16,7 +17,7 @@ from services.docs.document import (
     choices_from_json,
 )
 from shared.db import Connection
-from shared.ids import AgencyId, AttachmentId, DocumentId
+from shared.ids import AgencyId, AttachmentId, DispatchId, DocumentId
 
 if TYPE_CHECKING:
     from asyncpg import Record
@@ -184,6 +185,37 @@ async def page(
         )
     ]
     return [_document(row, [one for one in files if one.document_id == row["id"]]) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """An earlier document with the same number, notation, issuer and date."""
+
+    document_id: DocumentId
+    created_at: datetime
+    dispatch_id: DispatchId | None
+
+
+async def earlier(conn: Connection, documents: Sequence[DocumentId]) -> dict[DocumentId, Earlier]:
+    """Return of each document the first earlier one that is the same on paper, a sent one first."""
+    rows = await conn.fetch(
+        """select d.id, e.id as document_id, e.created_at, e.dispatch_id from documents as d
+        cross join lateral (
+            select o.id, o.created_at, (select p.id from dispatches as p
+                where p.document_id = o.id order by p.accepted_at, p.id limit 1) as dispatch_id
+            from documents as o
+            where o.sender_id = d.sender_id and o.code = d.code
+                and o.promulgated_on = d.promulgated_on and o.id <> d.id
+                and ((o.created_at, o.id) < (d.created_at, d.id)
+                    or (d.state = 'draft' and o.state = 'dispatched'))
+            order by o.state = 'dispatched' desc, o.created_at, o.id limit 1) as e
+        where d.id = any($1)""",
+        documents,
+    )
+    return {
+        row["id"]: Earlier(row["document_id"], row["created_at"], row["dispatch_id"])
+        for row in rows
+    }
 
 
 async def _files(conn: Connection, document_id: DocumentId) -> list[Attachment]:

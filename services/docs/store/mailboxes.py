@@ -1,4 +1,4 @@
-"""Rows of `mailbox_heads` and `seen_heads`: the last number of each lane, here and at notify."""
+"""Rows of `mailbox_heads`, `seen_heads`, `sightings`: how far each lane is, here and at notify."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -116,6 +116,19 @@ async def see(conn: Connection, seen: Sequence[Head], *, epoch: UUID) -> None:
     What an earlier life of its database had said is forgotten.
     """
     await conn.execute("delete from seen_heads where epoch <> $1", epoch)
+    await conn.execute(
+        """insert into sightings (agency_id, lane, sequence)
+        select n.agency_id, n.lane, n.sequence
+        from unnest($1::uuid[], $2::text[], $3::bigint[]) as n (agency_id, lane, sequence)
+        where n.sequence > 0 and not exists (
+            select 1 from seen_heads as k where k.agency_id = n.agency_id and k.lane = n.lane
+                and k.sequence >= n.sequence)
+        order by n.agency_id, n.lane
+        on conflict do nothing""",
+        [head.agency_id for head in seen],
+        [head.lane for head in seen],
+        [head.sequence for head in seen],
+    )
     await conn.execute(
         """insert into seen_heads as s (agency_id, lane, sequence, hash, epoch)
         select n.agency_id, n.lane, n.sequence, n.hash, $5

@@ -29,14 +29,15 @@ class Count:
 
     level: str
     transport: str
+    status: str
     copies: int
 
 
 async def counts(conn: Connection, dispatch_id: DispatchId) -> list[Count]:
-    """Count a dispatch's copies by level and transport."""
+    """Count a dispatch's copies by level, transport and latest status."""
     rows = await conn.fetch(
-        f"""select d.level, {_TRANSPORT} as transport, count(*) as copies from {_JOINED}
-        where d.dispatch_id = $1 group by 1, 2 order by 1, 2""",  # noqa: S608
+        f"""select d.level, {_TRANSPORT} as transport, d.status, count(*) as copies
+        from {_JOINED} where d.dispatch_id = $1 group by 1, 2, 3 order by 1, 2, 3""",  # noqa: S608
         dispatch_id,
     )
     return [Count(**dict(row)) for row in rows]
@@ -57,7 +58,11 @@ class Standing:
     lane: Lane
     sequence: int | None
     hash: bytes | None
+    accepted_at: datetime
     cleared_at: datetime | None
+    status: str
+    """The latest; empty while there is none."""
+    status_at: datetime | None
     acknowledged_at: datetime | None
     acknowledged_by: str | None
     """Code of who acknowledged: the recipient, or its successor."""
@@ -67,7 +72,8 @@ class Standing:
 
 _STANDING = f"""d.id, d.dispatch_id, d.document_id, d.recipient_id, d.recipient_code,
     coalesce(a.name, d.recipient_code) as recipient_name, d.level, {_TRANSPORT} as transport,
-    d.lane, d.sequence, d.hash, d.cleared_at, r.acknowledged_at, b.code as acknowledged_by,
+    d.lane, d.sequence, d.hash, d.accepted_at, d.cleared_at, d.status, d.status_at,
+    r.acknowledged_at, b.code as acknowledged_by,
     d.reason, array(select h.code from agencies as h where h.id = any(d.successors)
         order by h.code) as successors"""  # noqa: S608
 

@@ -73,13 +73,15 @@ async def withdrawal(conn: Connection, dispatch_id: DispatchId) -> str | None:
     return await conn.fetchval("select reason from withdrawals where dispatch_id = $1", dispatch_id)
 
 
-async def keep_receipts(conn: Connection, events: Sequence[DeliveryAcknowledged]) -> None:
+async def keep_receipts(
+    conn: Connection, events: Sequence[DeliveryAcknowledged], *, trace_id: str | None = None
+) -> None:
     """Keep signed receipts byte for byte; the first one of a delivery counts."""
     await conn.execute(
         """insert into receipts (delivery_id, dispatch_id, document_id, recipient_id, acting_id,
-            acknowledged_at, receipt)
+            acknowledged_at, receipt, trace_id)
         select r.delivery_id, r.dispatch_id, r.document_id, r.recipient_id, r.acting_id, r.at,
-            r.receipt
+            r.receipt, $8
         from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[],
             $6::timestamptz[], $7::text[])
             as r (delivery_id, dispatch_id, document_id, recipient_id, acting_id, at, receipt)
@@ -91,6 +93,7 @@ async def keep_receipts(conn: Connection, events: Sequence[DeliveryAcknowledged]
         [event.acting_agency_id for event in events],
         [event.acknowledged_at for event in events],
         [event.receipt for event in events],
+        trace_id,
     )
 
 

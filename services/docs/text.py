@@ -1,0 +1,36 @@
+"""What may stand in a line that people read: no control characters, nothing invisible. No I/O."""
+
+import unicodedata
+from dataclasses import dataclass
+
+_FORBIDDEN = frozenset(("Cc", "Cf", "Co", "Cs", "Zl", "Zp"))
+"""Control characters; invisible ones, which also turn the direction of text (U+202E) or make two
+different numbers look alike; private use; line and paragraph separators."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forbidden:
+    """A character that may not be there."""
+
+    character: str
+    """Such as `U+202E`."""
+    position: int
+    """Counted from 1."""
+
+    @property
+    def vi(self) -> str:
+        """Return what is wrong, in Vietnamese."""
+        return f"Ký tự {self.character} ở vị trí {self.position} không được phép."
+
+    @property
+    def en(self) -> str:
+        """Return what is wrong, in English."""
+        return f"The character {self.character} at position {self.position} is not allowed."
+
+
+def forbidden(line: str) -> Forbidden | None:
+    """Return the first character that may not stand in a line; None when all may."""
+    for position, char in enumerate(line, 1):
+        if unicodedata.category(char) in _FORBIDDEN:
+            return Forbidden(f"U+{ord(char):04X}", position)
+    return None
