@@ -9,7 +9,7 @@ import structlog
 
 from shared import inbox, outbox_rows
 from shared.db import Connection, Database, Session
-from shared.events.topics import BY_NAME, DEAD_LETTER_RETENTION_MS
+from shared.events.topics import BY_NAME, DEAD_LETTER_RETENTION_MS, named
 from shared.kafka import KafkaLost, Moved, Place
 from shared.kafka.reader import Reader
 
@@ -148,6 +148,8 @@ async def _read_range(reader: Reader, place: Place, start: int, end: int) -> dic
 async def tidy(conn: Session) -> None:
     """Delete published rows a week after their topic has forgotten them, and old inbox rows."""
     longest = DEAD_LETTER_RETENTION_MS + _WEEK_MS
-    keep = {name: (topic.retention_ms or 0) + _WEEK_MS for name, topic in BY_NAME.items()}
+    written = {topic for topic, _ in await outbox_rows.last_published(conn)}
+    topics = [topic for name in {*BY_NAME, *written} if (topic := named(name)) is not None]
+    keep = {topic.name: (topic.retention_ms or 0) + _WEEK_MS for topic in topics}
     await outbox_rows.forget(conn, keep, otherwise_ms=longest)
     await inbox.forget(conn, after_ms=2 * longest)

@@ -27,21 +27,33 @@ async def put(conn: Connection, event: Event) -> UUID:
     return (await put_all(conn, [event]))[0]
 
 
-async def put_all(conn: Connection, events: Sequence[Event]) -> list[UUID]:
-    """Insert several events in this order, by one statement; return their ids."""
-    ids = [uuid7() for _ in events]
+async def put_all(
+    conn: Connection,
+    events: Sequence[Event],
+    *,
+    ids: Sequence[UUID] | None = None,
+    parents: Sequence[str | None] | None = None,
+) -> list[UUID]:
+    """Insert several events in this order, by one statement; return their ids.
+
+    `ids` are for events whose id follows from what they tell: one that is there stays as it is.
+    `parents` are the `traceparent` of what each event comes from (None: the present context).
+    """
+    ids = [uuid7() for _ in events] if ids is None else ids
+    parents = [None] * len(events) if parents is None else parents
     await conn.execute(
         "insert into outbox (event_id, topic, key, headers, value)"
         " select e.event_id, e.topic, e.key, e.headers, e.value"
         " from unnest($1::uuid[], $2::text[], $3::text[], $4::jsonb[], $5::bytea[])"
-        " with ordinality as e (event_id, topic, key, headers, value, n) order by e.n",
+        " with ordinality as e (event_id, topic, key, headers, value, n) order by e.n"
+        " on conflict do nothing",
         ids,
         [event.topic() for event in events],
         [event.key() for event in events],
-        [_headers(event, event_id) for event, event_id in zip(events, ids, strict=True)],
+        [_headers(*one) for one in zip(events, ids, parents, strict=True)],
         [event.to_json() for event in events],
     )
-    return ids
+    return list(ids)
 
 
 async def put_copy(
@@ -59,7 +71,7 @@ async def put_copy(
     )
 
 
-def _headers(event: Event, event_id: UUID) -> dict[str, str]:
+def _headers(event: Event, event_id: UUID, parent: str | None) -> dict[str, str]:
     """Return CloudEvents headers (binary mode), the event's own, and the trace context."""
     headers = {
         "ce_specversion": "1.0",
@@ -72,7 +84,10 @@ def _headers(event: Event, event_id: UUID) -> dict[str, str]:
         **event.extensions(),
     }
     created = telemetry.point(
-        f"create {event.topic()}", kind=SpanKind.PRODUCER, attributes=telemetry.facts(event)
+        f"create {event.topic()}",
+        kind=SpanKind.PRODUCER,
+        attributes=telemetry.facts(event),
+        parent=parent,
     )
     return {**headers, TRACE_HEADER: created} if created else headers
 

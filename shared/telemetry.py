@@ -146,9 +146,13 @@ def record(
     return _render(made.get_span_context())
 
 
-def point(name: str, *, kind: SpanKind, attributes: Attributes) -> str | None:
-    """Note a span without length below the present one; return its `traceparent`."""
-    made = _TRACER.start_span(name, kind=kind, attributes={**inherited(), **attributes})
+def point(
+    name: str, *, kind: SpanKind, attributes: Attributes, parent: str | None = None
+) -> str | None:
+    """Note a span without length below `parent`, or the present one; return its `traceparent`."""
+    made = _TRACER.start_span(
+        name, context=_context(parent), kind=kind, attributes={**inherited(), **attributes}
+    )
     made.end()
     return _render(made.get_span_context())
 

@@ -5,14 +5,15 @@ from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 
-from services.notify import catchup, deliver, push, recover
+from services.notify import catchup, deliver, push, recover, subscribe
 from services.notify.api import create
 from services.notify.compare import Comparison
+from services.notify.connecting import Doors
 from services.notify.ears import Ears
 from services.notify.keys import ReceiptKeys
 from services.notify.receive import Desk
 from services.notify.settings import Settings
-from services.notify.store import events, lanes, state
+from services.notify.store import events, lanes, state, subscriptions
 from shared import following, health, outbox, telemetry
 from shared.chain import LANES
 from shared.consumer import On, consume
@@ -64,6 +65,7 @@ def gauges(db: Database, access: KafkaAccess) -> dict[str, health.Gauge]:
         "lienthong_lanes_behind": partial(db.as_worker, lanes.count_behind),
         "lienthong_lanes_stopped": partial(db.as_worker, lanes.count_stopped),
         "lienthong_mailbox_alarms": partial(db.as_worker, lanes.count_alarms),
+        "lienthong_subscriptions_unswept": partial(db.as_worker, subscriptions.count_unswept),
         "lienthong_events_unnumbered": partial(db.as_worker, events.count_unnumbered),
         "lienthong_recovering": partial(db.as_worker, recovering),
     }
@@ -84,6 +86,12 @@ def background(db: Database, access: KafkaAccess, internal: Internal, ears: Ears
         ),
         repeat(comparison.due, name="compare heads", bell=Bell(), pause=_LOOK_SECONDS),
         repeat(recovery, name="recover receipts", bell=Bell(), pause=_LOOK_SECONDS),
+        repeat(
+            partial(subscribe.keep, db),
+            name="keep subscriptions",
+            bell=Bell(),
+            pause=_LOOK_SECONDS,
+        ),
         ears.close_at_end,
     ]
 
@@ -102,6 +110,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         app = create()
         app.state.db, app.state.guard, app.state.ears = db, guard, ears
         app.state.desk = Desk(ReceiptKeys(settings.receipt_keys), settings.issuer)
+        app.state.doors = Doors(settings.token_endpoint, settings.audience, settings.kafka_outside)
         private = private_app(
             checks={
                 **following.checks(db, service="notify", internal=internal),

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from services.notify.carry import Carrier
 from services.notify.cursor import EventCursor
 from services.notify.ears import Ears
 from services.notify.store import events, state
@@ -22,6 +23,7 @@ class Teller:
     def __init__(self, db: Database, ears: Ears) -> None:
         """Know nothing yet of what was numbered before."""
         self._db, self._ears = db, ears
+        self._carrier = Carrier()
         self._position: int | None = None
 
     async def tell(self) -> bool:
@@ -40,7 +42,9 @@ class Teller:
             self._position = await events.last_position(conn)
         numbered = 0
         if await events.any_unnumbered(conn) and await events.lock_numbering(conn):
+            before = await events.last_position(conn)
             numbered = await events.number(conn, limit=BATCH)
+            await self._carrier.carry(conn, past=before)
             reach("notify.number.before_commit")
         return numbered, await events.numbered_since(conn, self._position)
 

@@ -141,6 +141,10 @@ class MailboxArrived(Event):
     def key(self) -> str:
         return str(self.agency_id)
 
+    def extensions(self) -> dict[str, str]:
+        # CloudEvents `dataref`: where the document itself lies, relative to the gateway's address.
+        return {"ce_subject": str(self.delivery_id), "ce_dataref": f"{self.href}/package"}
+
 
 class MailboxChanged(Event):
     """Anything else in an agency's event log: on the Kafka mailbox of a system that acts for it."""
@@ -163,3 +167,6 @@ class MailboxChanged(Event):
 
     def key(self) -> str:
         return str(self.agency_id)
+
+    def extensions(self) -> dict[str, str]:
+        return {"ce_subject": str(self.subject)}

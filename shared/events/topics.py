@@ -6,6 +6,7 @@ from typing import Literal
 from shared.chain import LANES
 from shared.events.base import Event
 from shared.events.deliveries import (
+    MAILBOX_PREFIX,
     RECEIPTS,
     DeliveryAcknowledged,
     DeliveryCleared,
@@ -133,6 +134,13 @@ def mailbox(system: str) -> Topic:
 
 
 BY_NAME = {topic.name: topic for topic in TOPICS}
+
+
+def named(name: str) -> Topic | None:
+    """Return the topic of this name, a system's mailbox too; None for any other."""
+    if name.startswith(MAILBOX_PREFIX) and name.endswith(".v1"):
+        return mailbox(name.removeprefix(MAILBOX_PREFIX).removesuffix(".v1"))
+    return BY_NAME.get(name)
 
 
 def group(service: Service, topic: str) -> str:

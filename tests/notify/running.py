@@ -27,6 +27,7 @@ from infra.pki.authority import (
 )
 from services.notify import push
 from services.notify.api import create
+from services.notify.connecting import Doors
 from services.notify.deliver import take_in
 from services.notify.ears import Ears
 from services.notify.keys import ReceiptKeys
@@ -158,6 +159,7 @@ async def run_notify(databases: Databases, pki: Path) -> AsyncGenerator[Running]
         app.state.db, app.state.ears = db, ears
         app.state.guard = await opened.enter_async_context(Guard.open(settings, db))
         app.state.desk = Desk(ReceiptKeys(settings.receipt_keys), settings.issuer)
+        app.state.doors = Doors(settings.token_endpoint, settings.audience)
         listener = opened.enter_context(socket.create_server(("127.0.0.1", 0)))
         stop = asyncio.Event()
         group = await opened.enter_async_context(asyncio.TaskGroup())

@@ -2,7 +2,15 @@
 
 from fastapi import FastAPI
 
-from services.notify.api import acknowledgements, events, inbox, internal, statuses
+from services.notify.api import (
+    acknowledgements,
+    events,
+    inbox,
+    internal,
+    provisioning,
+    statuses,
+    subscriptions,
+)
 from shared import operating
 from shared.http import create_app
 
@@ -10,15 +18,17 @@ from shared.http import create_app
 def create() -> FastAPI:
     """Return the application.
 
-    At run time `app.state` holds `db`, `guard`, `ears` (waiting requests) and `desk` (what signs
-    receipts).
+    At run time `app.state` holds `db`, `guard`, `ears` (waiting requests), `desk` (what signs
+    receipts) and `doors` (what a reader of Kafka has to know).
     """
     routers = [
         inbox.router,
         acknowledgements.router,
         statuses.router,
         events.router,
+        subscriptions.router,
         internal.router,
+        provisioning.router,
         operating.router("notify"),
     ]
     return create_app(title="Liên thông: notify", routers=routers)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 Detail: TypeAlias = Mapping[str, str | int | Sequence[str] | None]
 
-_NUMBERING = 0x6E756D626572
+NUMBERING = 0x6E756D626572
 """Key of the advisory lock under which events get their numbers."""
 
 
@@ -78,7 +78,7 @@ async def any_unnumbered(conn: Connection) -> bool:
 
 async def lock_numbering(conn: Connection) -> bool:
     """Take the right to number until the end of this transaction; False when another has it."""
-    return bool(await conn.fetchval("select pg_try_advisory_xact_lock($1)", _NUMBERING))
+    return bool(await conn.fetchval("select pg_try_advisory_xact_lock($1)", NUMBERING))
 
 
 async def number(conn: Connection, *, limit: int) -> int:
