@@ -78,8 +78,8 @@ fmt: setup ## Format and put in order
 schemas: setup ## Write the events' JSON Schemas and the page of problems anew
 	@$(PY) -m infra.contracts.schemas && $(PY) -m infra.contracts.problems
 
-routes: setup ## Write the gateway's route table and OpenAPI document anew
-	@$(PY) -m infra.contracts.routes && $(PY) -m infra.contracts.openapi
+routes: setup ## Write the gateway's route table, OpenAPI and AsyncAPI documents anew
+	@$(PY) -m infra.contracts.routes && $(PY) -m infra.contracts.openapi && $(PY) -m infra.contracts.asyncapi
 
 examples: up ## Record the OpenAPI document's examples anew from the running stack
 	@$(PY) -m infra.contracts.examples

@@ -8,13 +8,18 @@ from typing import Any
 
 from confluent_kafka import TopicPartition
 
-from infra.kafka.admin import TopicSpec
+from infra.kafka.admin import Admin, TopicSpec
 from tests.fixtures.stack import Backing
 
 
 def delete_topic(backing: Backing, topic: str) -> None:
     """Delete a topic with its records."""
-    client = backing.kafka_admin().client  # its futures fail when it is gone
+    delete_topic_of(backing.kafka_admin(), topic)
+
+
+def delete_topic_of(admin: Admin, topic: str) -> None:
+    """Delete a topic of the Kafka of this administrator."""
+    client = admin.client  # its futures fail when it is gone
     _finish(client.delete_topics([topic]))
 
 

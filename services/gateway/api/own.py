@@ -16,6 +16,8 @@ from shared.tokens import MAX_AGENCIES
 
 OPENAPI = Path(__file__).parents[1] / "openapi.json"
 """Made from the services' own documents by `python -m infra.contracts.openapi`."""
+ASYNCAPI = OPENAPI.with_name("asyncapi.json")
+"""Made from the list of topics by `python -m infra.contracts.asyncapi`."""
 FORM = "application/x-www-form-urlencoded"
 _MAX_AGE = {"Cache-Control": "public, max-age=300"}
 
@@ -65,6 +67,12 @@ async def get_jwks(request: Request) -> Response:
 async def get_openapi() -> Response:
     """Return the document of everything that passes here."""
     return FileResponse(OPENAPI, media_type="application/json", headers=_MAX_AGE)
+
+
+@router.get("/asyncapi.json", include_in_schema=False)
+async def get_asyncapi() -> Response:
+    """Return the document of everything that travels on Kafka."""
+    return FileResponse(ASYNCAPI, media_type="application/json", headers=_MAX_AGE)
 
 
 @router.get("/v1")
