@@ -124,12 +124,16 @@ async def stored_files(conn: Connection) -> set[str]:
     return {row["sha256"] for row in rows}
 
 
-async def kafka_readers(conn: Connection) -> set[str]:
-    """Return the clients whose Kafka subscription is ready (notify); none before there are any."""
-    if await conn.fetchval("select to_regclass('subscriptions') is null"):
-        return set()
-    rows = await conn.fetch("select client_id from subscriptions where state = 'ready'")
-    return {row["client_id"] for row in rows}
+async def kafka_readers(conn: Connection) -> dict[str, bool]:
+    """Return the clients with a Kafka subscription (notify), and whether it is ready.
+
+    One that has just begun or ended is among them: its rights come or go.
+    """
+    rows = await conn.fetch(
+        "select client_id, bool_or(state = 'ready') as ready from subscriptions"
+        " where removed_at is null group by client_id"
+    )
+    return {row["client_id"]: row["ready"] for row in rows}
 
 
 async def codes(conn: Connection, ids: Iterable[str]) -> dict[str, str]:
