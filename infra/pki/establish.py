@@ -100,6 +100,14 @@ def place(folder: Path, code: str, use: Use) -> Path:
     return folder / f"{code}.{use}.p12"
 
 
+def keep(folder: Path, row: Registered, content: bytes) -> None:
+    """Have signing keep a key too: its file, encrypted under the PIN, by its certificate's digest.
+
+    The PIN of a development key is the password of its PKCS#12 file.
+    """
+    write(folder / "keys" / f"{row.sha256}.p12", content, secret=True)
+
+
 def issue_protocol_key(office: Office, service: str) -> Registered:
     """Issue a protocol key to gateway or notify: key and chain in `<service>/<kid>.pem`."""
     key = new_key()
@@ -142,9 +150,20 @@ def _subscribers(
             path = place(office.folder, agency.code, use)
             if (agency.code, use.value) not in known or not path.exists():
                 row, content = make_subscriber(office, agency, use)
+                keep(office.folder, row, content)
                 write(path, content, secret=True)
                 made.append(row)
+    _keep_known(office.folder, rows)
     return made
+
+
+def _keep_known(folder: Path, rows: Sequence[Registered]) -> None:
+    """Have signing keep the present keys of a folder from before it kept any."""
+    present = {(row.agency, row.kind): row for row in rows if row.agency}
+    for (code, use), row in present.items():
+        path = folder / f"{code}.{use}.p12"
+        if path.exists() and not (folder / "keys" / f"{row.sha256}.p12").exists():
+            keep(folder, row, path.read_bytes())
 
 
 def _protocol_keys(office: Office, rows: Sequence[Registered]) -> list[Registered]:

@@ -17,6 +17,7 @@ from infra.pki.authority import Period, Use
 from infra.pki.establish import (
     PASSWORD,
     issue_protocol_key,
+    keep,
     make_subscriber,
     open_office,
     place,
@@ -56,6 +57,7 @@ def reissue(run: Path, holder: Holder, *, period: Period | None = None) -> Regis
         write(
             path.with_name(f"{path.stem}.{_digest(old)[:16]}.p12"), path.read_bytes(), secret=True
         )
+        keep(office.folder, row, content)
         write(path, content, secret=True)
     return row
 

@@ -6,11 +6,13 @@ from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 
-from services.signing import examine, revoke
+from services.signing import ask, examine, revoke
+from services.signing.anchor import Anchor
 from services.signing.api import create
+from services.signing.bench import Bench
 from services.signing.dispatcher import Dispatcher
-from services.signing.keys import Authorities
-from services.signing.pool import Limits
+from services.signing.keys import Authorities, KeyFiles
+from services.signing.pool import Limits, Worker
 from services.signing.register import Register
 from services.signing.settings import Settings
 from services.signing.store import examinations, withdrawals
@@ -18,7 +20,7 @@ from shared import following, health, outbox, telemetry
 from shared.blobs import BlobStore
 from shared.consumer import On, consume
 from shared.db import Bell, Database
-from shared.events import DocumentDispatched
+from shared.events import DocumentDispatched, SignatureRequested
 from shared.events.topics import Service
 from shared.events.types import DOCUMENTS
 from shared.http import private_app
@@ -32,6 +34,7 @@ from shared.settings import FAULTY_SETTINGS, load
 _MIGRATIONS = Path(__file__).with_name("migrations")
 _REGISTER_SECONDS = 2.0
 _WITHDRAW_SECONDS = 1.0
+_EXPIRE_SECONDS = 10.0
 
 
 def gauges(db: Database, access: KafkaAccess) -> dict[str, health.Gauge]:
@@ -44,12 +47,22 @@ def gauges(db: Database, access: KafkaAccess) -> dict[str, health.Gauge]:
 
 
 def background(
-    db: Database, access: KafkaAccess, register: Register, dispatcher: Dispatcher, workers: int
+    bench: Bench,
+    access: KafkaAccess,
+    register: Register,
+    dispatcher: Dispatcher,
+    workers: int,
 ) -> list[Task]:
     """Return the tasks beside HTTP, relay and projection."""
-    dispatched = On(DocumentDispatched, examine.take_in)
+    db = bench.db
+    handlers = [
+        On(DocumentDispatched, examine.take_in),
+        On(SignatureRequested, partial(ask.take_in, keys=bench.keys)),
+    ]
     return [
-        consume(db, access, service="signing", topics=[DOCUMENTS], handlers=[dispatched]),
+        consume(db, access, service="signing", topics=[DOCUMENTS], handlers=handlers),
+        bench.serve,
+        repeat(partial(ask.expire, db), name="expire", bell=Bell(), pause=_EXPIRE_SECONDS),
         # A bell of its own, never rung: the folder is looked at, not waited for.
         repeat(register.tend, name="register", bell=Bell(), pause=_REGISTER_SECONDS),
         repeat(
@@ -72,7 +85,11 @@ async def serve(settings: Settings, authorities: Authorities, stop: asyncio.Even
         app = create()
         app.state.db, app.state.guard, app.state.authorities = db, guard, authorities
         register = Register(db, authorities)
-        dispatcher = Dispatcher(db, BlobStore(settings.blobs), authorities, Limits())
+        blobs, anchor = BlobStore(settings.blobs), Anchor(authorities)
+        dispatcher = Dispatcher(db, blobs, anchor, Limits())
+        keys = KeyFiles(settings.pki / "keys")
+        bench = Bench(db, blobs, keys, anchor, Worker(Limits()))
+        app.state.bench = bench
         private = private_app(
             checks={
                 **following.checks(db, service="signing", internal=internal),
@@ -87,7 +104,7 @@ async def serve(settings: Settings, authorities: Authorities, stop: asyncio.Even
             migrations(db, settings, _MIGRATIONS),
             outbox.relay(db, access, service="signing"),
             *following.follow(db, access, service="signing", internal=internal),
-            *background(db, access, register, dispatcher, settings.workers),
+            *background(bench, access, register, dispatcher, settings.workers),
         ]
         await together(stop, *tasks)
 

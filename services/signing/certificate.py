@@ -87,6 +87,17 @@ class Registered:
     """Number of the revocation list in which its state last changed."""
 
 
+def binds(der: bytes) -> bool:
+    """Say whether a certificate is for signatures that bind its signer (RFC 5280 4.2.1.3)."""
+    try:
+        usage = x509.load_der_x509_certificate(der).extensions.get_extension_for_class(
+            x509.KeyUsage
+        )
+    except (ValueError, x509.ExtensionNotFound):
+        return False
+    return usage.value.content_commitment
+
+
 def may_move(before: State, after: State) -> bool:
     """Say whether a certificate may go from one state to another."""
     return after in _MOVES[before]

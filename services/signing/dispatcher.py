@@ -8,11 +8,11 @@ from uuid import UUID
 
 import structlog
 
+from services.signing.anchor import Anchor
 from services.signing.examine import settle
-from services.signing.keys import Authorities
 from services.signing.pipe import TrustUpdate
 from services.signing.pool import Limits, Look, Worker
-from services.signing.store import examinations, lists
+from services.signing.store import examinations
 from services.signing.store.examinations import Claim
 from services.signing.verdict import Verdict
 from shared import telemetry
@@ -90,15 +90,11 @@ class Room:
 class Dispatcher:
     """All that the slots share: the database, the files, the trust of the moment."""
 
-    def __init__(
-        self, db: Database, blobs: BlobStore, authorities: Authorities, limits: Limits
-    ) -> None:
+    def __init__(self, db: Database, blobs: BlobStore, anchor: Anchor, limits: Limits) -> None:
         """Use an open database and blob store."""
-        self._db, self._blobs, self._authorities = db, blobs, authorities
+        self._db, self._blobs, self.anchor = db, blobs, anchor
         self.limits = limits
         self._turns, self._room = Turns(), Room()
-        self._numbers: dict[str, int] = {}
-        self._trust: TrustUpdate | None = None
         self.workers: list[Worker] = []
 
     def slots(self, count: int) -> list[Task]:
@@ -157,7 +153,7 @@ class Dispatcher:
 
     async def _claim(self, conn: Connection) -> tuple[Claim, TrustUpdate] | None:
         held = await self._turns.claim(conn)
-        return (held, await self.trust_now(conn)) if held else None
+        return (held, await self.anchor.now(conn)) if held else None
 
     async def _look(self, held: Claim, worker: Worker, trust: TrustUpdate) -> Look:
         async with asyncio.TaskGroup() as group:
@@ -182,16 +178,3 @@ class Dispatcher:
             except Unavailable as error:
                 _log.warning("waiting", task="settle", cause=str(error))
                 await asyncio.sleep(_RETRY_SECONDS)
-
-    async def trust_now(self, conn: Connection) -> TrustUpdate:
-        """Return the trust of this moment; the same object while no list is newer."""
-        numbers = await lists.latest_numbers(conn)
-        if self._trust is None or numbers != self._numbers:
-            newest = await lists.latest(conn)
-            self._trust = TrustUpdate(
-                root=self._authorities.der("root"),
-                intermediates=(self._authorities.der("issuing"),),
-                lists={known.authority: known.der for known in newest},
-            )
-            self._numbers = numbers
-        return self._trust

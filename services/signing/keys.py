@@ -1,12 +1,16 @@
-"""The authorities' certificates and keys: the only module that touches a CA's key."""
+"""Keys of the issuing CA and of those who sign: the only module that touches any of them."""
 
 import datetime as dt
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
+import structlog
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.serialization import pkcs12
 
 from services.signing.store.certificates import Revoked
 from services.signing.store.lists import Published
@@ -15,6 +19,87 @@ AUTHORITIES = ("root", "issuing")
 LIST_LIFE = dt.timedelta(days=1)
 """How long a revocation list of the issuing CA may be believed."""
 _CLOCKS_APART = dt.timedelta(seconds=2)
+_FOR_OTHERS = 0o077
+_log = structlog.get_logger()
+
+
+class WrongPin(Exception):  # noqa: N818 (what the person did)
+    """The PIN does not open the key."""
+
+
+class NoKey(Exception):  # noqa: N818 (as above)
+    """There is no key of this certificate, or what lies in its place cannot be used."""
+
+
+class SigningKey(Protocol):
+    """An opened private key."""
+
+    def sign(self, content: bytes) -> bytes:
+        """Sign the SHA-256 of `content`. The same content always gives the same bytes."""
+        ...
+
+
+class KeyStore(Protocol):
+    """Where the keys of certificates are kept, each behind its holder's PIN.
+
+    Encrypted files (`KeyFiles`) or a security module (PKCS#11): nothing else knows which.
+    """
+
+    def holds(self, certificate: str) -> bool:
+        """Say whether the key of a certificate (SHA-256 of its DER) is kept here."""
+        ...
+
+    def unlock(self, certificate: str, pin: str) -> SigningKey:
+        """Open a key; takes as long as the PIN is hard to guess. Raises WrongPin, NoKey."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A key out of a file; it is parsed and checked once, then used as often as need be."""
+
+    key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
+
+    def sign(self, content: bytes) -> bytes:
+        """Sign by RSA PKCS#1 v1.5, or ECDSA with the nonce of RFC 6979: never at random."""
+        if isinstance(self.key, rsa.RSAPrivateKey):
+            return self.key.sign(content, padding.PKCS1v15(), hashes.SHA256())
+        return self.key.sign(content, ec.ECDSA(hashes.SHA256(), deterministic_signing=True))
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFiles:
+    """Keys as PKCS#12 files `<sha256 of the certificate>.p12`, encrypted under the PIN."""
+
+    folder: Path
+
+    def holds(self, certificate: str) -> bool:
+        """Say whether the certificate has its file."""
+        return self._path(certificate).is_file()
+
+    def unlock(self, certificate: str, pin: str) -> SigningKey:
+        """Decrypt the file. Raises WrongPin, NoKey; a file that others may read is not used."""
+        path = self._path(certificate)
+        try:
+            shared = path.stat().st_mode & _FOR_OTHERS
+            content = path.read_bytes()
+        except OSError:
+            raise NoKey(certificate) from None
+        if shared:
+            _log.error("key file is open to others", certificate=certificate)
+            raise NoKey(certificate)
+        try:
+            key, holder, _ = pkcs12.load_key_and_certificates(content, pin.encode())
+        except ValueError:
+            raise WrongPin from None
+        fits = holder is not None and holder.fingerprint(hashes.SHA256()).hex() == certificate
+        if not fits or not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
+            _log.error("key file holds another key", certificate=certificate)
+            raise NoKey(certificate)
+        return _Opened(key)
+
+    def _path(self, certificate: str) -> Path:
+        return self.folder / f"{certificate}.p12"
 
 
 class Authorities:

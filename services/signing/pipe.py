@@ -1,6 +1,7 @@
 """What goes through the pipes between the service and its workers: length and JSON."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import BinaryIO, Literal
 
 from pydantic import Base64Bytes, TypeAdapter
@@ -22,13 +23,32 @@ class TrustUpdate:
     """By authority."""
 
 
+RESERVED = 32_768
+"""Hexadecimal digits kept for one signature, as in the files of today's tokens."""
+
+Shape = Literal["leader", "seal", "annex"]
+"""How a signature is shown, and so where."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """A signature to make room for in a file."""
+
+    shape: Shape
+    stamp: Base64Bytes
+    """A PDF of one page."""
+    signer: str
+    at: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One file to look at."""
+    """One file to look at, and perhaps to prepare for a signature."""
 
     path: str
     sha256: str
     cpu_seconds: int
+    prepare: Preparation | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +60,16 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class Prepared:
+    """What follows the file's own bytes so that it has a gap for a signature."""
+
+    tail: Base64Bytes
+    gap_start: int
+    """Of the whole file; the angle brackets around the hexadecimal digits belong to the gap."""
+    gap_end: int
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What came of a job: a finding, or why there is none."""
 
@@ -47,6 +77,7 @@ class Answer:
     failure: Literal["memory", "parser", "store"] | None = None
     detail: str = ""
     """The exception's class: enough for an operator, nothing of the document."""
+    prepared: Prepared | None = None
 
 
 REQUESTS = TypeAdapter(Request)

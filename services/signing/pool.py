@@ -18,6 +18,7 @@ from services.signing.pipe import (
     REQUESTS,
     Answer,
     Job,
+    Preparation,
     Request,
     TrustUpdate,
 )
@@ -63,9 +64,14 @@ class Worker:
         """Return the id of the living process, if any."""
         return self._process.pid if self._process else None
 
-    async def look(self, path: Path, sha256: str, trust: TrustUpdate) -> Look:
-        """Have the worker look at a file; never raises for what is in the file."""
-        job = Job(path=str(path), sha256=sha256, cpu_seconds=self._limits.cpu_seconds)
+    async def look(
+        self, path: Path, sha256: str, trust: TrustUpdate, *, prepare: Preparation | None = None
+    ) -> Look:
+        """Have the worker look at a file, and prepare it for a signature when told to.
+
+        Never raises for what is in the file.
+        """
+        job = Job(str(path), sha256, self._limits.cpu_seconds, prepare)
         request = Request(job=job, trust=None if trust is self._trust else trust)
         if self._process is None:
             await self.warm()

@@ -60,6 +60,12 @@ def used(finding: Finding) -> list[str]:
     return sorted(digests)
 
 
+def outdated(finding: Finding, registered: Mapping[str, Registered]) -> bool:
+    """Say whether a certificate's state changed after the lists that were verified with."""
+    numbers = {known.authority: known.number for known in finding.lists}
+    return any(row.changed_in > numbers.get(row.issuer, 0) for row in registered.values())
+
+
 def judge(
     finding: Finding, registered: Mapping[str, Registered], *, role: str, sender: AgencyId
 ) -> Verdict:
@@ -68,8 +74,7 @@ def judge(
     Raises Outdated when the worker's revocation lists are older than a change of a certificate's
     state, NotBound.
     """
-    numbers = {known.authority: known.number for known in finding.lists}
-    if any(row.changed_in > numbers.get(row.issuer, 0) for row in registered.values()):
+    if outdated(finding, registered):
         raise Outdated
     if finding.outcome == "bad":
         return failed(finding.reason or "", finding.detail)

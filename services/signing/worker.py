@@ -10,7 +10,9 @@ from io import BytesIO
 from typing import BinaryIO
 
 from services.signing import hexstring, sandbox
-from services.signing.pipe import ANSWERS, READY, REQUESTS, Answer, Job, receive, send
+from services.signing.finding import UNSIGNED, Finding
+from services.signing.pipe import ANSWERS, READY, REQUESTS, Answer, Job, Prepared, receive, send
+from services.signing.prepare import prepare
 from services.signing.trust import Trust
 from services.signing.verify import verify
 
@@ -60,11 +62,19 @@ def _look(loop: asyncio.AbstractEventLoop, job: Job, trust: Trust) -> Answer:
     if hashlib.sha256(content).hexdigest() != job.sha256:
         return Answer(None, "store", "the stored bytes have another digest")
     try:
-        return Answer(loop.run_until_complete(verify(BytesIO(content), trust)))
+        finding = loop.run_until_complete(verify(BytesIO(content), trust))
+        return Answer(finding, prepared=_prepare(content, job, finding))
     except MemoryError:
         return Answer(None, "memory", "MemoryError")
     except Exception as error:  # noqa: BLE001 (a hostile file may raise anything: all are verdicts)
         return Answer(None, "parser", type(error).__name__)
+
+
+def _prepare(content: bytes, job: Job, finding: Finding) -> Prepared | None:
+    """Make room for a signature in a file whose signatures are sound, or which has none."""
+    if job.prepare is None or (finding.outcome != "sound" and finding.reason != UNSIGNED):
+        return None
+    return prepare(content, job.prepare)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import pytest
 from tests.fixtures.papers import Papers
 from tests.fixtures.stack import Backing
 from tests.signing.desk import Desk, open_desk
+from tests.signing.signer import Signer, open_signer
 
 
 @pytest.fixture(scope="session")
@@ -57,3 +58,25 @@ async def idle_desk(backing: Backing, tmp_path: Path) -> AsyncIterator[Desk]:
         open_desk(backing, databases, own, tmp_path / "blobs", workers=0) as opened,
     ):
         yield opened
+
+
+@pytest.fixture(scope="module")
+async def signer(
+    backing: Backing, papers: Papers, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Signer]:
+    """Signing with kept keys, for tests that revoke and lock nothing."""
+    async with (
+        backing.fresh_database("signing") as databases,
+        open_desk(
+            backing, databases, papers, tmp_path_factory.mktemp("signed"), workers=1
+        ) as opened,
+        open_signer(opened, backing) as made,
+    ):
+        yield made
+
+
+@pytest.fixture
+async def own_signer(backing: Backing, idle_desk: Desk) -> AsyncIterator[Signer]:
+    """Signing with kept keys, with a PKI and a database of its own."""
+    async with open_signer(idle_desk, backing) as made:
+        yield made

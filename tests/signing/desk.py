@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 import orjson
 
+from services.signing.anchor import Anchor
 from services.signing.dispatcher import Dispatcher
 from services.signing.examine import take_in
 from services.signing.keys import Authorities
@@ -115,17 +116,14 @@ class Desk:
 
     async def events(self, dispatch_id: UUID) -> list[dict[str, Any]]:
         """Return what signing has said about a dispatch, in order."""
+        return [one for one in await self.said() if one.get("dispatch_id") == str(dispatch_id)]
 
-        async def step(conn: Connection) -> list[dict[str, Any]]:
-            rows = await conn.fetch("select headers, value from outbox order by id")
-            said = [(row["headers"]["ce_type"], orjson.loads(row["value"])) for row in rows]
-            return [
-                {"type": kind, **value}
-                for kind, value in said
-                if value["dispatch_id"] == str(dispatch_id)
-            ]
-
-        return await self.db.as_worker(step)
+    async def said(self) -> list[dict[str, Any]]:
+        """Return all that signing has said, in order."""
+        rows = await self.db.as_worker(
+            lambda conn: conn.fetch("select headers, value from outbox order by id")
+        )
+        return [{"type": row["headers"]["ce_type"], **orjson.loads(row["value"])} for row in rows]
 
     async def execute(self, statement: str, *values: object) -> None:
         """Change something behind signing's back."""
@@ -152,7 +150,7 @@ async def open_desk(
         register = Register(db, authorities)
         await register.tend()
         store = BlobStore(blobs)
-        dispatcher = Dispatcher(db, store, authorities, limits or Limits())
+        dispatcher = Dispatcher(db, store, Anchor(authorities), limits or Limits())
         stop = asyncio.Event()
         group = await stack.enter_async_context(asyncio.TaskGroup())
         stack.callback(stop.set)

@@ -125,7 +125,7 @@ async def test_a_file_that_the_store_spoiled_is_tried_again_and_then_returned(sm
     async def told() -> bool:
         return (await small.seen(dispatch))[0].indication == "INDETERMINATE"
 
-    await eventually(told, "the sender is told that nobody can tell")
+    await eventually(told, "the sender is told that nobody can tell", timeout=30)
     await small.execute(
         "update examinations set requested_at = requested_at - interval '25 hours',"
         " next_try_at = clock_timestamp() where dispatch_id = $1",

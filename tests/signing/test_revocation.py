@@ -111,7 +111,7 @@ async def looked(desk: Desk, dispatch: UUID) -> tuple[Claim, Look]:
     assert held.dispatch_id == dispatch
     worker = Worker(desk.dispatcher.limits)
     try:
-        trust = await desk.db.as_worker(desk.dispatcher.trust_now)
+        trust = await desk.db.as_worker(desk.dispatcher.anchor.now)
         return held, await worker.look(desk.blobs.path(held.sha256), held.sha256, trust)
     finally:
         await worker.end()

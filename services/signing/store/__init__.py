@@ -1,1 +1,1 @@
-"""All SQL of signing: certificates, revocation lists, examinations and verdicts."""
+"""All SQL of signing: certificates, revocation lists, examinations, verdicts, signatures."""

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from services.signing.certificate import Registered, Registration, State
+from services.signing.certificate import Kind, Registered, Registration, State, binds
+from services.signing.signature import Holder
 from shared.db import Connection
 from shared.ids import AgencyId
 
@@ -20,6 +21,23 @@ class Revoked:
     serial: int
     revoked_at: datetime
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A certificate as its agency finds it."""
+
+    sha256: str
+    kind: Kind
+    agency_id: AgencyId
+    agency_code: str
+    person: str | None
+    not_before: datetime
+    not_after: datetime
+    state: State
+    reason: str | None
+    failed_tries: int
+    """Wrong PINs since the last right one."""
 
 
 async def insert(conn: Connection, rows: Sequence[Registration]) -> int:
@@ -80,6 +98,54 @@ async def lock_used(conn: Connection, digests: Sequence[str]) -> dict[str, Regis
         list(digests),
     )
     return {row["sha256"]: _registered(row) for row in rows}
+
+
+async def lock_holder(conn: Connection, sha256: str) -> Holder | None:
+    """Lock a certificate that is to sign for share: it is not revoked until this commits."""
+    row = await conn.fetchrow(
+        """
+        select sha256, kind, agency_id, issuer, state, changed_in, der, person, not_before,
+            not_after
+        from certificates where sha256 = $1 for share
+        """,
+        sha256,
+    )
+    if row is None:
+        return None
+    return Holder(
+        registered=_registered(row),
+        der=row["der"],
+        person=row["person"],
+        not_before=row["not_before"],
+        not_after=row["not_after"],
+        binds=binds(row["der"]),
+    )
+
+
+async def page(
+    conn: Connection,
+    *,
+    agencies: Sequence[AgencyId],
+    kind: Kind | None,
+    after: str,
+    limit: int,
+) -> list[Listed]:
+    """Return what these agencies sign with, by digest, behind the digest `after`."""
+    rows = await conn.fetch(
+        """
+        select c.sha256, c.kind, c.agency_id, c.agency_code, c.person, c.not_before, c.not_after,
+            c.state, c.reason, coalesce(t.failed, 0) as failed_tries
+        from certificates as c left join key_tries as t on t.certificate = c.sha256
+        where c.agency_id = any($1) and c.kind in ('leader', 'seal')
+            and ($2::text is null or c.kind = $2) and c.sha256 > $3
+        order by c.sha256 limit $4
+        """,
+        agencies,
+        kind,
+        after,
+        limit,
+    )
+    return [Listed(**dict(row)) for row in rows]
 
 
 async def lock(conn: Connection, sha256: str) -> Registered | None:

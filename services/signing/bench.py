@@ -1,0 +1,65 @@
+"""What signing a file takes: the database, files, keys, and a worker that parses and prepares."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from services.signing.anchor import Anchor
+from services.signing.finding import STORE_TROUBLE, TOO_HEAVY, UNREADABLE, Finding
+from services.signing.keys import KeyStore
+from services.signing.pipe import Preparation
+from services.signing.pool import Look, Worker
+from shared.blobs import BlobStore
+from shared.db import Database
+from shared.errors import Problem, Unavailable
+
+
+class Refused(Exception):  # noqa: N818 (what becomes of the request)
+    """The file cannot be signed: the request fails for this reason, a code."""
+
+    def __init__(self, code: str) -> None:
+        """Keep the code."""
+        super().__init__(code)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Shared by all activations of a process; one file at a time is in the worker's hands."""
+
+    db: Database
+    blobs: BlobStore
+    keys: KeyStore
+    anchor: Anchor
+    worker: Worker
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def look(self, sha256: str, prepare: Preparation | None = None) -> Look:
+        """Have the worker verify a stored file with the newest lists, and prepare it if asked."""
+        trust = await self.db.as_worker(self.anchor.now)
+        async with self.turn:
+            return await self.worker.look(self.blobs.path(sha256), sha256, trust, prepare=prepare)
+
+    async def serve(self, stop: asyncio.Event) -> None:
+        """End the worker with the process; it starts when the first signature is made."""
+        await stop.wait()
+        await self.worker.end()
+
+
+def finding_of(look: Look) -> Finding:
+    """Return what a worker found.
+
+    Raises Refused for a file beyond its limits, Problem SIG-5032 or Unavailable for what is not
+    the file's fault.
+    """
+    answer = look.answer
+    if answer is not None and answer.finding is not None:
+        return answer.finding
+    match answer.failure if answer else look.end:
+        case "store":
+            raise Problem(STORE_TROUBLE, retry_after=5)
+        case "died":
+            raise Unavailable("the process that prepares signatures")
+        case "parser":
+            raise Refused(UNREADABLE)
+        case _:
+            raise Refused(TOO_HEAVY)
