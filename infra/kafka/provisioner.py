@@ -65,6 +65,8 @@ class Provisioner:
     _settled: "tuple[frozenset[str], float] | None" = None
     """Who had rights at the last look at which all was as it has to be, and when that was."""
     _keys: JsonObject | None = None
+    _told: set[str] = field(default_factory=set[str])
+    """Which notify knows to be ready, and where: told again in each life, the port may be new."""
     _said: str | None = None
 
     async def once(self) -> bool:
@@ -139,8 +141,9 @@ class Provisioner:
             if subscription.state == "ended":
                 await self.owners.removed(subscription)
                 say("subscription removed", **facts)
-            elif subscription.state == "pending" and subscription.client_id in readers:
+            elif subscription.client_id in readers and subscription.id not in self._told:
                 await self.owners.ready(subscription, self.settings.kafka_oauth)
+                self._told.add(subscription.id)
                 say("subscription ready", **facts)
 
     def _tell(self, why: str) -> None:

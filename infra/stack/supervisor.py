@@ -24,9 +24,7 @@ from infra.stack.spool import Spool
 from infra.stack.trouble import Trouble
 
 NEEDED = ("postgres", "kafka")
-"""What services begin after."""
-UNAWAITED = {"jaeger", "provisioner"}
-"""Waited for by no start."""
+"""What services begin after; Jaeger is waited for by nobody."""
 _ROOM = 1 << 30
 _WORD_EVERY = 4.0
 PATIENCE = 180.0
@@ -59,7 +57,7 @@ class Supervisor:
             listener.put_nowait(text)
 
     async def up(self, wanted: Iterable[str], seed: str, given: Mapping[str, str]) -> None:
-        """Start what is wanted and does not run; return when all is ready, but for UNAWAITED.
+        """Start what is wanted and does not run; return when all is ready, but for Jaeger.
 
         Raises Trouble with the first thing that keeps a part from starting.
         """
@@ -80,7 +78,7 @@ class Supervisor:
             self.sockets.write()
             if "provisioner" in names:
                 self.keep(Provisioner(self.folder, self.sockets.addresses))
-            await self.all_ready(names - UNAWAITED or names)
+            await self.all_ready(names - {"jaeger"} or names)
             for name in PARTS:
                 self.sockets.ports.release(name)
 
