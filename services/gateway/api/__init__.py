@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI
 
-from services.gateway.api import connections, own, passing, register
+from services.gateway.api import connections, own, pages, passing, register
 from shared import operating
 from shared.http import create_app
 
@@ -13,5 +13,5 @@ def create() -> FastAPI:
     """Return the gateway's application; `__main__` gives it what it needs at run time."""
     # What is passed on comes last: its route takes every path.
     operator = operating.router("gateway")
-    routers = [own.router, register.router, connections.router, operator, passing.router]
+    routers = [own.router, pages.router, register.router, connections.router, operator, passing.router]
     return create_app(title="Liên thông: gateway", routers=routers, edge=True)
