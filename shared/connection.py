@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import httptools
+from starlette.types import Receive, Scope
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from shared.errors import Problem
@@ -14,7 +15,7 @@ from shared.faults import problem_response
 
 HEAD_SECONDS = 10.0
 """From the connection, or the first byte of a request, to the end of its head."""
-HEAD_BYTES = 64 << 10
+HEAD_BYTES = 256 << 10
 """Of a request's head; also of what may come without any of a body's bytes among it."""
 LINGER_SECONDS = 5.0
 LINGER_BYTES = 64 << 20
@@ -109,7 +110,8 @@ class Connection(HttpToolsProtocol):
         elif self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
             self._upgrading = True
         elif not self._too_large:
-            self._in_body = True
+            self._in_body, self._thrown_away = True, 0
+            self.scope["lienthong.abort"] = self._abort  # type: ignore[typeddict-unknown-key]
             super().on_headers_complete()
             self.cycle.transport = _Gently(self)
 
@@ -197,6 +199,13 @@ class Connection(HttpToolsProtocol):
         timer = self._timers.pop(then, None)
         if timer is not None:
             timer.cancel()
+
+
+async def abort(scope: Scope, receive: Receive) -> None:
+    """End a request's connection in the middle of its answer, so that its client sees a cut."""
+    scope["lienthong.abort"]()
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 class _Gently(asyncio.Transport):

@@ -46,6 +46,7 @@ class Caller:
     client_id: str
     scopes: frozenset[str]
     issued_at: datetime
+    expires_at: datetime
     agencies: tuple[ActingAgency, ...]
     """Active agencies of the token; only the named one under `On-Behalf-Of`."""
     visible: tuple[AgencyId, ...]
@@ -66,7 +67,7 @@ class Caller:
 
 
 @dataclass(frozen=True, slots=True)
-class _Standing:
+class Standing:
     """What a token is worth now: its claims cut down to what still holds."""
 
     token: Token
@@ -84,7 +85,7 @@ class Guard:
     def __init__(self, keys: IssuerKeys, db: Database, settings: ServiceSettings) -> None:
         """Use the issuer's keys and this service's projection; `open` makes the first."""
         self._keys, self._db, self._settings = keys, db, settings
-        self._seen: OrderedDict[bytes, _Standing] = OrderedDict()
+        self._seen: OrderedDict[bytes, Standing] = OrderedDict()
 
     @classmethod
     @asynccontextmanager
@@ -97,11 +98,9 @@ class Guard:
     async def admit(self, request: Request, scopes: Sequence[str]) -> Caller:
         """Return who calls, if it may. Raises Problem AUT-4011, AUT-4031, AUT-4001, Unavailable."""
         standing = await self.authenticate(request, internal=INTERNAL in scopes)
-        if scopes and not standing.scopes.intersection(scopes):
-            raise Problem("AUT-4031", required_scope=" ".join(scopes))
-        return _caller(standing, request)
+        return caller_of(standing, request, scopes)
 
-    async def authenticate(self, request: Request, *, internal: bool = False) -> _Standing:
+    async def authenticate(self, request: Request, *, internal: bool = False) -> Standing:
         """Return what the request's token is worth now. Raises AUT-4011 with one body."""
         try:
             compact = _bearer(request)
@@ -119,13 +118,24 @@ class Guard:
             raise Problem("AUT-4011") from None
         return standing
 
-    def _remember(self, digest: bytes, standing: _Standing) -> None:
+    async def look_again(self, standing: Standing) -> Standing:
+        """Return what a token that was good is worth now, even if it has run out since.
+
+        Raises Problem AUT-4011 when its client is revoked or its tokens are, Unavailable.
+        """
+        try:
+            return await self._db.as_worker(lambda conn: _stand(conn, standing.token))
+        except Refused as refused:
+            _log.info("token refused", cause=str(refused))
+            raise Problem("AUT-4011") from None
+
+    def _remember(self, digest: bytes, standing: Standing) -> None:
         self._seen[digest] = standing
         self._seen.move_to_end(digest)
         if len(self._seen) > _REMEMBERED:
             self._seen.popitem(last=False)
 
-    async def _judge(self, compact: str) -> _Standing:
+    async def _judge(self, compact: str) -> Standing:
         longest = EXTERNAL_LIFETIME if self._settings.external_issuer else MAX_LIFETIME
         token = await verify(
             compact, self._keys, issuer=self._settings.issuer, now=time.time(), longest=longest
@@ -133,7 +143,7 @@ class Guard:
         return await self._db.as_worker(lambda conn: _stand(conn, token))
 
 
-async def _stand(conn: Connection, token: Token) -> _Standing:
+async def _stand(conn: Connection, token: Token) -> Standing:
     client = _current(await agencies.client(conn, token.client_id), token)
     asked = sorted(client.agencies) if token.agencies is None else token.agencies
     known = await agencies.find(conn, asked)
@@ -144,7 +154,7 @@ async def _stand(conn: Connection, token: Token) -> _Standing:
     named = {known[c].id: known[c] for c in asked if c in client.agencies and c in known}
     active = tuple(agency for agency in named.values() if agency.state == "active")
     closed = await agencies.closed_into(conn, [agency.id for agency in active])
-    return _Standing(
+    return Standing(
         token=token,
         scopes=token.scopes & client.scopes,
         named=bool(asked),
@@ -183,7 +193,10 @@ def _bearer(request: Request) -> str:
     return compact
 
 
-def _caller(standing: _Standing, request: Request) -> Caller:
+def caller_of(standing: Standing, request: Request, scopes: Sequence[str]) -> Caller:
+    """Return for whom a request acts. Raises Problem AUT-4031."""
+    if scopes and not standing.scopes.intersection(scopes):
+        raise Problem("AUT-4031", required_scope=" ".join(scopes))
     active, closed = standing.active, standing.closed
     if standing.named and not active:
         raise Problem(
@@ -207,6 +220,7 @@ def _caller(standing: _Standing, request: Request) -> Caller:
         client_id=standing.token.client_id,
         scopes=standing.scopes,
         issued_at=standing.token.issued_at,
+        expires_at=standing.token.expires_at,
         agencies=tuple(ActingAgency(agency.id, agency.code, agency.level) for agency in active),
         visible=tuple(agency.id for agency in (*active, *closed)),
     )

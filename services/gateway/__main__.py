@@ -9,14 +9,16 @@ from fastapi import FastAPI
 from services.gateway import access, api, clients
 from services.gateway.forward import Upstreams
 from services.gateway.issue import Issuer, refreshing
-from services.gateway.points import Points, flushing
+from services.gateway.limits import Limits
+from services.gateway.points import flushing
 from services.gateway.settings import GatewaySettings
+from services.gateway.visit import Doorkeeper
+from services.gateway.watch import Watch, watching
 from shared import following, health, idempotency, outbox, telemetry
 from shared.db import Database
 from shared.events.topics import Service
 from shared.events.types import CLIENTS
 from shared.http import private_app
-from shared.identity import Guard
 from shared.internal import Internal
 from shared.kafka import KafkaAccess
 from shared.migrate import migrations
@@ -35,13 +37,13 @@ async def serve(settings: GatewaySettings, stop: asyncio.Event) -> None:
     }
     async with (
         Database.open(settings) as db,
-        Guard.open(settings, db) as guard,
+        Doorkeeper.open(settings, db) as guard,
         Internal.open(settings, addresses) as internal,
         Upstreams.open(addresses) as upstreams,
     ):
         app = api.create()
         app.state.db, app.state.guard, app.state.upstreams = db, guard, upstreams
-        app.state.points, app.state.table = Points(), access.load()
+        app.state.limits, app.state.table = Limits(settings), access.load()
         app.state.issuer = None if settings.external_issuer else Issuer(settings, db)
         tasks = _tasks(settings, app, internal)
         await together(stop, *tasks)
@@ -60,7 +62,8 @@ def _tasks(settings: GatewaySettings, app: FastAPI, internal: Internal) -> list[
     tasks: list[Task] = [
         migrations(db, settings, _MIGRATIONS),
         http(app, fd=settings.listen_fd),
-        flushing(app.state.points, db),
+        flushing(app.state.points, db, app.state.visits.tell),
+        watching(Watch(db, app.state.guard, app.state.visits)),
         idempotency.sweep(db),
         outbox.relay(db, kafka, service="gateway", restate={CLIENTS: clients.restate}),
         *following.follow(db, kafka, service="gateway", internal=internal),

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from urllib.parse import quote
 
 import aiohttp
@@ -53,14 +52,6 @@ _BODILESS = frozenset({"GET", "HEAD"})
 _log = structlog.get_logger()
 
 
-@dataclass(slots=True)
-class Passed:
-    """Bytes of the bodies that went through."""
-
-    received: int = 0
-    sent: int = 0
-
-
 class Upstreams:
     """The connections to the services behind the gateway."""
 
@@ -78,12 +69,13 @@ class Upstreams:
     @asynccontextmanager
     async def open(cls, addresses: Mapping[Service, str]) -> "AsyncGenerator[Upstreams]":
         """Open the sessions for the length of a `with`."""
-        kept = aiohttp.TCPConnector(limit=0, limit_per_host=100, keepalive_timeout=30)
-        fresh = aiohttp.TCPConnector(limit=0, limit_per_host=200, force_close=True)
+        # No limit here: it would be one for all clients together. Each has its own (`limits.py`).
+        kept = aiohttp.TCPConnector(limit=0, keepalive_timeout=30)
+        fresh = aiohttp.TCPConnector(limit=0, force_close=True)
         async with _session(kept) as keeping, _session(fresh) as renewing:
             yield cls(addresses, keeping, renewing)
 
-    async def send(self, service: Service, request: Request, passed: Passed) -> "Forwarded":
+    async def send(self, service: Service, request: Request) -> "Forwarded":
         """Pass a request on and return its answer, which is streamed while it is served.
 
         A request that has a body is sent once, on a fresh connection; one without may be sent
@@ -93,19 +85,19 @@ class Upstreams:
         beginning of somebody's next request on that connection.
         """
         if request.method not in _BODILESS:
-            return await self._once(service, request, passed)
+            return await self._once(service, request)
         if _has_body(request):
             raise Problem("REQ-4004")
         for _ in range(_TRIES - 1):
             try:
-                return await self._once(service, request, passed)
+                return await self._once(service, request)
             except _Ended:
                 await asyncio.sleep(0.1)
-        return await self._once(service, request, passed)
+        return await self._once(service, request)
 
-    async def _once(self, service: Service, request: Request, passed: Passed) -> "Forwarded":
+    async def _once(self, service: Service, request: Request) -> "Forwarded":
         loop = asyncio.get_running_loop()
-        upload = _Upload(request, passed)
+        upload = _Upload(request)
         session = self._kept if request.method in _BODILESS else self._fresh
         try:
             async with asyncio.timeout(ANSWER_SECONDS) as deadline:
@@ -126,7 +118,7 @@ class Upstreams:
                 raise ClientDisconnect from error
             _log.warning("service did not answer", service=service, cause=repr(error))
             raise _Ended(service, retry_after=_RETRY_AFTER) from error
-        return Forwarded(answer, passed)
+        return Forwarded(answer)
 
     def _url(self, service: Service, request: Request) -> URL:
         # From the decoded path that was matched, so that no second reading of it is possible.
@@ -152,8 +144,8 @@ class _Ended(Unavailable):
 class _Upload:
     """A request's body on its way, and how far it has come."""
 
-    def __init__(self, request: Request, passed: Passed) -> None:
-        self._request, self._passed = request, passed
+    def __init__(self, request: Request) -> None:
+        self._request = request
         self.begun = self.finished = self.cut = False
         self.progressed = _nothing
 
@@ -163,7 +155,6 @@ class _Upload:
             async for chunk in self._request.stream():
                 if chunk:
                     self.progressed()
-                    self._passed.received += len(chunk)
                     yield chunk
         except ClientDisconnect:
             self.cut = True  # what was sent is not whole: the connection is closed, not ended
@@ -179,9 +170,9 @@ def _nothing() -> None:
 class Forwarded(Response):
     """A service's answer, passed on as it comes; ended when it ends, cut when it is cut."""
 
-    def __init__(self, answer: aiohttp.ClientResponse, passed: Passed) -> None:
+    def __init__(self, answer: aiohttp.ClientResponse) -> None:
         """Take over the status and the end-to-end headers."""
-        self._answer, self._passed = answer, passed
+        self._answer = answer
         self.status_code = answer.status
         self.background = None
         self.raw_headers = [
@@ -215,7 +206,6 @@ class Forwarded(Response):
         start = {"status": self.status_code, "headers": self.raw_headers}
         await send({"type": "http.response.start", **start})
         async for chunk in self._answer.content.iter_any():
-            self._passed.sent += len(chunk)
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 

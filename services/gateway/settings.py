@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from shared.events.topics import Service
@@ -23,3 +24,16 @@ class GatewaySettings(ServiceSettings):
     docs_url: str
     signing_url: str
     notify_url: str
+
+    requests_per_second: float = Field(default=500, gt=0)
+    """What one client may ask of this instance for long; in front of the door are no others."""
+    requests_at_once: int = Field(default=2000, ge=1)
+    """What it may ask in one go before that rate holds."""
+    open_requests: int = Field(default=500, ge=1)
+    """Requests of one client that may be open at a time."""
+    passed_at_once: int = Field(default=100, ge=1)
+    """Of those, how many are with a service; the others wait in the client's own queue."""
+    open_waits: int = Field(default=500, ge=1)
+    """Event streams and leases that wait, of one client, besides."""
+    failed_tokens: int = Field(default=20, ge=1)
+    """Failed token requests in one go, of one client id at one address; then one a second."""

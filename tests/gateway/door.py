@@ -19,18 +19,21 @@ import jwt
 from aiohttp import web
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from fastapi import FastAPI
 from pydantic import SecretStr
 
 from services.gateway import access, api, clients
 from services.gateway.forward import Upstreams
 from services.gateway.issue import Issuer
+from services.gateway.limits import Limits
 from services.gateway.points import Points
 from services.gateway.settings import GatewaySettings
+from services.gateway.visit import Doorkeeper, Visits
+from services.gateway.watch import Watch, watching
 from shared import agencies
 from shared.db import Database
 from shared.events import AgencyChanged
 from shared.events.topics import Service
-from shared.identity import Guard
 from shared.internal import ASSERTION, assertion
 from shared.process import http
 from tests.fixtures.stack import Databases
@@ -72,11 +75,21 @@ class Door:
     db: Database
     client: httpx2.AsyncClient
     issuer: Issuer
-    points: Points
+    app: FastAPI
     behind: Behind
     keys: dict[str, ec.EllipticCurvePrivateKey]
     stop: asyncio.Event
     served: asyncio.Event
+
+    @property
+    def points(self) -> Points:
+        """Return what was counted and not written yet."""
+        return self.app.state.points
+
+    @property
+    def visits(self) -> Visits:
+        """Return the open visits."""
+        return self.app.state.visits
 
     @property
     def token_endpoint(self) -> str:
@@ -215,21 +228,23 @@ async def run_gateway(databases: Databases, folder: Path) -> AsyncGenerator[Door
         await clients.take_over(db, clients.read_file(folder / "clients.json"))
         app = api.create()
         app.state.db, app.state.table = db, access.load()
-        app.state.guard = await opened.enter_async_context(Guard.open(settings, db))
+        app.state.guard = await opened.enter_async_context(Doorkeeper.open(settings, db))
+        app.state.limits = Limits(settings)
         addresses: dict[Service, str] = {
             "docs": service.url,
             "signing": service.url,
             "notify": service.url,
         }
         app.state.upstreams = await opened.enter_async_context(Upstreams.open(addresses))
-        app.state.points, app.state.issuer = points, issuer = Points(), Issuer(settings, db)
+        app.state.issuer = issuer = Issuer(settings, db)
         await issuer.refresh()
         stop, served = asyncio.Event(), asyncio.Event()
         group = await opened.enter_async_context(asyncio.TaskGroup())
         opened.callback(stop.set)
         group.create_task(_serve(http(app, fd=listener.fileno()), stop, served))
         client = await opened.enter_async_context(httpx2.AsyncClient(base_url=url, timeout=30))
-        door = Door(settings, db, client, issuer, points, service, keys, stop, served)
+        group.create_task(watching(Watch(db, app.state.guard, app.state.visits))(stop))
+        door = Door(settings, db, client, issuer, app, service, keys, stop, served)
         await door.agency(1, "H14")
         await door.agency(2, "G22")
         yield door

@@ -183,28 +183,6 @@ async def test_services_and_unknown_clients_are_404_to_a_registrar(
         assert (await door.client.delete(path, headers=registrar)).status_code == 404
 
 
-async def test_connection_points_are_shown_to_their_agency_and_to_operators(door: Door):
-    door.points.count("sys-h14", bytes_in=10, bytes_out=20, failed=True)
-    await door.points.flush(door.db)
-    path = "/v1/agencies/H14/connection"
-    own = (await door.client.get(path, headers=await door.headers("sys-h14"))).json()
-    assert own["agency"] == "H14"
-    assert [(item["client_id"], item["bytes_in"], item["errors"]) for item in own["items"]] == [
-        ("hub", 0, 0),
-        ("sys-h14", 10, 1),
-    ]
-    other = "/v1/agencies/G22/connection"
-    foreign = await door.client.get(other, headers=await door.headers("sys-h14"))
-    unknown = await door.client.get(
-        "/v1/agencies/H99/connection", headers=await door.headers("sys-h14")
-    )
-    assert (foreign.status_code, unknown.status_code) == (404, 404)
-    operator = await door.headers("operator")
-    assert (await door.client.get(other, headers=operator)).status_code == 200
-    every = (await door.client.get("/v1/connections", headers=operator)).json()
-    assert [item["client_id"] for item in every["items"]] == ["hub", "sys-h14"]
-
-
 async def test_what_problems_and_status_codes_mean_is_told(door: Door):
     headers = await door.headers("sys-h14")
     one = (await door.client.get("/v1/problems/AUT-4011", headers=headers)).json()

@@ -1,13 +1,11 @@
-"""What the gateway keeps in PostgreSQL: clients, used assertions, token keys, traffic."""
+"""The connected systems as rows: what each may do and how it proves who it is."""
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from services.gateway.keys import Published, SigningKey
 from shared.db import Connection
 from shared.events import ClientChanged
 
@@ -43,16 +41,6 @@ class SeedClient:
         secret = None if self.secret_sha256 is None else self.secret_sha256.hex()
         row = [self.client_id, self.agencies, self.scopes, self.jwks, secret]
         return hashlib.sha256(json.dumps(row, sort_keys=True).encode()).digest()
-
-
-@dataclass(slots=True)
-class Traffic:
-    """What passed a connection point since the last flush."""
-
-    requests: int = 0
-    errors: int = 0
-    bytes_in: int = 0
-    bytes_out: int = 0
 
 
 async def find_client(conn: Connection, client_id: str) -> StoredClient | None:
@@ -195,93 +183,3 @@ def _changed(row: "asyncpg.Record") -> ClientChanged:
         not_before=row["not_before"],
         version=row["version"],
     )
-
-
-async def use_assertion(
-    conn: Connection, *, client_id: str, jti: str, expires_at: datetime
-) -> bool:
-    """Note the use of a client assertion; False when it was used before."""
-    await conn.execute(
-        "delete from assertions where ctid in (select ctid from assertions"
-        " where expires_at < clock_timestamp() - interval '1 minute'"
-        " limit 10 for update skip locked)"
-    )
-    used = await conn.fetchval(
-        "insert into assertions (client_id, jti, expires_at) values ($1, $2, $3)"
-        " on conflict do nothing returning true",
-        client_id,
-        jti,
-        expires_at,
-    )
-    return used is True
-
-
-async def publish_keys(conn: Connection, keys: Sequence[SigningKey]) -> None:
-    """Note that these keys lie in the folder now."""
-    await conn.executemany(
-        "insert into token_keys (kid, jwk) values ($1, $2) on conflict (kid)"
-        " do update set jwk = $2, seen_at = clock_timestamp()",
-        [(key.kid, key.jwk) for key in keys],
-    )
-
-
-async def published_keys(conn: Connection, *, kept: timedelta) -> tuple[datetime, list[Published]]:
-    """Return PostgreSQL's time and the keys that may still have valid tokens."""
-    now: datetime = await conn.fetchval("select clock_timestamp()")
-    rows = await conn.fetch(
-        "select kid, jwk, published_at from token_keys where seen_at > $1"
-        " order by published_at, kid",
-        now - kept,
-    )
-    return now, [Published(row["kid"], row["jwk"], row["published_at"]) for row in rows]
-
-
-async def add_traffic(
-    conn: Connection, sums: Mapping[str, Traffic], *, seen: Mapping[str, datetime]
-) -> None:
-    """Add what passed to each connection point's row, in the order of their ids."""
-    await conn.executemany(
-        "insert into connection_points as p"
-        " (client_id, requests, errors, bytes_in, bytes_out, last_seen)"
-        " values ($1, $2, $3, $4, $5, $6) on conflict (client_id) do update set"
-        " requests = p.requests + $2, errors = p.errors + $3, bytes_in = p.bytes_in + $4,"
-        " bytes_out = p.bytes_out + $5, last_seen = greatest(p.last_seen, $6)",
-        [
-            (name, t.requests, t.errors, t.bytes_in, t.bytes_out, seen[name])
-            for name, t in sorted(sums.items())
-        ],
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """A connection point: a client and what has passed through it."""
-
-    client_id: str
-    agencies: tuple[str, ...]
-    state: str
-    traffic: Traffic
-    last_seen: datetime | None
-
-
-async def points(conn: Connection, *, codes: Sequence[str] | None) -> list[Point]:
-    """Return the connection points of agencies with these codes; None: of all agencies."""
-    rows = await conn.fetch(
-        "select c.client_id, c.agencies, c.state, p.requests, p.errors, p.bytes_in, p.bytes_out,"
-        " p.last_seen from clients c left join connection_points p on p.client_id = c.client_id"
-        " where cardinality(c.agencies) > 0 and ($1::text[] is null or c.agencies && $1)"
-        " order by c.client_id",
-        None if codes is None else list(codes),
-    )
-    return [
-        Point(
-            client_id=row["client_id"],
-            agencies=tuple(row["agencies"]),
-            state=row["state"],
-            traffic=Traffic(
-                *(row[n] or 0 for n in ("requests", "errors", "bytes_in", "bytes_out"))
-            ),
-            last_seen=row["last_seen"],
-        )
-        for row in rows
-    ]
