@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 import aiohttp
@@ -16,8 +17,10 @@ from rich.markup import escape
 from rich.tree import Tree
 
 from infra.client import ports, run_folder
+from infra.doctor.standing import codes_of, standing
+from infra.stack.folder import Folder
 from shared.events.topics import SERVICES
-from shared.telemetry import DOCUMENT_CODE
+from shared.telemetry import AGENCY_TO, DOCUMENT_CODE
 
 USAGE = "make trace CODE=7816/VPCP-TTĐT"
 
@@ -222,6 +225,23 @@ def _line(span: Span, began: int, *, top: bool) -> str:
     return f"{mark}{linked}[cyan]{span.service}[/cyan] {name} {when} {said}[/dim]"
 
 
+async def _name_agencies(run: Path, spans: Iterable[Span]) -> None:
+    """Put codes where spans say ids: background work knows agencies by their ids only."""
+    named = [span.tags for span in spans if AGENCY_TO in span.tags]
+    known = await codes_of(Folder(run), {str(tags[AGENCY_TO]) for tags in named})
+    for tags in named:
+        tags[AGENCY_TO] = known.get(str(tags[AGENCY_TO]), tags[AGENCY_TO])
+
+
+def _tell_last(spans: Iterable[Span]) -> None:
+    """Say what happened last, and what went wrong last."""
+    every = sorted(spans, key=lambda span: span.start_us + span.duration_us)
+    for what, some in (("last", every), ("last error", [one for one in every if one.failed])):
+        for span in some[-1:]:
+            ended = datetime.fromtimestamp((span.start_us + span.duration_us) / 1e6, UTC)
+            print(f"{what}: {span.service} {span.name}, {ended:%Y-%m-%d %H:%M:%S} UTC")
+
+
 def tell(run: Path, code: str, *, everything: bool) -> int:
     """Print a document's tree; returns the exit status."""
     if not code.strip():
@@ -232,6 +252,13 @@ def tell(run: Path, code: str, *, everything: bool) -> int:
     except FileNotFoundError:
         print(f"No stack in {run}: start one with `make up`.", file=sys.stderr)
         return 2
+    status = _tell_spans(run, jaeger, code, everything=everything)
+    for line in asyncio.run(standing(Folder(run), code)):
+        print(line)
+    return status
+
+
+def _tell_spans(run: Path, jaeger: str, code: str, *, everything: bool) -> int:
     try:
         spans = asyncio.run(find(jaeger, code))
     except NoJaeger as error:
@@ -245,7 +272,9 @@ def tell(run: Path, code: str, *, everything: bool) -> int:
         print(f"Jaeger holds no trace of {code}. Spans arrive some seconds late.", file=sys.stderr)
         return 1
     console = Console(width=None if sys.stdout.isatty() else 160)
+    asyncio.run(_name_agencies(run, spans))
     console.print(draw(arrange(spans), code, everything=everything))
+    _tell_last(spans)
     traces = {span.trace for span in spans}
     services = sorted({span.service for span in spans})
     print(
