@@ -2,17 +2,33 @@
 
 import base64
 import binascii
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 from uuid import UUID
 
 from services.notify.mailbox import LaneKey
-from shared.chain import LANES
+from shared.chain import LANES, Lane
 from shared.ids import AgencyId
 
-_ID = 16
-_LANE_OF_BYTE = dict(enumerate(LANES))
-_BYTE_OF_LANE = {lane: number for number, lane in _LANE_OF_BYTE.items()}
+LONGEST = 60_000
+"""Characters of a cursor: 200 agencies of a token, each with some fourteen that it succeeds."""
+
+_ID, _MARK = 16, 8
+
+Mark: TypeAlias = tuple[bytes, Lane]
+"""A lane as a cursor names it: ids are cut, for a cursor of 200 agencies has to fit a URL."""
+
+
+def mark(key: LaneKey) -> Mark:
+    """Return how cursors name this lane."""
+    agency, lane = key
+    return _cut(agency), lane
+
+
+def _cut(agency: AgencyId) -> bytes:
+    return hashlib.blake2b(agency.bytes, digest_size=_MARK).digest()
 
 
 class Unreadable(ValueError):  # noqa: N818 (a state of the text)
@@ -32,7 +48,7 @@ def event_cursor(cursor: EventCursor, *, agencies: Sequence[AgencyId]) -> str:
     if len(agencies) == 1:
         return f"{cursor.epoch}.{cursor.numbers.get(agencies[0], 0)}"
     parts = [cursor.epoch.bytes]
-    parts += [agency.bytes + _varint(number) for agency, number in cursor.numbers.items() if number]
+    parts += [_cut(agency) + _varint(number) for agency, number in cursor.numbers.items() if number]
     return _encode(b"".join(parts))
 
 
@@ -47,39 +63,45 @@ def read_event_cursor(text: str, *, agencies: Sequence[AgencyId]) -> EventCursor
             return EventCursor(UUID(epoch), {agencies[0]: _natural(number)})
         raw = _decode(text)
         epoch_bytes, rest = UUID(bytes=raw[:_ID]), raw[_ID:]
-        numbers: dict[AgencyId, int] = {}
+        numbers: dict[bytes, int] = {}
         while rest:
-            agency = AgencyId(UUID(bytes=rest[:_ID]))
-            numbers[agency], rest = _read_varint(rest[_ID:])
+            one, rest = _take(rest, _MARK)
+            numbers[one], rest = _read_varint(rest)
     except (ValueError, IndexError) as error:
         raise Unreadable(text) from error
-    return EventCursor(
-        epoch_bytes, {one: number for one, number in numbers.items() if one in agencies}
-    )
+    places = {agency: numbers.get(_cut(agency), 0) for agency in agencies}
+    return EventCursor(epoch_bytes, {one: number for one, number in places.items() if number})
 
 
-def lane_cursor(numbers: Mapping[LaneKey, int]) -> str:
+def lane_cursor(numbers: Mapping[Mark, int]) -> str:
     """Write a place in several lanes, opaque."""
     parts = [
-        agency.bytes + bytes([_BYTE_OF_LANE[lane]]) + _varint(number)
-        for (agency, lane), number in numbers.items()
-        if number
+        one + b"".join(_varint(numbers.get((one, lane), 0)) for lane in LANES)
+        for one in dict.fromkeys(one for (one, _), number in numbers.items() if number)
     ]
     return _encode(b"".join(parts)) or "-"
 
 
-def read_lane_cursor(text: str) -> dict[LaneKey, int]:
+def read_lane_cursor(text: str) -> dict[Mark, int]:
     """Read a place in several lanes. Raises Unreadable."""
-    numbers: dict[LaneKey, int] = {}
+    numbers: dict[Mark, int] = {}
     try:
         rest = b"" if text == "-" else _decode(text)
         while rest:
-            agency = AgencyId(UUID(bytes=rest[:_ID]))
-            lane = _LANE_OF_BYTE[rest[_ID]]
-            numbers[agency, lane], rest = _read_varint(rest[_ID + 1 :])
-    except (ValueError, IndexError, KeyError) as error:
+            one, rest = _take(rest, _MARK)
+            for lane in LANES:
+                number, rest = _read_varint(rest)
+                if number:
+                    numbers[one, lane] = number
+    except (ValueError, IndexError) as error:
         raise Unreadable(text) from error
     return numbers
+
+
+def _take(raw: bytes, length: int) -> tuple[bytes, bytes]:
+    if len(raw) < length:
+        raise ValueError("cut short")
+    return raw[:length], raw[length:]
 
 
 def _natural(text: str) -> int:

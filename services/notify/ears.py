@@ -34,8 +34,9 @@ class Ears:
     Hearing is a hint that saves time: every waiting request looks by itself now and then.
     """
 
-    def __init__(self) -> None:
-        """Start with none."""
+    def __init__(self, *, patience: float = 30.0) -> None:
+        """Start with none; a stream that is not read for `patience` seconds is ended."""
+        self.patience = patience
         self._ears: dict[AgencyId, set[Ear]] = {}
         self.closed = False
         """The process ends: long polls answer empty, streams end."""

@@ -72,12 +72,21 @@ class PastEpoch(Exception):  # noqa: N818 (a state, not an error of ours)
     """The cursor belongs to a history that a restore has ended."""
 
 
-async def follow(
-    conn: Connection, cursor: EventCursor | None, *, agencies: Sequence[AgencyId], limit: int
-) -> tuple[list[NumberedEvent], EventCursor]:
-    """Return the next events of these agencies and the cursor after them.
+class AheadOfLog(Exception):  # noqa: N818 (a state, not an error of ours)
+    """The cursor stands after events that there never were."""
 
-    Without a cursor it starts at the beginning. Raises PastEpoch.
+
+async def follow(
+    conn: Connection,
+    cursor: EventCursor | None,
+    *,
+    agencies: Sequence[AgencyId],
+    limit: int,
+    kind: str | None = None,
+) -> tuple[list[NumberedEvent], EventCursor]:
+    """Return the next events of these agencies, of one type if asked, and the cursor after them.
+
+    Without a cursor it starts at the beginning. Raises PastEpoch, AheadOfLog.
     """
     epoch = (await state.read(conn)).epoch
     if cursor is not None and cursor.epoch != epoch:
@@ -85,14 +94,19 @@ async def follow(
     numbers = {
         agency: 0 if cursor is None else cursor.numbers.get(agency, 0) for agency in agencies
     }
-    found = await events.after(conn, numbers, epoch=epoch, limit=limit)
+    # The heads first: whatever is numbered between the two looks is then read or left for later.
+    heads = await events.heads(conn, agencies, epoch=epoch)
+    if any(number > heads.get(agency, 0) for agency, number in numbers.items()):
+        raise AheadOfLog
+    found = await events.after(conn, numbers, epoch=epoch, limit=limit, kind=kind)
+    if kind is not None and len(found) < limit:
+        numbers |= heads  # what is of other types was passed over
     return found, advance(EventCursor(epoch, numbers), found)
 
 
 def advance(cursor: EventCursor, passed: Sequence[NumberedEvent]) -> EventCursor:
     """Return the cursor that stands after these events."""
-    numbers: Mapping[AgencyId, int] = {
-        **cursor.numbers,
-        **{event.agency_id: event.number for event in passed},
-    }
+    numbers = dict(cursor.numbers)
+    for event in passed:
+        numbers[event.agency_id] = max(event.number, numbers.get(event.agency_id, 0))
     return EventCursor(cursor.epoch, numbers)

@@ -1,7 +1,7 @@
 """Step 10, receive: leases with a long poll, and acknowledgement against a signed receipt."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -53,10 +53,18 @@ class Held:
     item: InboxItem
 
 
-async def lease(db: Database, ears: Ears, caller: Caller, wanted: Wanted) -> list[Held]:
+async def lease(
+    db: Database,
+    ears: Ears,
+    caller: Caller,
+    wanted: Wanted,
+    *,
+    again: Callable[[], Awaitable[Caller]],
+) -> list[Held]:
     """Hold free deliveries, waiting for the first; empty when the time or the process ends.
 
-    One short transaction per look.
+    One short transaction per look. Before each but the first, `again` says who calls now: it
+    raises a Problem when the token has ended, and the wait ends empty when others are visible.
     """
 
     async def look(conn: Connection) -> list[Held]:
@@ -82,6 +90,8 @@ async def lease(db: Database, ears: Ears, caller: Caller, wanted: Wanted) -> lis
             if held or left <= 0 or ears.closed:
                 return held
             await ear.wait(min(left, LOOK_SECONDS))
+            if set((await again()).visible) != set(caller.visible):
+                return []
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,16 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.notify.cursor import (
+    LONGEST,
     EventCursor,
     Unreadable,
     event_cursor,
     lane_cursor,
+    mark,
     read_event_cursor,
     read_lane_cursor,
 )
 from services.notify.mailbox import LaneKey
 from shared.chain import LANES
-from shared.ids import AgencyId
+from shared.ids import AgencyId, uuid7
 
 AGENCIES = st.uuids().map(AgencyId)
 NUMBERS = st.integers(1, (1 << 62) - 1)
@@ -33,7 +35,23 @@ def test_an_event_cursor_comes_back(epoch: UUID, numbers: dict[AgencyId, int]):
 
 @given(numbers=st.dictionaries(st.tuples(AGENCIES, st.sampled_from(LANES)), NUMBERS, max_size=5))
 def test_a_lane_cursor_comes_back(numbers: dict[LaneKey, int]):
-    assert read_lane_cursor(lane_cursor(numbers)) == numbers
+    marked = {mark(key): number for key, number in numbers.items()}
+    assert read_lane_cursor(lane_cursor(marked)) == marked
+
+
+def test_the_longest_cursor_that_is_handed_out_is_taken_back():
+    # A token's 200 agencies, each with fourteen that it succeeds, all lanes far along.
+    agencies = [AgencyId(uuid7()) for _ in range(200 * 15)]
+    lanes = {mark((agency, lane)): 1_000_000 for agency in agencies for lane in LANES}
+    assert len(lane_cursor(lanes)) <= LONGEST < 1 << 16
+    events = EventCursor(UUID(int=9), dict.fromkeys(agencies, 1_000_000))
+    assert len(event_cursor(events, agencies=agencies)) <= LONGEST
+
+
+def test_a_cursor_of_a_full_token_fits_common_urls():
+    agencies = [AgencyId(uuid7()) for _ in range(200)]
+    lanes = {mark((agency, lane)): 20_000 for agency in agencies for lane in LANES}
+    assert len(lane_cursor(lanes)) < 4_096
 
 
 def test_one_agency_reads_its_cursor_in_the_clear():

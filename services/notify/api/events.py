@@ -1,25 +1,37 @@
 """Routes of the event log: pages by cursor, and the live stream (Server-Sent Events)."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Annotated
 from uuid import UUID
 
+import structlog
 from anyio import CancelScope
 from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 from pydantic import BaseModel, ConfigDict
+from starlette.requests import ClientDisconnect
 from starlette.responses import StreamingResponse
-from starlette.types import Send
+from starlette.types import Message, Send
 
 from services.notify import push
-from services.notify.cursor import EventCursor, Unreadable, event_cursor, read_event_cursor
+from services.notify.cursor import (
+    LONGEST,
+    EventCursor,
+    Unreadable,
+    event_cursor,
+    read_event_cursor,
+)
 from services.notify.ears import Ears
 from services.notify.store.events import NumberedEvent
 from shared.db import Database
 from shared.errors import Fault, Problem
 from shared.identity import Caller, Scoped
+from shared.openapi import told
 
 router = APIRouter(tags=["events"])
 
@@ -31,6 +43,7 @@ LOOK_SECONDS = 5.0
 """A stream looks at least this often, also whether its token still counts."""
 RETRY_MS = 1_000
 
+_log = structlog.get_logger()
 _UNREADABLE = ("Con trỏ không đọc được.", "This cursor cannot be read.")
 
 
@@ -53,17 +66,30 @@ class EventPage(BaseModel):
     next: str
 
 
-@router.get("/v1/events")
+@router.get(
+    "/v1/events",
+    **told("Read the event log by cursor", "Đọc nhật ký sự kiện theo con trỏ", refuses=(410,)),
+)
 async def get_events(
     request: Request,
     caller: Reader,
-    after: Annotated[str | None, Query(max_length=20_000)] = None,
+    after: Annotated[
+        str | None, Query(max_length=LONGEST, description="`next` of the page before.")
+    ] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = PAGE,
+    kind: Annotated[
+        str | None,
+        Query(alias="type", max_length=100, description="Only events of this type."),
+    ] = None,
 ) -> EventPage:
-    """Read the event log; without `after` from its beginning."""
+    """Read the event log; without `after` from its beginning.
+
+    A cursor from before a restore of the exchange answers 410: begin again.
+    """
     db: Database = request.app.state.db
-    cursor = _read(after, caller, Fault("/after", *_UNREADABLE, place="query"))
-    found, reached = await _look(db, caller, cursor, limit=limit)
+    fault = Fault("/after", *_UNREADABLE, place="query")
+    cursor = _read(after, caller, fault)
+    found, reached = await _look(db, caller, cursor, _Looking(limit=limit, kind=kind, fault=fault))
     return EventPage(
         items=[_show(event) for event in found],
         next=event_cursor(reached, agencies=caller.visible),
@@ -73,16 +99,21 @@ async def get_events(
 async def _begin(
     request: Request,
     caller: Reader,
-    after: Annotated[str | None, Query(max_length=20_000)] = None,
-    last_event_id: Annotated[str | None, Header(max_length=20_000)] = None,
+    after: Annotated[
+        str | None, Query(max_length=LONGEST, description="Where to begin: a cursor.")
+    ] = None,
+    last_event_id: Annotated[
+        str | None, Header(max_length=LONGEST, description="`id` of the last event received.")
+    ] = None,
 ) -> EventCursor:
     """Return where a stream begins, while a problem can still be answered."""
     # The header comes from a client that was cut off: it knows better than its first address.
     text = last_event_id or after
     place = "header" if last_event_id else "query"
     name = "/last-event-id" if last_event_id else "/after"
-    cursor = _read(text, caller, Fault(name, *_UNREADABLE, place=place))
-    _, reached = await _look(request.app.state.db, caller, cursor, limit=0)
+    fault = Fault(name, *_UNREADABLE, place=place)
+    cursor = _read(text, caller, fault)
+    _, reached = await _look(request.app.state.db, caller, cursor, _Looking(limit=0, fault=fault))
     return reached
 
 
@@ -94,31 +125,51 @@ class EventStream(StreamingResponse):
 
     media_type = "text/event-stream"
 
-    def __init__(self, lines: AsyncGenerator[bytes, None]) -> None:
+    def __init__(self, lines: AsyncGenerator[bytes, None], *, patience: float) -> None:
         super().__init__(lines, headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"})
-        self._lines = lines
+        self._lines, self._patience = lines, patience
 
     async def stream_response(self, send: Send) -> None:
         async with aclosing(self._lines):
-            await super().stream_response(send)
+            await super().stream_response(partial(self._within_patience, send))
+
+    async def _within_patience(self, send: Send, message: Message) -> None:
+        """Send, or end with the reader that does not read: it would hold what it may not have."""
+        try:
+            async with asyncio.timeout(self._patience):
+                await send(message)
+        except TimeoutError:
+            _log.info("an event stream is not read and ends", seconds=self._patience)
+            raise ClientDisconnect from None
 
 
-@router.get("/v1/events/stream", response_class=EventStream, status_code=200)
+@router.get(
+    "/v1/events/stream",
+    response_class=EventStream,
+    status_code=200,
+    **told(
+        "Follow the event log live (Server-Sent Events)",
+        "Theo dõi nhật ký sự kiện trực tiếp (SSE)",
+        refuses=(410,),
+    ),
+)
 async def get_stream(
     request: Request, caller: Reader, cursor: Annotated[EventCursor, Depends(_begin)]
 ) -> EventStream:
     """Follow the event log live; `Last-Event-ID` or `after` says where to go on.
 
-    The stream ends with `retry:` when the process or the token ends; nothing is lost, the
-    client goes on from the last id.
+    The stream ends with `retry:` when the process or the token ends, and when the system is
+    revoked or its agencies change; nothing is lost, the client goes on from the last id.
     """
-    return EventStream(_follow(request, caller, cursor))
+    ears: Ears = request.app.state.ears
+    return EventStream(_follow(request, caller, cursor), patience=ears.patience)
 
 
 async def _follow(
     request: Request, caller: Caller, cursor: EventCursor
 ) -> AsyncGenerator[bytes, None]:
     ears: Ears = request.app.state.ears
+    clock = asyncio.get_running_loop().time
     with ears.open(caller.visible) as ear:
         yield format_sse_event(retry=RETRY_MS)
         while not ears.closed:
@@ -128,9 +179,12 @@ async def _follow(
                 found = await _more(request, caller, cursor)
             if found is None:
                 break
+            look_again = clock() + LOOK_SECONDS
             for event in found:
                 cursor = push.advance(cursor, [event])
                 yield _sent(event, event_cursor(cursor, agencies=caller.visible))
+                if clock() >= look_again:
+                    break  # a slow reader's token may have ended meanwhile
             if not found:
                 await ear.wait(LOOK_SECONDS)
                 yield KEEPALIVE_COMMENT
@@ -145,23 +199,38 @@ async def _more(
     The token is looked at again each time: it ends, and systems and agencies lose their standing.
     """
     try:
-        await _scoped(request)
-        found, _ = await _look(request.app.state.db, caller, cursor, limit=PAGE)
+        now = await _scoped(request)
+        if set(now.visible) != set(caller.visible):
+            return None  # the client comes again with what it may see now
+        found, _ = await _look(request.app.state.db, caller, cursor, _Looking(limit=PAGE))
     except Problem:
         return None
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class _Looking:
+    """How many events of which type are wanted, and what is wrong if the cursor is no place."""
+
+    limit: int
+    kind: str | None = None
+    fault: Fault | None = None
+
+
 async def _look(
-    db: Database, caller: Caller, cursor: EventCursor | None, *, limit: int
+    db: Database, caller: Caller, cursor: EventCursor | None, wanted: _Looking
 ) -> tuple[list[NumberedEvent], EventCursor]:
     try:
         return await db.as_caller(
             caller.visible,
-            lambda conn: push.follow(conn, cursor, agencies=caller.visible, limit=limit),
+            lambda conn: push.follow(
+                conn, cursor, agencies=caller.visible, limit=wanted.limit, kind=wanted.kind
+            ),
         )
     except push.PastEpoch:
         raise Problem("REQ-4101") from None
+    except push.AheadOfLog:
+        raise Problem("REQ-4003", faults=[wanted.fault] if wanted.fault else []) from None
 
 
 def _read(text: str | None, caller: Caller, fault: Fault) -> EventCursor | None:

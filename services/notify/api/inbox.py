@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -10,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from services.notify import receive
-from services.notify.cursor import Unreadable, lane_cursor, read_lane_cursor
+from services.notify.cursor import LONGEST, Mark, Unreadable, lane_cursor, mark, read_lane_cursor
 from services.notify.ears import Ears
 from services.notify.mailbox import LaneKey
 from services.notify.store import inbox
@@ -19,10 +20,12 @@ from shared.chain import LANES, Lane
 from shared.db import Database
 from shared.errors import Fault, Problem
 from shared.identity import Caller, Scoped
+from shared.openapi import told
 
 router = APIRouter(tags=["inbox"])
 
-Receiver = Annotated[Caller, Depends(Scoped("documents.receive"))]
+_receiver = Scoped("documents.receive")
+Receiver = Annotated[Caller, Depends(_receiver)]
 
 _LONGEST_WAIT = timedelta(seconds=30)
 _SHORTEST_HOLD, _LONGEST_HOLD = timedelta(seconds=1), timedelta(hours=12)
@@ -91,13 +94,16 @@ class LeaseList(BaseModel):
     leases: list[HeldDelivery]
 
 
-@router.get("/v1/inbox")
+@router.get(
+    "/v1/inbox",
+    **told("Read the mailbox in order, without a hold", "Đọc hộp thư theo thứ tự, không giữ chỗ"),
+)
 async def get_inbox(  # noqa: PLR0917 (FastAPI passes by name)
     request: Request,
     caller: Receiver,
     lane: Lane | None = None,
     after: Annotated[int | None, Query(ge=0, le=_HIGHEST)] = None,
-    cursor: Annotated[str | None, Query(max_length=20_000)] = None,
+    cursor: Annotated[str | None, Query(max_length=LONGEST)] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> Page:
     """Read a mailbox in order, without gaps and without a hold.
@@ -119,7 +125,9 @@ async def get_inbox(  # noqa: PLR0917 (FastAPI passes by name)
         mailboxes = (caller.agencies[0].id,)
     start = {} if cursor is None else _start(cursor)
     places: dict[LaneKey, int] = {
-        (agency, one): start.get((agency, one), after or 0) for agency in mailboxes for one in lanes
+        (agency, one): start.get(mark((agency, one)), after or 0)
+        for agency in mailboxes
+        for one in lanes
     }
     items = await db.as_caller(caller.visible, lambda conn: inbox.page(conn, places, limit=limit))
     answer = Page(items=[show(item) for item in items])
@@ -127,17 +135,24 @@ async def get_inbox(  # noqa: PLR0917 (FastAPI passes by name)
     if by_number:
         answer.next_after = items[-1].sequence if items else after or 0
     else:
-        answer.next_cursor = lane_cursor({**start, **places, **passed})
+        reached = {mark(key): number for key, number in {**places, **passed}.items()}
+        answer.next_cursor = lane_cursor({**start, **reached})
     return answer
 
 
-@router.post("/v1/inbox/leases")
+@router.post(
+    "/v1/inbox/leases",
+    **told(
+        "Take deliveries under a lease, waiting for the first",
+        "Nhận và giữ chỗ các lượt giao, có thể chờ",
+    ),
+)
 async def post_leases(request: Request, caller: Receiver, body: LeaseRequest) -> LeaseList:
     """Take up to `max` deliveries under a hold; with `wait` the answer waits for the first."""
     db: Database = request.app.state.db
     ears: Ears = request.app.state.ears
     wanted = receive.Wanted(body.max, body.visibility, body.wait)
-    held = await receive.lease(db, ears, caller, wanted)
+    held = await receive.lease(db, ears, caller, wanted, again=partial(_receiver, request))
     return LeaseList(
         leases=[
             HeldDelivery(**show_lease(one.lease).model_dump(), delivery=show(one.item))
@@ -146,7 +161,10 @@ async def post_leases(request: Request, caller: Receiver, body: LeaseRequest) ->
     )
 
 
-@router.patch("/v1/inbox/leases/{lease_id}")
+@router.patch(
+    "/v1/inbox/leases/{lease_id}",
+    **told("Keep a lease longer", "Gia hạn giữ chỗ", refuses=(404, 409)),
+)
 async def patch_lease(
     request: Request, caller: Receiver, lease_id: UUID, body: Prolonging
 ) -> LeaseAnswer:
@@ -158,7 +176,11 @@ async def patch_lease(
     return show_lease(lease)
 
 
-@router.delete("/v1/inbox/leases/{lease_id}", status_code=204)
+@router.delete(
+    "/v1/inbox/leases/{lease_id}",
+    status_code=204,
+    **told("Give a delivery back", "Trả lại lượt giao đang giữ", refuses=(404,)),
+)
 async def delete_lease(request: Request, caller: Receiver, lease_id: UUID) -> Response:
     """Give a delivery back, so that it is handed out again at once."""
     db: Database = request.app.state.db
@@ -188,7 +210,7 @@ def show_lease(lease: Lease) -> LeaseAnswer:
     return LeaseAnswer(id=lease.id, attempt=lease.attempt, expires_at=lease.expires_at)
 
 
-def _start(cursor: str) -> dict[LaneKey, int]:
+def _start(cursor: str) -> dict[Mark, int]:
     try:
         return read_lane_cursor(cursor)
     except Unreadable:

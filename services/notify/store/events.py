@@ -135,10 +135,31 @@ async def numbered_since(conn: Connection, position: int) -> dict[AgencyId, int]
     return {row["agency_id"]: row["last"] for row in rows}
 
 
+async def heads(
+    conn: Connection, agencies: Sequence[AgencyId], *, epoch: UUID
+) -> dict[AgencyId, int]:
+    """Return the last number of each agency's log, where it has any."""
+    rows = await conn.fetch(
+        "select agency_id, number from event_heads where agency_id = any ($1::uuid[])"
+        " and epoch = $2",
+        agencies,
+        epoch,
+    )
+    return {row["agency_id"]: row["number"] for row in rows}
+
+
 async def after(
-    conn: Connection, numbers: Mapping[AgencyId, int], *, epoch: UUID, limit: int
+    conn: Connection,
+    numbers: Mapping[AgencyId, int],
+    *,
+    epoch: UUID,
+    limit: int,
+    kind: str | None = None,
 ) -> list[NumberedEvent]:
-    """Return events past the given number of each agency, in the order they were numbered."""
+    """Return events past the given number of each agency, in the order they were numbered.
+
+    Of one type only, if `kind` names it.
+    """
     rows = await conn.fetch(
         """
         select event.id, event.agency_id, agency.code as agency_code, event.number, event.type,
@@ -149,6 +170,7 @@ async def after(
             from events
             where events.agency_id = wanted.agency_id and events.epoch = $3
                 and events.number > wanted.number
+                and ($5::text is null or events.type = $5)
             order by number limit $4
         ) as event
         join known_agencies as agency on agency.id = event.agency_id
@@ -158,6 +180,7 @@ async def after(
         list(numbers.values()),
         epoch,
         limit,
+        kind,
     )
     return [_event(row) for row in rows]
 
