@@ -12,7 +12,7 @@ from tests.fixtures.stack import Stack
 
 pytestmark = pytest.mark.stack
 
-PAGES = ("registrar.md",)
+PAGES = ("agency.md", "integrator.md", "registrar.md")
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
