@@ -18,7 +18,7 @@ from shared.db import Connection
 from shared.errors import Fault, Problem
 from shared.ids import AgencyId, uuid7
 
-_HANOI = ZoneInfo("Asia/Ho_Chi_Minh")
+HANOI = ZoneInfo("Asia/Ho_Chi_Minh")
 _PAGE = 500
 _log = structlog.get_logger()
 
@@ -31,7 +31,7 @@ MOVES: dict[AgencyState, tuple[AgencyState, ...]] = {
 
 def today() -> date:
     """Return the day it is in Hanoi, by which validity is counted."""
-    return datetime.now(_HANOI).date()
+    return datetime.now(HANOI).date()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,42 +1,121 @@
 """`/v1/deliveries`: one recipient's copy, for the sender and the recipient; its whole package."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from services.docs.api.answers import answer
-from services.docs.api.matrix import as_item
-from services.docs.api.tables import preferred
+from services.docs.api.filters import Filters, check, key, place, wanted
+from services.docs.api.matrix import COLUMNS, as_item
+from services.docs.api.shown import seen_items
+from services.docs.api.tables import AS_CSV, preferred, rows_wanted, table
 from services.docs.package import manifest, pack
+from services.docs.store import listing
 from services.docs.store import progress as store
 from services.docs.store.progress import Letter, Standing
 from shared.blobs import BlobStore
 from shared.db import Connection, Database
 from shared.errors import Problem
 from shared.identity import Caller, Scoped
-from shared.ids import DeliveryId
+from shared.ids import DeliveryId, DocumentId
+from shared.openapi import told
 
 router = APIRouter(tags=["deliveries"])
+
+_COLUMNS = {
+    "code": "document.code",
+    "subject": "document.subject",
+    "sender_code": "document.sender.code",
+    "sender_name": "document.sender.name",
+    "promulgated_on": "document.promulgated_on",
+    "urgency": "document.urgency",
+    "due_on": "document.due_on",
+    **COLUMNS,
+    "document_id": "document_id",
+    "dispatch_id": "dispatch_id",
+}
 
 Party = Annotated[Caller, Depends(Scoped("documents.send", "documents.receive"))]
 
 
-@router.get("/v1/deliveries/{delivery_id}")
+@router.get(
+    "/v1/deliveries",
+    **told(
+        "Deliveries sent or received, the newest first",
+        "Các bản gửi đi hoặc nhận về, mới nhất trước",
+        refuses=(406,),
+        extra=AS_CSV,
+    ),
+)
+async def get_deliveries(
+    request: Request,
+    caller: Party,
+    filters: Annotated[Filters, Query()],
+) -> Response:
+    """List deliveries with the subject of their documents, as JSON or CSV.
+
+    Ordered by acceptance (`out`) or arrival (`in`); what is added meanwhile moves nothing.
+    """
+    db: Database = request.app.state.db
+    check(filters)
+    rows, before = rows_wanted(request, filters.limit), place(filters.cursor)
+
+    async def read(conn: Connection) -> tuple[list[dict[str, Any]], str | None]:
+        found = await listing.page(
+            conn,
+            await wanted(conn, filters),
+            parties=caller.visible,
+            before=before,
+            limit=rows + 1,
+        )
+        last = key(found[rows - 1]) if len(found) > rows else None
+        return await _items(
+            conn, [one.id for one in found[:rows]], whole=filters.expand is not None
+        ), last
+
+    items, last = await db.as_caller(caller.visible, read)
+    return await table(request, items, columns=_COLUMNS, name="deliveries", last=last)
+
+
+async def _items(
+    conn: Connection, ids: Sequence[DeliveryId], *, whole: bool
+) -> list[dict[str, Any]]:
+    known = await store.standings(conn, ids)
+    rows = [known[id_] for id_ in ids if id_ in known]
+    documents = list({row.document_id for row in rows})
+    shown: dict[DocumentId, dict[str, Any]] = {}
+    if whole:
+        shown = {one["id"]: one for one in await seen_items(conn, documents)}
+    else:
+        found = await store.letters(conn, documents)
+        shown = {id_: _as_json(letter) for id_, letter in found.items()}
+    return [_item(row, shown.get(row.document_id)) for row in rows]
+
+
+def _item(row: Standing, document: dict[str, Any] | None) -> dict[str, Any]:
+    return {
+        **as_item(row),
+        "dispatch_id": row.dispatch_id,
+        "document_id": row.document_id,
+        "document": document,
+    }
+
+
+@router.get(
+    "/v1/deliveries/{delivery_id}",
+    **told("One recipient's copy", "Bản gửi của một nơi nhận"),
+)
 async def get_delivery(request: Request, delivery_id: UUID, caller: Party) -> Response:
     """Return one copy with its document: to the sender, and to the recipient once it is there."""
     db: Database = request.app.state.db
 
     async def read(conn: Connection) -> dict[str, Any]:
         row = await _standing(conn, delivery_id, caller)
-        letter = await store.letter(conn, row.document_id)
-        return {
-            **as_item(row),
-            "dispatch_id": row.dispatch_id,
-            "document_id": row.document_id,
-            "document": None if letter is None else _as_json(letter),
-        }
+        letter = (await store.letters(conn, [row.document_id])).get(row.document_id)
+        return _item(row, None if letter is None else _as_json(letter))
 
     return answer(await db.as_caller(caller.visible, read))
 
@@ -44,7 +123,20 @@ async def get_delivery(request: Request, delivery_id: UUID, caller: Party) -> Re
 @router.get(
     "/v1/deliveries/{delivery_id}/package",
     response_class=StreamingResponse,
-    responses={200: {"content": {"application/zip": {}}}},
+    **told(
+        "A delivery's manifest and files as one ZIP",
+        "Bản kê và các tệp của một bản gửi trong một tệp ZIP",
+        refuses=(406, 409),
+        extra={
+            "responses": {
+                "200": {
+                    "content": {
+                        "application/zip": {"schema": {"type": "string", "format": "binary"}}
+                    }
+                }
+            }
+        },
+    ),
 )
 async def get_package(request: Request, delivery_id: UUID, caller: Party) -> Response:
     """Return manifest and files as one ZIP, checked block by block while it is sent."""

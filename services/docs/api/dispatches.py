@@ -88,7 +88,7 @@ async def get_dispatch(request: Request, dispatch_id: UUID, caller: Sender) -> R
         extra=AS_CSV,
     ),
 )
-async def get_deliveries(
+async def get_dispatch_deliveries(
     request: Request,
     dispatch_id: UUID,
     caller: Sender,

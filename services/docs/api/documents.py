@@ -1,13 +1,11 @@
 """`/v1/documents`: drafts and what became of them."""
 
-from collections.abc import Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from services.docs import accept, directory
-from services.docs.agency import Agency
+from services.docs import accept
 from services.docs.api.answers import (
     Cursor,
     Limit,
@@ -17,15 +15,14 @@ from services.docs.api.answers import (
     expected_versions,
     position,
     tag,
-    warning,
 )
-from services.docs.api.attachments import as_json as attachment_as_json
 from services.docs.api.dispatches import resource, submitted
 from services.docs.api.drafts import draft_as_json, draft_schema, merged, read_draft
 from services.docs.api.intake_form import Form, read_form
+from services.docs.api.shown import as_json, own_items
 from services.docs.api.tables import AS_CSV, rows_wanted, table
 from services.docs.dispatch import dispatch as send
-from services.docs.document import Document, DocumentState, choices_as_json
+from services.docs.document import DocumentState
 from services.docs.store import agencies, dispatches
 from services.docs.store import documents as store
 from shared.db import Connection, Database
@@ -264,47 +261,3 @@ async def _own(
         if latest is not None:
             body["dispatch"] = await resource(conn, latest, caller)
     return body, document.version
-
-
-async def own_items(conn: Connection, found: Sequence[Document]) -> list[dict[str, Any]]:
-    """Return documents as their sender sees them: recipients as named, and remarks."""
-    senders = await agencies.by_ids(conn, [one.sender_id for one in found])
-    earlier = await store.earlier(conn, [one.id for one in found])
-    return [
-        {
-            **as_json(one, senders[one.sender_id]),
-            "recipients": choices_as_json(one.draft.recipients),
-            "warnings": _warnings(one, earlier.get(one.id)),
-        }
-        for one in found
-    ]
-
-
-def _warnings(document: Document, earlier: store.Earlier | None) -> list[dict[str, Any]]:
-    warnings: list[dict[str, Any]] = []
-    if document.draft.promulgated_on > directory.today():
-        warnings.append(warning("DOC-2011"))
-    if earlier is not None:
-        named = {
-            "document_id": earlier.document_id,
-            "dispatch_id": earlier.dispatch_id,
-            "created_at": earlier.created_at,
-        }
-        warnings.append(warning("DOC-2012") | named)
-    return warnings
-
-
-def as_json(document: Document, sender: Agency) -> dict[str, Any]:
-    """Return a document as recipients see it; whom else it went to is its sender's alone."""
-    draft = draft_as_json(document.draft)
-    del draft["recipients"]
-    return {
-        "id": document.id,
-        "state": document.state,
-        "code": document.draft.code,
-        **draft,
-        "sender": {"id": sender.id, "code": sender.code, "name": sender.name},
-        "attachments": [attachment_as_json(one) for one in document.attachments],
-        "created_at": document.created_at,
-        "warnings": [],
-    }

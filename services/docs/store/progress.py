@@ -103,6 +103,15 @@ async def page(
     return [_standing(row) for row in rows]
 
 
+async def standings(conn: Connection, ids: Sequence[DeliveryId]) -> dict[DeliveryId, Standing]:
+    """Return these copies, as row-level security lets their parties see them."""
+    rows = await conn.fetch(
+        f"select {_STANDING} from {_NAMED} where d.id = any($1)",  # noqa: S608
+        ids,
+    )
+    return {row["id"]: _standing(row) for row in rows}
+
+
 async def standing(
     conn: Connection, delivery_id: DeliveryId, *, parties: Sequence[AgencyId]
 ) -> Standing | None:
@@ -132,15 +141,15 @@ class Letter:
     sender_name: str
 
 
-async def letter(conn: Connection, document_id: DocumentId) -> Letter | None:
-    """Return the document of a delivery, as row-level security lets its parties see it."""
-    row = await conn.fetchrow(
+async def letters(conn: Connection, documents: Sequence[DocumentId]) -> dict[DocumentId, Letter]:
+    """Return the documents of deliveries, as row-level security lets their parties see them."""
+    rows = await conn.fetch(
         """select d.id, d.code, d.type, d.subject, d.promulgated_on, d.urgency, d.due_on,
             d.sender_id, a.code as sender_code, a.name as sender_name
-        from documents as d join agencies as a on a.id = d.sender_id where d.id = $1""",
-        document_id,
+        from documents as d join agencies as a on a.id = d.sender_id where d.id = any($1)""",
+        documents,
     )
-    return None if row is None else Letter(**dict(row))
+    return {row["id"]: Letter(**dict(row)) for row in rows}
 
 
 @dataclass(frozen=True, slots=True)
