@@ -18,7 +18,7 @@ _KEYED = "x-keyed"
 _VIETNAMESE = "x-summary-vi"
 _DONE = "x-described"
 
-_ALWAYS = (400, 429, 503)
+_ALWAYS = (400, 429, 431, 503)
 _WITH_TOKEN = (401, 403)
 _WITH_BODY = (408, 413, 415, 422)
 _WITH_KEY = (409, 422)
@@ -48,7 +48,7 @@ def told(
 
     Those that follow from what it takes need not be named: a token (401, 403), a body (408, 413,
     415, 422), parameters in the path (404), an `Idempotency-Key` (409), and anything (400, 429,
-    503). 412 says that it takes `If-Match`. `keyed`: whether it takes an `Idempotency-Key`; a
+    431, 503). 412 says that it takes `If-Match`. `keyed`: whether it takes an `Idempotency-Key`; a
     POST that answers 201 or 202 does. `answers`: the model of each answer that FastAPI does not
     see because the route makes it itself. `extra`: further members of the operation.
     """
@@ -120,10 +120,11 @@ def _describe(operation: Operation, method: str, path: str) -> None:
     succeeds = {int(status) for status in answers if status.startswith("2")}
     keyed = operation.pop(_KEYED, method == "post" and bool(succeeds & {201, 202}))
     own: list[int] = operation.pop(_REFUSES, [])
-    _add_parameters(operation, keyed=keyed, versioned=_STALE in own)
+    _add_parameters(operation, path, keyed=keyed, versioned=_STALE in own)
     _add_headers(operation, answers, keyed=keyed)
     for status in sorted({*own, *_refuses(operation, path, keyed=keyed)}):
-        answers[str(status)] = {"$ref": f"#/components/responses/{parts.name_of(status)}"}
+        problem = {"$ref": f"#/components/responses/{parts.name_of(status)}"}
+        answers.setdefault(str(status), problem)  # a route may refuse in a form of its own
 
 
 def _refuses(operation: Operation, path: str, *, keyed: bool) -> Iterator[int]:
@@ -139,10 +140,12 @@ def _refuses(operation: Operation, path: str, *, keyed: bool) -> Iterator[int]:
         yield from _WITH_KEY
 
 
-def _add_parameters(operation: Operation, *, keyed: bool, versioned: bool) -> None:
+def _add_parameters(operation: Operation, path: str, *, keyed: bool, versioned: bool) -> None:
     parameters: list[dict[str, Any]] = operation.setdefault("parameters", [])
     for parameter in parameters:
-        said = parts.DESCRIBED.get(parameter["name"])
+        name: str = parameter["name"]
+        before = path.partition(f"/{{{name}}}")[0].rpartition("/")[2]
+        said = parts.DESCRIBED.get(f"{before}/{name}") or parts.DESCRIBED.get(name)
         if said is not None:
             parameter.setdefault("description", said)
     named = {parameter["name"].lower() for parameter in parameters}
@@ -165,6 +168,8 @@ def _add_headers(operation: Operation, answers: Mapping[str, Any], *, keyed: boo
         if paged and status == "200":
             names.append("Link")
         _put_headers(answer, names)
+        # FastAPI says "string", which is the whole of a stream, not what a reader sees of it.
+        answer.get("content", {}).get("text/event-stream", {}).pop("schema", None)
         if answer["description"] == "Successful Response":
             answer["description"] = HTTPStatus(int(status)).phrase
 

@@ -1,5 +1,6 @@
 """The parts of OpenAPI documents that all operations share: problems, headers, parameters."""
 
+from http import HTTPStatus
 from typing import Any
 
 from shared.errors import ProblemType, problem_types
@@ -100,22 +101,35 @@ PARAMETERS: Part = {
 }
 
 DESCRIBED = {
-    "agency_code": "Mã cơ quan. Code of an agency, present or old, such as H14.03.05",
+    "after": "Đọc tiếp sau chỗ này. Go on behind this place, as an earlier answer named it",
+    "agencies/code": "Mã cơ quan. Code of an agency, present or old, such as H14.03.05",
     "attachment_id": "Mã tệp. Id of a file of the document",
     "client_id": "Mã hệ thống. Id of a connected system",
     "cursor": "Con trỏ trang sau. `next_cursor` of the page before; opaque",
     "delivery_id": "Mã lượt giao. Id of a delivery",
+    "dispatch": "Gửi ngay. Send it at once, in the same transaction",
     "dispatch_id": "Mã lượt gửi. Id of a dispatch",
     "document_id": "Mã văn bản. Id of a document",
     "item_id": "Mã bản ghi bị giữ. Id of a parked record",
     "kid": "Mã khóa. Id of a key (`kid`)",
     "lease_id": "Mã giữ chỗ. Id of a lease",
+    "lane": "Làn. `urgent` for the urgencies above normal, else `normal`",
+    "level": "Cấp. Level: central, province, district, commune",
     "limit": "Số dòng tối đa của một trang. Most items on a page",
+    "parent": "Cơ quan cấp trên. Code of the agency above",
+    "pki/ca": "Tổ chức chứng thực. Which authority",
+    "problems/code": "Mã lỗi. Code of a problem, such as DSP-4222",
     "sha256": "Dấu vân tay SHA-256 của chứng thư. SHA-256 of the certificate, in hex",
     "signature_id": "Mã chữ ký. Id of a signature",
+    "state": "Trạng thái. State",
+    "status": "Mã trạng thái xử lý. Code of a business status, such as 03",
     "subscription_id": "Mã đăng ký nhận tin. Id of a subscription",
+    "urgency": "Độ khẩn. Urgency",
 }
-"""Parameters that mean the same wherever they stand; what a route itself says goes first."""
+"""Parameters that mean the same wherever they stand, or behind the part of the path before `/`.
+
+What a route itself says goes first.
+"""
 
 _MEANING = {
     400: "The request cannot be read, or a parameter is wrong",
@@ -132,7 +146,9 @@ _MEANING = {
     416: "The range lies outside the file",
     422: "A field is wrong; `errors` points at each",
     429: "Too much at once; wait as Retry-After says",
+    431: "The address or the headers are too long",
     503: "Not now; wait as Retry-After says",
+    507: "There is no room for it now",
 }
 _WAITS = frozenset({409, 429, 503})
 _AREAS = ("REQ", "AUT", "SYS")
@@ -145,7 +161,8 @@ def name_of(status: int) -> str:
 
 def responses() -> Part:
     """Return the shared responses: one per status that a problem can have."""
-    return {name_of(status): _response(status) for status in _MEANING}
+    known = {row.status for row in problem_types().values()}
+    return {name_of(status): _response(status) for status in sorted(known | _MEANING.keys())}
 
 
 def _response(status: int) -> Part:
@@ -160,7 +177,7 @@ def _response(status: int) -> Part:
     if status == 401:  # noqa: PLR2004
         headers.append("WWW-Authenticate")
     return {
-        "description": _MEANING[status],
+        "description": _MEANING.get(status) or HTTPStatus(status).phrase,
         "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in headers},
         "content": {PROBLEM_JSON: content},
     }

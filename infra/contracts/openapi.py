@@ -17,6 +17,7 @@ MERGED = Path(__file__).parents[2] / "services" / "gateway" / "openapi.json"
 _OVERVIEW = Path(__file__).with_name("overview.md")
 _SCHEMA = "#/components/schemas/"
 _POINTER = re.compile(r"#/components/([a-zA-Z]+)/([^\"]+)")
+_NO_WORD = re.compile(r"\W")
 _INFO: dict[str, Json] = {
     "title": "Liên thông",
     "version": "1",
@@ -48,6 +49,7 @@ def merged() -> str:
                 for method, operation in operations.items():
                     filed: Json = {**operation, "tags": [tag_of(path)], "x-service": service}
                     paths.setdefault(path, {})[method] = _renamed(filed, new)
+    _shorten_ids(paths)
     shared = document("gateway")["components"]
     examples.put(paths, examples.recorded())
     ordered: Json = dict(sorted(paths.items()))
@@ -63,6 +65,20 @@ def merged() -> str:
         },
     }
     return json.dumps(whole, ensure_ascii=False, indent=1) + "\n"
+
+
+def _shorten_ids(paths: Mapping[str, Mapping[str, Any]]) -> None:
+    """Leave of FastAPI's ids the function's name, which clients take over; none may stand twice."""
+    taken: set[str] = set()
+    for path, operations in sorted(paths.items()):
+        for method, operation in operations.items():
+            name = operation["operationId"].removesuffix(f"{_NO_WORD.sub('_', path)}_{method}")
+            if operation["x-service"] in path.split("/"):  # what each service has for itself
+                name = f"{name}_{operation['x-service']}"
+            if name in taken:
+                raise ValueError(f"{method} {path}: another operation is called {name}")
+            taken.add(name)
+            operation["operationId"] = name
 
 
 def _renamed(node: Json, new: Mapping[str, str]) -> Json:

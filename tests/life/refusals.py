@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from infra.client import Client, Json, Refused
+from infra.client import Answer, Client, Json, Refused
 from infra.demo.plan import Plan, next_number
 from infra.demo.send import Letter, write_letter
 from infra.stack.folder import Folder
@@ -28,15 +28,21 @@ async def refused(
     answer = caught.value.answer
     allowed = status if isinstance(status, tuple) else (status,)
     assert answer.status in allowed, answer.body.decode()
-    assert answer.headers["Content-Type"].startswith("application/problem+json")
+    problem = problem_of(answer)
+    if pointer is not None:
+        assert pointer in [error["pointer"] for error in problem["errors"]], problem
+        assert all(error["detail"] and error["detail_en"] for error in problem["errors"])
+    return problem
+
+
+def problem_of(answer: Answer) -> Json:
+    """Return the problem of a refusal, after a look at its shape."""
+    assert answer.headers["Content-Type"].startswith("application/problem+json"), answer
     problem: Json = answer.json()
     for member in ("type", "code", "title", "title_en", "hint", "hint_en", "instance", "trace_id"):
         assert problem.get(member), f"{member} is missing: {problem}"
     assert problem["status"] == answer.status
     assert len(problem["trace_id"]) == 32
-    if pointer is not None:
-        assert pointer in [error["pointer"] for error in problem["errors"]], problem
-        assert all(error["detail"] and error["detail_en"] for error in problem["errors"])
     return problem
 
 

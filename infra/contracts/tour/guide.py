@@ -32,6 +32,12 @@ class Exchange:
 
     operation: str
     """Method and path template: `GET /v1/documents/{document_id}`."""
+    by: str | None
+    """Client id of the caller; None without a token."""
+    path: str
+    """With the query."""
+    headers: Mapping[str, str]
+    """Those that were sent, but for the token."""
     sent: Json
     """JSON body or form; None without one."""
     status: int
@@ -70,30 +76,50 @@ class Guide:
         `places` go before the ids found so far. Raises Astray for an answer other than 2xx, or
         than `expect`.
         """
-        method, template = operation.split(" ", 1)
-        path = template.format_map(
-            {name: quote(value, safe="") for name, value in {**self.ids, **places}.items()}
-        )
-        url = self.gateway + path + (f"?{urlencode(query)}" if query else "")
+        method = operation.split(" ", 1)[0]
         sent = {"Idempotency-Key": str(uuid4())} if method == "POST" else {}
+        if body is not None:
+            sent["Content-Type"] = "application/json"
+            raw = json.dumps(body).encode()
         sent |= headers or {}
-        deadline = time.monotonic() + PATIENCE_S
-        while True:
-            if by is not None:
-                sent["Authorization"] = f"Bearer {await self.systems[by].token()}"
-            extra: dict[str, Any] = {"data": form() if form else raw}
-            if body is not None:
-                sent.setdefault("Content-Type", "application/json")
-                extra = {"data": json.dumps(body)}
-            async with self.session.request(method, url, headers=sent, **extra) as response:
-                answer = Answer(response.status, response.headers, await response.read())
-            if answer.status not in AGAIN or time.monotonic() > deadline:
-                break
-            await asyncio.sleep(PAUSE_S)
+        path = self.path(operation, places) + (f"?{urlencode(query)}" if query else "")
+        answer = await self.send(method, path, by, headers=sent, data=form or (lambda: raw))
         if answer.status != expect and (expect is not None or answer.status not in _SUCCESS):
             raise Astray(f"{operation}: {answer.status} {answer.body.decode(errors='replace')}")
-        self.exchanges.append(_exchange(operation, body, answer))
+        shown = form() if form else body
+        self.exchanges.append(
+            _exchange(operation, answer, by=by, path=path, headers=sent, sent=shown)
+        )
         return answer
+
+    def path(self, operation: str, places: Mapping[str, str]) -> str:
+        """Return the path of an operation with these values, else those found so far, in it."""
+        template = operation.split(" ", 1)[1]
+        values = {name: quote(value, safe="") for name, value in {**self.ids, **places}.items()}
+        return template.format_map(values)
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        by: str | None,
+        *,
+        headers: Mapping[str, str],
+        data: Callable[[], Any] = lambda: None,
+        again: frozenset[int] = AGAIN,
+    ) -> Answer:
+        """Send a request, and again while it is answered with one of the statuses `again`."""
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            sent = dict(headers)
+            if by is not None:
+                sent["Authorization"] = f"Bearer {await self.systems[by].token()}"
+            url = self.gateway + path
+            async with self.session.request(method, url, headers=sent, data=data()) as response:
+                answer = Answer(response.status, response.headers, await response.read())
+            if answer.status not in again or time.monotonic() > deadline:
+                return answer
+            await asyncio.sleep(PAUSE_S)
 
     async def listen(self, operation: str, by: str) -> None:
         """Open a stream, and close it when it has begun."""
@@ -103,7 +129,8 @@ class Guide:
             began = Answer(response.status, response.headers, await response.content.readline())
         if began.status not in _SUCCESS:
             raise Astray(f"{operation}: {began.status}")
-        self.exchanges.append(_exchange(operation, None, began))
+        path = operation.split(" ", 1)[1]
+        self.exchanges.append(_exchange(operation, began, by=by, path=path, headers={}, sent=None))
 
     async def until(self, operation: str, by: str, reached: Callable[[Json], bool]) -> Json:
         """Ask again until an answer is as wanted; returns it. Raises Astray when it never is."""
@@ -125,11 +152,27 @@ class Guide:
         return found
 
 
-def _exchange(operation: str, sent: Json, answer: Answer) -> Exchange:
+def _exchange(
+    operation: str,
+    answer: Answer,
+    *,
+    by: str | None,
+    path: str,
+    headers: Mapping[str, str],
+    sent: Json,
+) -> Exchange:
     media_type = answer.headers.get("Content-Type", "").partition(";")[0].strip()
     is_json = media_type == "application/json" and answer.body
-    answered = json.loads(answer.body) if is_json else None
-    return Exchange(operation, sent, answer.status, media_type, answered)
+    return Exchange(
+        operation=operation,
+        by=by,
+        path=path,
+        headers=headers,
+        sent=sent if isinstance(sent, dict | list) else None,
+        status=answer.status,
+        media_type=media_type,
+        answered=json.loads(answer.body) if is_json else None,
+    )
 
 
 @asynccontextmanager

@@ -71,12 +71,16 @@ async def drafts(guide: Guide) -> None:
 
 
 async def one_call(guide: Guide, letter: Letter) -> None:
-    """Hand in document and files by one multipart call, without sending it."""
+    """Hand in document and files by one call, which stays a draft, and by another that sends it."""
 
     def form() -> aiohttp.FormData:
         return send_form(letter)
 
-    await guide.go("POST /v1/documents", BY, form=form)
+    made = await guide.go("POST /v1/documents", BY, form=form)
+    guide.ids["draft_id"] = made.json()["id"]
+    guide.ids["draft_file_id"] = made.json()["attachments"][0]["id"]
+    sent = await guide.go("POST /v1/documents", BY, form=form, query={"dispatch": "true"})
+    guide.ids["second_dispatch_id"] = sent.json()["dispatch"]["id"]
 
 
 async def dispatch(guide: Guide, letter: Letter) -> None:
