@@ -138,9 +138,8 @@ BY_NAME = {topic.name: topic for topic in TOPICS}
 
 def named(name: str) -> Topic | None:
     """Return the topic of this name, a system's mailbox too; None for any other."""
-    if name.startswith(MAILBOX_PREFIX) and name.endswith(".v1"):
-        return mailbox(name.removeprefix(MAILBOX_PREFIX).removesuffix(".v1"))
-    return BY_NAME.get(name)
+    system = name.removeprefix(MAILBOX_PREFIX).removesuffix(".v1")
+    return mailbox(system) if name == mailbox_topic(system) else BY_NAME.get(name)
 
 
 def group(service: Service, topic: str) -> str:
