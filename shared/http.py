@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import asyncpg
+import orjson
 import structlog
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -19,7 +20,7 @@ from starlette.types import Receive, Scope, Send
 from shared.errors import Problem
 from shared.faults import from_request, problem_response
 from shared.intake import Intake, trace_id
-from shared.language import preferred
+from shared.language import VARY, preferred, spoken_in
 from shared.openapi import describe
 
 _BY_STATUS = {
@@ -116,6 +117,14 @@ def _render(request: Request, problem: Problem) -> Response:
         trace_id=trace_id(request.scope),
         language=preferred(request.headers.get("accept-language")),
     )
+
+
+def speak(request: Request, body: Any) -> Response:  # noqa: ANN401 (any JSON)
+    """Return JSON whose texts are in the reader's language (`Accept-Language`), and say so."""
+    language = preferred(request.headers.get("accept-language"))
+    headers = {"Content-Language": language, "Vary": VARY}
+    content = orjson.dumps(spoken_in(language, body), default=str)
+    return Response(content, headers=headers, media_type="application/json")
 
 
 async def _problem(request: Request, error: Exception) -> Response:

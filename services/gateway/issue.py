@@ -71,6 +71,14 @@ class Grant:
     directory_version: int
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer to a token request, and which client it claimed to come from."""
+
+    response: JSONResponse
+    claimed: str
+
+
 class Issuer:
     """Issues tokens with the keys of a folder; on `app.state.issuer`."""
 
@@ -117,28 +125,27 @@ class Issuer:
             "token_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS),
         }
 
-    async def answer(self, body: bytes, authorization: str | None) -> JSONResponse:
+    async def answer(self, body: bytes, authorization: str | None) -> Answer:
         """Answer a token request. Raises Unavailable; errors of the protocol are answers."""
+        proof: Assertion | Secret | None = None
         try:
             form = parse_form(body)
             _require_grant_type(form.get("grant_type"))
-            client = await self._authenticate(form, authorization)
-            return self._token(await self._grant(client, form))
+            proof = _claimed(form, authorization)
+            client = await self._authenticate(proof)
+            response = self._token(await self._grant(client, form))
         except OAuthError as error:
             _log.info("token refused", error=error.error, cause=error.description)
-            return error.response()
+            response = error.response()
+        return Answer(response, "" if proof is None else proof.client_id)
 
-    async def _authenticate(
-        self, form: Mapping[str, str], authorization: str | None
-    ) -> StoredClient:
+    async def _authenticate(self, proof: Assertion | Secret) -> StoredClient:
         try:
-            proof = claimed(form, authorization)
             client = await self._db.as_worker(lambda conn: store.find_client(conn, proof.client_id))
             client = _active(client)
             await self._check(client, proof)
         except NotProved as error:
-            _log.info("client not authenticated", cause=str(error))
-            raise OAuthError("invalid_client", "client authentication failed", status=401) from None
+            raise _not_authenticated(error) from None
         return client
 
     async def _check(self, client: StoredClient, proof: Assertion | Secret) -> None:
@@ -209,6 +216,18 @@ def _require_grant_type(given: str | None) -> None:
     if given != "client_credentials":
         error = "invalid_request" if given is None else "unsupported_grant_type"
         raise OAuthError(error, "grant_type must be client_credentials")
+
+
+def _claimed(form: Mapping[str, str], authorization: str | None) -> Assertion | Secret:
+    try:
+        return claimed(form, authorization)
+    except NotProved as error:
+        raise _not_authenticated(error) from None
+
+
+def _not_authenticated(cause: NotProved) -> OAuthError:
+    _log.info("client not authenticated", cause=str(cause))
+    return OAuthError("invalid_client", "client authentication failed", status=401)
 
 
 def _active(client: StoredClient | None) -> StoredClient:

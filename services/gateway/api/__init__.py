@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI
 
-from services.gateway.api import connections, own, pages, passing, register
+from services.gateway.api import connections, oauth, own, pages, passing, reference, register
 from services.gateway.points import Points
 from services.gateway.visit import Visiting, Visits
 from shared import operating
@@ -15,8 +15,8 @@ def create() -> FastAPI:
     """Return the gateway's application; `__main__` gives it what it needs at run time."""
     # What is passed on comes last: its route takes every path.
     operator = operating.router("gateway")
-    mine = [own.router, pages.router, register.router, connections.router, operator]
-    routers = [*mine, passing.router]
+    found = [own.router, oauth.router, reference.router, pages.router]
+    routers = [*found, register.router, connections.router, operator, passing.router]
     app = create_app(title="Liên thông: gateway", routers=routers, edge=True)
     app.state.visits, app.state.points = Visits(), Points()
     app.add_middleware(Visiting)  # outermost: it counts what really comes and goes

@@ -1,66 +1,145 @@
-"""Tokens, the way in, who am I, what a problem means: what the gateway answers itself."""
+"""The way in and who am I; the documents of the API; and what services ask of clients."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
+from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request
-from starlette.responses import FileResponse, JSONResponse, Response
+from pydantic import BaseModel, Field
+from starlette.responses import FileResponse, Response
 
 from services.gateway import store
-from services.gateway.issue import Issuer
-from shared.db import Database
-from shared.errors import Problem, problem_types
+from services.gateway.limits import Limits
+from services.gateway.store import StoredClient
+from shared import agencies, events
+from shared.agencies import KnownAgency
+from shared.db import Connection, Database
+from shared.errors import Problem
 from shared.identity import INTERNAL, Caller, Scoped
-from shared.intake import LIMIT, MULTIPART_LIMIT
-from shared.tokens import MAX_AGENCIES
+from shared.openapi import told
 
 OPENAPI = Path(__file__).parents[1] / "openapi.json"
 """Made from the services' own documents by `python -m infra.contracts.openapi`."""
 ASYNCAPI = OPENAPI.with_name("asyncapi.json")
 """Made from the list of topics by `python -m infra.contracts.asyncapi`."""
-FORM = "application/x-www-form-urlencoded"
+SCHEMAS = Path(events.__file__).with_name("schema")
 _MAX_AGE = {"Cache-Control": "public, max-age=300"}
 
-STATUS_CODES = (
-    (
-        "01",
-        "Đã đến: phần mềm quản lý văn bản đã nhận nhưng văn thư chưa xử lý",
-        "Arrived: the software has it, the clerk has not handled it yet",
-    ),
-    ("02", "Từ chối không tiếp nhận", "Refused"),
-    ("03", "Tiếp nhận, vào sổ văn bản đến", "Taken in and entered in the register"),
-    ("04", "Lãnh đạo phân công xử lý", "Assigned by the leadership"),
-    ("05", "Đang xử lý", "Being handled"),
-    ("06", "Hoàn thành xử lý", "Handled to the end"),
-    ("13", "Yêu cầu lấy lại kèm lý do", "Recall requested, with the reason"),
-    ("15", "Đồng ý yêu cầu cập nhật, lấy lại", "Update or recall accepted"),
-    ("16", "Từ chối yêu cầu cập nhật, lấy lại", "Update or recall refused"),
-)
+LINKS = {
+    "me": "/v1/me",
+    "agencies": "/v1/agencies",
+    "directory_changes": "/v1/directory-changes",
+    "documents": "/v1/documents",
+    "deliveries": "/v1/deliveries",
+    "inbox": "/v1/inbox",
+    "events": "/v1/events",
+    "event_stream": "/v1/events/stream",
+    "subscriptions": "/v1/subscriptions",
+    "problems": "/v1/problems",
+    "status_codes": "/v1/status-codes",
+    "token_endpoint": "/oauth/token",
+    "issuer_metadata": "/.well-known/oauth-authorization-server",
+    "jwks": "/.well-known/jwks.json",
+    "openapi": "/openapi.json",
+    "asyncapi": "/asyncapi.json",
+    "docs": "/docs",
+}
 
 router = APIRouter()
 
 Anyone = Annotated[Caller, Depends(Scoped())]
 
 
-@router.post("/oauth/token")
-async def post_token(request: Request) -> Response:
-    """Give an access token for client credentials (RFC 6749 4.4, RFC 7523, RFC 8707)."""
-    issuer = _issuer(request)
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
-        raise Problem("REQ-4151", en=f"Send {FORM}.", vi=f"Gửi {FORM}.")
-    return await issuer.answer(await request.body(), request.headers.get("authorization"))
+class Entry(BaseModel):
+    """Where to go from here."""
+
+    client_id: str
+    links: dict[str, str]
 
 
-@router.get("/.well-known/oauth-authorization-server")
-async def get_metadata(request: Request) -> Response:
-    """Return the issuer's metadata (RFC 8414)."""
-    return JSONResponse(_issuer(request).metadata(), headers=_MAX_AGE)
+class OwnAgency(BaseModel):
+    """An agency for which this request acts."""
+
+    id: UUID
+    code: str
+    level: str
 
 
-@router.get("/.well-known/jwks.json")
-async def get_jwks(request: Request) -> Response:
-    """Return the public keys of tokens, those that will sign and have signed included."""
-    return JSONResponse(_issuer(request).jwks(), headers=_MAX_AGE)
+class RestingAgency(BaseModel):
+    """An agency that the system is registered for and that cannot act now."""
+
+    code: str
+    state: str | None = Field(description="`suspended` or `closed`; null: not in the directory.")
+
+
+class OwnKey(BaseModel):
+    """A public key with which the system proves who it is."""
+
+    kid: str | None
+    kind: str = Field(description="Its type and curve or algorithm.", examples=["EC P-256"])
+
+
+class Me(BaseModel):
+    """Who the caller is, what it may do, and how much of it."""
+
+    client_id: str
+    scopes: list[str]
+    token_issued_at: datetime
+    token_expires_at: datetime
+    agencies: list[OwnAgency] = Field(description="Active ones; with On-Behalf-Of that one alone.")
+    resting: list[RestingAgency]
+    keys: list[OwnKey]
+    has_secret: bool
+    limits: dict[str, Any] = Field(
+        description="Rates of this client (429 beyond), sizes in bytes (413, 431), items a page."
+    )
+
+
+@router.get("/v1", **told("Find the way", "Điểm vào và các liên kết"))
+async def get_entry(caller: Anyone) -> Entry:
+    """Return where to go from here."""
+    return Entry(client_id=caller.client_id, links=LINKS)
+
+
+@router.get("/v1/me", **told("See who you are and what you may do", "Xem mình là ai, được làm gì"))
+async def get_me(request: Request, caller: Anyone) -> Me:
+    """Return the caller's system, agencies, scopes, keys and limits."""
+    db: Database = request.app.state.db
+    limits: Limits = request.app.state.limits
+
+    async def read(conn: Connection) -> tuple[StoredClient | None, dict[str, KnownAgency]]:
+        client = await store.find_client(conn, caller.client_id)
+        return client, await agencies.find(conn, () if client is None else client.agencies)
+
+    client, known = await db.as_worker(read)
+    return Me(
+        client_id=caller.client_id,
+        scopes=sorted(caller.scopes),
+        token_issued_at=caller.issued_at,
+        token_expires_at=caller.expires_at,
+        agencies=[
+            OwnAgency(id=agency.id, code=agency.code, level=agency.level)
+            for agency in caller.agencies
+        ],
+        resting=_resting(client, known),
+        keys=[] if client is None else [_key(key) for key in client.jwks.get("keys", [])],
+        has_secret=client is not None and client.secret_sha256 is not None,
+        limits=limits.shown(),
+    )
+
+
+def _resting(client: StoredClient | None, known: dict[str, KnownAgency]) -> list[RestingAgency]:
+    codes = () if client is None else client.agencies
+    states = {code: known[code].state if code in known else None for code in codes}
+    return [
+        RestingAgency(code=code, state=state) for code, state in states.items() if state != "active"
+    ]
+
+
+def _key(jwk: dict[str, Any]) -> OwnKey:
+    kind = " ".join(str(jwk[name]) for name in ("kty", "crv") if name in jwk)
+    return OwnKey(kid=jwk.get("kid"), kind=kind)
 
 
 @router.get("/openapi.json", include_in_schema=False)
@@ -75,65 +154,13 @@ async def get_asyncapi() -> Response:
     return FileResponse(ASYNCAPI, media_type="application/json", headers=_MAX_AGE)
 
 
-@router.get("/v1")
-async def get_entry(caller: Anyone) -> dict[str, Any]:
-    """Return where to go from here."""
-    return {
-        "client_id": caller.client_id,
-        "links": {
-            "me": "/v1/me",
-            "agencies": "/v1/agencies",
-            "documents": "/v1/documents",
-            "deliveries": "/v1/deliveries",
-            "inbox": "/v1/inbox",
-            "events": "/v1/events",
-            "problems": "/v1/problems",
-        },
-    }
-
-
-@router.get("/v1/me")
-async def get_me(caller: Anyone) -> dict[str, Any]:
-    """Return who the caller is: system, agencies, scopes, limits."""
-    return {
-        "client_id": caller.client_id,
-        "scopes": sorted(caller.scopes),
-        "token_issued_at": caller.issued_at,
-        "agencies": [
-            {"id": agency.id, "code": agency.code, "level": agency.level}
-            for agency in caller.agencies
-        ],
-        "limits": {
-            "agencies": MAX_AGENCIES,
-            "json_bytes": LIMIT,
-            "multipart_bytes": MULTIPART_LIMIT,
-        },
-    }
-
-
-@router.get("/v1/problems")
-async def get_problems(_caller: Anyone) -> dict[str, Any]:
-    """Return every problem that the exchange can name."""
-    return {"items": [_problem(code) for code in problem_types()]}
-
-
-@router.get("/v1/problems/{code}")
-async def get_problem(code: str, _caller: Anyone) -> dict[str, Any]:
-    """Return what a problem means and the way out of it."""
-    if code not in problem_types():
+@router.get("/schemas/{name}", include_in_schema=False)
+async def get_schema(name: str) -> Response:
+    """Return the JSON Schema of an event, such as `mailbox.arrived.v1.json`."""
+    known = {file.name: file for file in SCHEMAS.glob("*.json")}
+    if name not in known:
         raise Problem("REQ-4041")
-    return _problem(code)
-
-
-@router.get("/v1/status-codes")
-async def get_status_codes(_caller: Anyone) -> dict[str, Any]:
-    """Return the status codes that agencies report to each other (QCVN 102)."""
-    return {
-        "items": [
-            {"code": code, "title": title, "title_en": title_en}
-            for code, title, title_en in STATUS_CODES
-        ]
-    }
+    return FileResponse(known[name], media_type="application/schema+json", headers=_MAX_AGE)
 
 
 @router.get("/internal/clients")
@@ -147,23 +174,3 @@ async def get_clients(
     version = await db.as_worker(store.clients_version)
     items = await db.as_worker(lambda conn: store.clients_after(conn, after))
     return {"version": version, "items": items}
-
-
-def _issuer(request: Request) -> Issuer:
-    issuer: Issuer | None = request.app.state.issuer
-    if issuer is None:  # tokens come from an issuer outside
-        raise Problem("REQ-4041")
-    return issuer
-
-
-def _problem(code: str) -> dict[str, Any]:
-    row = problem_types()[code]
-    return {
-        "type": f"/v1/problems/{row.code}",
-        "code": row.code,
-        "status": row.status,
-        "title": row.title,
-        "title_en": row.title_en,
-        "hint": row.hint,
-        "hint_en": row.hint_en,
-    }
