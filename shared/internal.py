@@ -20,6 +20,7 @@ DEADLINE = aiohttp.ClientTimeout(total=20, connect=2)
 ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _EARLY = 60.0
 _OK = 200
+_CHUNK = 1 << 16
 
 
 def internal_audience(service: Service) -> str:
@@ -78,6 +79,29 @@ class Internal:
             self._tokens.pop(service, None)
             raise Unavailable(f"{service} ({path}: {status})")
         return body
+
+    async def fetch(self, service: Service, path: str, *, most: int) -> bytes:
+        """GET `path` (under `/internal/`) and return its bytes as they were sent, `most` of them.
+
+        Raises Unavailable when the service, or the token endpoint, does not answer with 200, or
+        with more.
+        """
+        headers = {"Authorization": f"Bearer {await self._token(service)}"}
+        propagate.inject(headers)
+        url = self._addresses[service].rstrip("/") + path
+        content = bytearray()
+        try:
+            async with self._session.get(url, headers=headers) as answer:
+                if answer.status != _OK:
+                    self._tokens.pop(service, None)
+                    raise Unavailable(f"{service} ({path}: {answer.status})")
+                async for chunk in answer.content.iter_chunked(_CHUNK):
+                    content += chunk
+                    if len(content) > most:
+                        raise Unavailable(f"{service} ({path}: over {most} bytes)")
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise Unavailable(service) from error
+        return bytes(content)
 
     async def _token(self, service: Service) -> str:
         token, until = self._tokens.get(service, ("", 0.0))

@@ -27,6 +27,8 @@ class Where:
     otlp: str
     seed: str
     """Path of the seed file."""
+    traces: str = ""
+    """What a trace id is put behind to see the trace in Jaeger; empty: nowhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,8 @@ class Instance:
         """Return what only this service is told."""
         pki = self.folder.path / "pki"
         return {
-            "docs": {"seed": self.where.seed},
+            "docs": {"seed": self.where.seed}
+            | ({"trace_url": self.where.traces} if self.where.traces else {}),
             "signing": {"pki": str(pki)},
             "notify": {"receipt_keys": str(pki / "notify")},
             "gateway": {

@@ -100,6 +100,7 @@ class Supervisor:
             postgres_port=self.sockets.ports["postgres"],
             kafka=f"127.0.0.1:{self.sockets.ports['kafka']}",
             otlp=f"http://127.0.0.1:{self.sockets.ports['otlp']}",
+            traces=f"http://127.0.0.1:{self.sockets.ports['jaeger']}/trace/",
             seed=str(seed_file(self.folder, self.seed)),
         )
         return Instance(

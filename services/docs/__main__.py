@@ -87,6 +87,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         app = api.create()
         app.state.db, app.state.guard = db, guard
         app.state.blobs, app.state.internal = BlobStore(settings.blobs), internal
+        app.state.trace_url = settings.trace_url
         private = private_app(
             checks=checks(db, settings.seed), gauges=background.gauges(db, access)
         )

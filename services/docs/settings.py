@@ -21,3 +21,5 @@ class Settings(ServiceSettings):
     signing_url: str
     notify_url: str
     gateway_url: str
+    trace_url: str | None = None
+    """What a trace id is put behind to see the trace; shown to operators only."""

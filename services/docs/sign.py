@@ -59,13 +59,9 @@ async def request(
         source_sha256=file.announced.sha256,
         source_size=file.announced.size,
     )
-    attributes = {
-        DOCUMENT_ID: str(document_id),
-        DOCUMENT_CODE: document.draft.code,
-        AGENCY_FROM: sender.code,
-        CERTIFICATE: certificate,
-    }
-    with span("request signature", attributes=attributes):
+    code, by = document.draft.code, sender.code
+    said = {DOCUMENT_ID: str(document_id), DOCUMENT_CODE: code, AGENCY_FROM: by}
+    with span("request signature", attributes={**said, CERTIFICATE: certificate}):
         await store.insert(conn, new, sender=sender.id, client_id=client_id)
         await outbox.put(conn, _told(new, document, file))
     return new.id

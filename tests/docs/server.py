@@ -13,6 +13,7 @@ from typing import Any
 from uuid import uuid4
 
 import httpx2
+from starlette.datastructures import State
 
 from services.docs import api
 from shared import agencies
@@ -25,7 +26,7 @@ from tests.fixtures.database import settings_of
 from tests.fixtures.stack import Backing, Databases
 from tests.notify.issuer import AUDIENCE, Issuer, serve_issuer
 
-SCOPES = "directory documents.send documents.receive registrar internal"
+SCOPES = "directory documents.send documents.receive registrar internal operator"
 SEND = "documents.send documents.receive directory"
 PDF = b"%PDF-1.7\n% synthetic\n" + bytes(range(256)) * 40 + b"\n%%EOF\n"
 
@@ -100,6 +101,8 @@ class Running:
     issuer: Issuer
     client: httpx2.AsyncClient
     blobs: Path
+    state: State
+    """What the application holds: a test may put another neighbour there."""
 
     async def system(self, *codes: str, scope: str = SEND, audience: str = AUDIENCE) -> System:
         """Connect a system that acts for these agencies."""
@@ -137,4 +140,4 @@ async def run_docs(
         group.create_task(http(app, fd=listener.fileno())(stop))
         base = f"http://127.0.0.1:{listener.getsockname()[1]}"
         client = await opened.enter_async_context(httpx2.AsyncClient(base_url=base, timeout=30))
-        yield Running(db, issuer, client, blobs)
+        yield Running(db, issuer, client, blobs, app.state)

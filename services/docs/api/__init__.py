@@ -12,6 +12,8 @@ from services.docs.api import (
     internal_mailboxes,
     registry,
     signatures,
+    timeline,
+    validation,
 )
 from shared import operating
 from shared.http import create_app
@@ -29,6 +31,8 @@ def create() -> FastAPI:
             signatures.router,
             dispatches.router,
             deliveries.router,
+            timeline.router,
+            validation.router,
             internal_directory.router,
             internal_mailboxes.router,
             operating.router("docs"),

@@ -251,3 +251,16 @@ async def adopt(conn: Connection, copy: Adopted) -> None:
         numbered.entry,
         copy.cleared_at,
     )
+
+
+async def latest(
+    conn: Connection, document_id: DocumentId, *, recipients: Sequence[AgencyId]
+) -> DispatchId | None:
+    """Return the dispatch by which one of these recipients last got a document."""
+    return await conn.fetchval(
+        """select dispatch_id from deliveries where document_id = $1
+            and recipient_id = any($2) and sequence is not null
+        order by cleared_at desc, id desc limit 1""",
+        document_id,
+        recipients,
+    )

@@ -19,6 +19,8 @@ class Judgement:
     indication: str
     reason: str | None
     judged_at: datetime
+    evidence_sha256: str
+    """Of the stored verdict with its evidence, which signing keeps."""
 
 
 async def keep(conn: Connection, event: DocumentExamined) -> bool:
@@ -41,7 +43,7 @@ async def keep(conn: Connection, event: DocumentExamined) -> bool:
 async def of(conn: Connection, dispatch_id: DispatchId) -> list[Judgement]:
     """Return all judgements of a dispatch's files, as they came in."""
     rows = await conn.fetch(
-        """select sha256, judgement, indication, reason, judged_at from verdicts
+        """select sha256, judgement, indication, reason, judged_at, evidence_sha256 from verdicts
         where dispatch_id = $1 order by received_at, judgement""",
         dispatch_id,
     )

@@ -1,0 +1,88 @@
+"""`/v1/documents/{id}/validation`: how each file was judged, with the evidence of it."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from services.docs.api.answers import answer
+from services.docs.api.matrix import reason
+from services.docs.document import Attachment
+from services.docs.store.verdicts import Judgement
+from services.docs.validation import Report, evidence, report
+from services.docs.wording import INDICATIONS
+from shared.db import Database
+from shared.identity import Caller, Scoped
+from shared.ids import DocumentId
+from shared.internal import Internal
+from shared.openapi import told
+
+router = APIRouter(tags=["documents"])
+
+Party = Annotated[Caller, Depends(Scoped("documents.send", "documents.receive"))]
+
+
+@router.get(
+    "/v1/documents/{document_id}/validation",
+    **told(
+        "How a document's signatures were judged, with the evidence",
+        "Kết luận kiểm tra chữ ký số của một văn bản, kèm bằng chứng",
+        refuses=(500,),
+    ),
+)
+async def get_validation(request: Request, document_id: UUID, caller: Party) -> Response:
+    """Return the verdict on each file (ETSI EN 319 102-1) to the sender and to recipients.
+
+    The evidence is shown only if it has the digest that was kept when it was judged; while signing
+    does not answer it is marked as unavailable, and the verdicts stand without it.
+    """
+    db: Database = request.app.state.db
+    internal: Internal = request.app.state.internal
+    found = await db.as_caller(
+        caller.visible,
+        lambda conn: report(conn, DocumentId(document_id), readers=caller.visible),
+    )
+    return answer(_as_json(document_id, found, await evidence(internal, found)))
+
+
+def _as_json(document_id: UUID, found: Report, shown: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "document_id": document_id,
+        "dispatch_id": found.dispatch_id,
+        "indication": found.indication,
+        **_text(found.indication),
+        "reason": reason(found.reason),
+        "withdrawn": found.withdrawn is not None,
+        "files": [_file(attachment, one, shown) for attachment, one in found.files],
+    }
+
+
+def _file(
+    attachment: Attachment, one: Judgement | None, shown: Mapping[str, Any]
+) -> dict[str, Any]:
+    announced = attachment.announced
+    described: dict[str, Any] = {
+        "attachment_id": attachment.id,
+        "name": announced.name,
+        "role": announced.role,
+        "sha256": announced.sha256,
+        "indication": None if one is None else one.indication,
+        **_text(None if one is None else one.indication),
+        "reason": None if one is None else reason(one.reason),
+        "judged_at": None if one is None else one.judged_at,
+        "evidence": None,
+    }
+    if one is not None:
+        known = one.evidence_sha256 in shown
+        described["evidence"] = {
+            "sha256": one.evidence_sha256,
+            "state": "verified" if known else "unavailable",
+            "content": shown[one.evidence_sha256] if known else None,
+        }
+    return described
+
+
+def _text(indication: str | None) -> dict[str, str]:
+    vi, en = INDICATIONS.get(indication or "", ("Chưa kiểm tra", "Not examined yet"))
+    return {"text": vi, "text_en": en}

@@ -1,0 +1,164 @@
+"""The validation report: verdicts of docs, and evidence only if its digest is the kept one."""
+
+import hashlib
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from aiohttp import web
+
+from infra.pki.authority import key_pem, new_key
+from services.docs import judge
+from shared.events import DocumentExamined
+from shared.events.types import Indication
+from shared.ids import DispatchId
+from shared.internal import Internal
+from tests.docs.country import PROVINCE, SENDER, commune
+from tests.docs.exchange import RECORD, Exchange
+from tests.docs.server import PDF, Running
+from tests.docs.test_deliveries import sent
+from tests.fixtures.database import settings_of
+from tests.fixtures.stack import Backing, Databases
+
+EVIDENCE = b'{"schema":"lienthong/verdict/1","verdict":{"indication":"TOTAL-PASSED"}}'
+KEPT = hashlib.sha256(EVIDENCE).hexdigest()
+
+
+@dataclass(slots=True)
+class Shelf:
+    """What a stand-in for signing's `/internal/verdicts/{sha256}` holds."""
+
+    contents: dict[str, bytes] = field(default_factory=dict[str, bytes])
+    asked: list[str] = field(default_factory=list[str])
+    up: bool = True
+
+
+@pytest.fixture
+async def shelf(
+    docs: Running, databases: Databases, backing: Backing, tmp_path: Path
+) -> AsyncGenerator[Shelf]:
+    """Evidence on a real socket, and docs told where."""
+    shelf = Shelf()
+
+    async def verdict(request: web.Request) -> web.Response:
+        shelf.asked.append(request.match_info["sha256"])
+        content = shelf.contents.get(request.match_info["sha256"])
+        if not shelf.up or content is None:
+            return web.Response(status=404 if shelf.up else 503)
+        return web.Response(body=content, content_type="application/json")
+
+    app = web.Application()
+    app.router.add_get("/internal/verdicts/{sha256}", verdict)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    key = tmp_path / "service-docs.key.pem"
+    key.write_bytes(key_pem(new_key()))
+    settings = settings_of(databases, "docs", backing).model_copy(
+        update={"issuer_metadata": docs.issuer.metadata, "client_key": key}
+    )
+    async with Internal.open(settings, {"signing": site.name}) as internal:
+        docs.state.internal = internal
+        yield shelf
+    await runner.cleanup()
+
+
+async def _judged(
+    docs: Running,
+    exchange: Exchange,
+    *,
+    indication: Indication = "TOTAL-PASSED",
+    reason: str | None = None,
+) -> str:
+    sender = await docs.system(SENDER)
+    dispatch = await sent(sender, PDF, recipients=[{"agency": PROVINCE}])
+    row = await exchange.row(DispatchId(UUID(dispatch["id"])))
+    event = DocumentExamined(
+        dispatch_id=row.id,
+        document_id=row.document_id,
+        sha256=row.files[0].sha256,
+        judgement=1,
+        indication=indication,
+        reason=reason,
+        judged_at=datetime.now(UTC),
+        evidence_sha256=KEPT,
+    )
+    await exchange.db.as_worker(lambda conn: judge.examined(conn, event, RECORD))
+    await exchange.clear()
+    return f"/v1/documents/{row.document_id}"
+
+
+async def test_both_sides_see_verdict_and_evidence(docs: Running, exchange: Exchange, shelf: Shelf):
+    shelf.contents[KEPT] = EVIDENCE
+    path = await _judged(docs, exchange)
+    for code in (SENDER, PROVINCE):
+        party = await docs.system(code)
+        body = (await party.ask("GET", f"{path}/validation")).json()
+        assert (body["indication"], body["text"]) == ("TOTAL-PASSED", "Chữ ký số hợp lệ")
+        [file] = body["files"]
+        assert file["evidence"]["state"] == "verified"
+        assert file["evidence"]["sha256"] == KEPT
+        assert file["evidence"]["content"]["schema"] == "lienthong/verdict/1"
+
+
+async def test_nobody_else_sees_it(docs: Running, exchange: Exchange, shelf: Shelf):
+    path = await _judged(docs, exchange)
+    stranger = await docs.system(commune(1))
+    assert (await stranger.ask("GET", f"{path}/validation")).status_code == 404
+    assert shelf.asked == []
+
+
+async def test_other_evidence_than_was_judged_is_an_alarm(
+    docs: Running, exchange: Exchange, shelf: Shelf
+):
+    shelf.contents[KEPT] = EVIDENCE.replace(b"PASSED", b"FAILED")
+    path = await _judged(docs, exchange)
+    sender = await docs.system(SENDER)
+    refused = await sender.ask("GET", f"{path}/validation")
+    assert (refused.status_code, refused.json()["code"]) == (500, "SIG-5001")
+    assert refused.json()["kept"] == KEPT
+    assert "FAILED" not in refused.text
+
+
+@pytest.mark.parametrize("up", [True, False])
+async def test_without_evidence_the_verdict_stands(
+    docs: Running, exchange: Exchange, shelf: Shelf, *, up: bool
+):
+    shelf.up = up
+    path = await _judged(docs, exchange, indication="TOTAL-FAILED", reason="SIG-4222")
+    sender = await docs.system(SENDER)
+    body = (await sender.ask("GET", f"{path}/validation")).json()
+    assert (body["indication"], body["reason"]["code"]) == ("TOTAL-FAILED", "SIG-4222")
+    assert body["reason"]["title"] == "Văn bản đã bị thay đổi sau khi ký"
+    assert body["files"][0]["evidence"] == {
+        "sha256": KEPT,
+        "state": "unavailable",
+        "content": None,
+    }
+
+
+async def test_a_withdrawal_outweighs_the_verdict(docs: Running, exchange: Exchange, shelf: Shelf):
+    shelf.contents[KEPT] = EVIDENCE
+    path = await _judged(docs, exchange)
+    sender = await docs.system(SENDER)
+    dispatch = (await sender.ask("GET", path)).json()["dispatch"]
+    await exchange.withdraw(DispatchId(UUID(dispatch["id"])), reason="SIG-4225")
+    recipient = await docs.system(PROVINCE)
+    for party in (sender, recipient):
+        body = (await party.ask("GET", f"{path}/validation")).json()
+        assert (body["indication"], body["withdrawn"]) == ("TOTAL-FAILED", True)
+        assert body["reason"]["code"] == "SIG-4225"
+
+
+async def test_what_was_not_examined_says_so(docs: Running, shelf: Shelf):
+    sender = await docs.system(SENDER)
+    path = await sender.drafted()
+    await sender.uploaded(path)
+    body = (await sender.ask("GET", f"{path}/validation")).json()
+    assert (body["indication"], body["text"]) == (None, "Chưa kiểm tra")
+    assert body["files"][0]["evidence"] is None
+    assert shelf.asked == []
