@@ -1,4 +1,4 @@
-"""Kafka's jars as the lock names them, each checked by its SHA-256."""
+"""Jars as a lock of jgo names them, each checked by its SHA-256; the broker's lock lies here."""
 
 import hashlib
 import tomllib
@@ -13,11 +13,11 @@ from infra.stack.trouble import Trouble
 LOCK = Path(__file__).with_name("jgo.lock.toml")
 
 
-def class_path(say: Callable[[str], None]) -> str:
-    """Return the class path, after fetching what this machine does not have yet."""
+def class_path(say: Callable[[str], None], lock: Path = LOCK) -> str:
+    """Return a lock's class path, after fetching what this machine does not have yet."""
     home = cache("maven")
     context = MavenContext(repo_cache=home, timeout=60)
-    wanted: list[dict[str, str]] = tomllib.loads(LOCK.read_text())["dependencies"]
+    wanted: list[dict[str, str]] = tomllib.loads(lock.read_text())["dependencies"]
     with alone(home / "lock"):
         jars = [_jar(context, jar, say) for jar in wanted]
     return ":".join(str(jar) for jar in jars)
@@ -41,7 +41,7 @@ def _jar(context: MavenContext, wanted: dict[str, str], say: Callable[[str], Non
     if digest != wanted["sha256"]:
         path.unlink()
         raise Trouble(
-            f"{path.name} is not the file that infra/kafka/jgo.lock.toml names (SHA-256 {digest})",
+            f"{path.name} is not the file that the lock names (SHA-256 {digest})",
             "it has been removed; try again, and distrust the source if it comes back the same",
         )
     return path
