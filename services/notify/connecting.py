@@ -16,6 +16,8 @@ from shared.ids import AgencyId
 
 _SCOPE = "documents.receive"
 _LOGIN = "org.apache.kafka.common.security.oauthbearer."
+_ALLOWED = "-Dorg.apache.kafka.sasl.oauthbearer.allowed."
+_JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 SECRET = "$LIENTHONG_SECRET"  # noqa: S105 (the name of a variable)
 KEY = "/path/to/private.pem"
 
@@ -48,9 +50,14 @@ class ClientSettings(BaseModel):
     java_with_secret: dict[str, str]
     """`kafka-clients` ≥ 4.1, with a client secret."""
     java_options: str
-    """What the JVM has to be told: it fetches tokens from no address that is not named."""
+    """What the JVM has to be told: no address is asked and no file read that is not named."""
     librdkafka: dict[str, str]
-    """librdkafka ≥ 2.0 (kcat, confluent-kafka, .NET, Go, PHP); takes a client secret only."""
+    """librdkafka ≥ 2.11 (kcat, confluent-kafka, .NET, Go, PHP), which signs its own assertion.
+
+    With an RS256 key: what it signs by ES256 is not what RFC 7518 says.
+    """
+    librdkafka_with_secret: dict[str, str]
+    """librdkafka ≥ 2.0, with a client secret."""
     aiokafka: dict[str, str | bool]
     """Beside `sasl_oauth_token_provider`, an `AbstractTokenProvider` that returns our token."""
 
@@ -75,7 +82,10 @@ class KafkaMailbox(BaseModel):
     group_prefix: str
     """Every consumer group of this system begins so."""
     security: Security
-    kcat: str = Field(description="One line that shows what stands on the topic.")
+    kcat: str = Field(
+        description="One line that shows what stands on the topic; with an RS256 key."
+    )
+    kcat_with_secret: str
     settings: ClientSettings
     starts_after: list[Start]
 
@@ -117,7 +127,8 @@ def _mailbox(
     found: StoredSubscription, bootstrap: str, doors: Doors, codes: Mapping[AgencyId, str]
 ) -> KafkaMailbox:
     client, prefix = found.client_id, f"{found.client_id}."
-    librdkafka = _librdkafka(client, bootstrap, doors)
+    by_key = _librdkafka(client, bootstrap, doors, with_secret=False)
+    by_secret = _librdkafka(client, bootstrap, doors, with_secret=True)
     return KafkaMailbox(
         bootstrap=bootstrap,
         topic=found.topic,
@@ -129,12 +140,14 @@ def _mailbox(
             scope=_SCOPE,
             audience=doors.audience,
         ),
-        kcat=_kcat(found.topic, bootstrap, librdkafka),
+        kcat=_kcat(found.topic, bootstrap, by_key),
+        kcat_with_secret=_kcat(found.topic, bootstrap, by_secret),
         settings=ClientSettings(
             java=_java(client, bootstrap, doors, with_secret=False),
             java_with_secret=_java(client, bootstrap, doors, with_secret=True),
-            java_options=f"-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls={doors.token_endpoint}",
-            librdkafka={**librdkafka, "group.id": f"{prefix}reader"},
+            java_options=f"{_ALLOWED}urls={doors.token_endpoint} {_ALLOWED}files={KEY}",
+            librdkafka={**by_key, "group.id": f"{prefix}reader"},
+            librdkafka_with_secret={**by_secret, "group.id": f"{prefix}reader"},
             aiokafka={
                 "bootstrap_servers": bootstrap,
                 "security_protocol": doors.protocol,
@@ -152,17 +165,33 @@ def _mailbox(
     )
 
 
-def _librdkafka(client: str, bootstrap: str, doors: Doors) -> dict[str, str]:
-    # Its JWT-bearer grant is another one than ours (client credentials), so: a secret.
-    return {
+def _librdkafka(client: str, bootstrap: str, doors: Doors, *, with_secret: bool) -> dict[str, str]:
+    common = {
         "bootstrap.servers": bootstrap,
         "security.protocol": doors.protocol,
         "sasl.mechanism": "OAUTHBEARER",
         "sasl.oauthbearer.method": "oidc",
         "sasl.oauthbearer.token.endpoint.url": doors.token_endpoint,
-        "sasl.oauthbearer.client.id": client,
-        "sasl.oauthbearer.client.secret": SECRET,
         "sasl.oauthbearer.scope": _SCOPE,
+    }
+    if with_secret:
+        return common | {
+            "sasl.oauthbearer.client.id": client,
+            "sasl.oauthbearer.client.secret": SECRET,
+        }
+    grant = {"sasl.oauthbearer.grant.type": _JWT_BEARER}
+    return common | grant | _assertion(client, doors, algorithm="RS256")
+
+
+def _assertion(client: str, doors: Doors, *, algorithm: str) -> dict[str, str]:
+    return {
+        "sasl.oauthbearer.assertion.private.key.file": KEY,
+        "sasl.oauthbearer.assertion.algorithm": algorithm,
+        "sasl.oauthbearer.assertion.claim.iss": client,
+        "sasl.oauthbearer.assertion.claim.sub": client,
+        "sasl.oauthbearer.assertion.claim.aud": doors.token_endpoint,
+        "sasl.oauthbearer.assertion.claim.exp.seconds": "60",
+        "sasl.oauthbearer.assertion.claim.jti.include": "true",
     }
 
 
@@ -194,13 +223,5 @@ def _java(client: str, bootstrap: str, doors: Doors, *, with_secret: bool) -> di
             "sasl.oauthbearer.client.credentials.client.id": client,
             "sasl.oauthbearer.client.credentials.client.secret": SECRET,
         }
-    return common | {
-        "sasl.oauthbearer.client.credentials.client.id": client,
-        "sasl.oauthbearer.assertion.private.key.file": KEY,
-        "sasl.oauthbearer.assertion.algorithm": "ES256",
-        "sasl.oauthbearer.assertion.claim.iss": client,
-        "sasl.oauthbearer.assertion.claim.sub": client,
-        "sasl.oauthbearer.assertion.claim.aud": doors.token_endpoint,
-        "sasl.oauthbearer.assertion.claim.exp.seconds": "60",
-        "sasl.oauthbearer.assertion.claim.jti.include": "true",
-    }
+    named = {"sasl.oauthbearer.client.credentials.client.id": client}
+    return common | named | _assertion(client, doors, algorithm="ES256")

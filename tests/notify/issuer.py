@@ -21,6 +21,8 @@ class Issuer:
 
     url: str
     key: ec.EllipticCurvePrivateKey
+    asked: list[dict[str, str]]
+    """What was sent to the token endpoint, with the `Authorization` header beside the form."""
 
     @property
     def metadata(self) -> str:
@@ -69,17 +71,22 @@ async def serve_issuer() -> AsyncGenerator[Issuer]:
     async def keys(_request: web.Request) -> web.Response:
         return web.json_response({"keys": [{**jwk, "kid": "test", "alg": "ES256", "use": "sig"}]})
 
-    async def token(_request: web.Request) -> web.Response:
+    asked: list[dict[str, str]] = []
+
+    async def token(request: web.Request) -> web.Response:
+        form = {name: str(value) for name, value in (await request.post()).items()}
+        asked.append({**form, "authorization": request.headers.get("Authorization", "")})
         return web.json_response({"access_token": "of the test", "expires_in": 600})
 
     app.router.add_get("/.well-known/oauth-authorization-server", metadata)
     app.router.add_get("/jwks", keys)
     app.router.add_post("/token", token)
+    app.router.add_post("/oauth/token", token)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     host, port = runner.addresses[0][:2]
     try:
-        yield Issuer(f"http://{host}:{port}", key)
+        yield Issuer(f"http://{host}:{port}", key, asked)
     finally:
         await runner.cleanup()

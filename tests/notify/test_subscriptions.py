@@ -1,19 +1,27 @@
 """Subscriptions: pending, ready, ended; one living one per system; whose they are."""
 
 import asyncio
+import base64
 import shlex
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 
 import httpx2
+import jwt
 import pytest
+from confluent_kafka import Consumer
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from services.notify import subscribe
+from services.notify.connecting import KEY, SECRET
 from services.notify.store import subscriptions
 from shared import outbox
 from shared.db import Connection
 from shared.events import MailboxChanged
 from shared.ids import uuid7
+from tests.fixtures.eventually import eventually
 from tests.notify.chains import Mailbox
 from tests.notify.issuer import INTERNAL_AUDIENCE
 from tests.notify.running import Running
@@ -108,7 +116,43 @@ async def test_the_line_for_kcat_is_one_command(notify: Running):
     assert words[:6] == ["kcat", "-C", "-b", "127.0.0.1:9093", "-t", TOPIC]
     told = {words[n + 1] for n, word in enumerate(words) if word == "-X"}
     assert {"security.protocol=SASL_PLAINTEXT", "sasl.oauthbearer.method=oidc"} <= told
-    assert f"sasl.oauthbearer.client.id={SYSTEM}" in told
+    assert f"sasl.oauthbearer.assertion.claim.iss={SYSTEM}" in told
+    secret = shlex.split(shown.json()["kafka"]["kcat_with_secret"])
+    assert f"sasl.oauthbearer.client.id={SYSTEM}" in secret
+    assert "sasl.oauthbearer.client.secret=$LIENTHONG_SECRET" in secret
+
+
+@pytest.mark.parametrize("named", ["librdkafka", "librdkafka_with_secret"])
+async def test_librdkafka_asks_for_a_token_as_the_settings_say(
+    notify: Running, tmp_path: Path, named: str
+):
+    made = await ask(notify, CODE)
+    await confirm(notify, made.json()["id"], "ready")
+    shown = await notify.client.get(made.headers["Location"], headers=notify.headers(CODE))
+    key = rsa.generate_private_key(65537, 2048)
+    (tmp_path / "key.pem").write_bytes(
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    )
+    places = {KEY: str(tmp_path / "key.pem"), SECRET: "told once"}
+    settings = shown.json()["kafka"]["settings"][named]
+    consumer = Consumer({name: places.get(value, value) for name, value in settings.items()})
+    try:
+        await eventually(lambda: notify.issuer.asked, "it asks for a token")
+    finally:
+        await asyncio.to_thread(consumer.close)
+    asked = notify.issuer.asked[0]
+    assert asked["scope"] == "documents.receive"
+    if named == "librdkafka":
+        url = f"{notify.issuer.url}/oauth/token"
+        claims = jwt.decode(
+            asked["assertion"], key.public_key(), algorithms=["RS256"], audience=url
+        )
+        assert claims["iss"] == claims["sub"] == SYSTEM
+        assert claims["jti"]
+    else:
+        assert asked["grant_type"] == "client_credentials"
+        name, _, secret = base64.b64decode(asked["authorization"].split()[1]).partition(b":")
+        assert (name, secret) == (SYSTEM.encode(), b"told once")
 
 
 async def test_asking_again_answers_the_living_one(notify: Running):
