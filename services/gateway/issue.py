@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse
 from services.gateway import keys as ring
 from services.gateway import store
 from services.gateway.assertion import (
+    ASSERTION_TYPE,
     Assertion,
     NotProved,
     Secret,
@@ -35,6 +36,7 @@ from shared.internal import internal_audience
 from shared.process import Task
 from shared.tokens import ALGORITHMS
 
+JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 LIFETIME_SECONDS = 600
 KEYS_SECONDS = 5.0
 """How often the folder of token keys is read again."""
@@ -120,7 +122,7 @@ class Issuer:
             "token_endpoint": f"{base}/oauth/token",
             "jwks_uri": f"{base}/.well-known/jwks.json",
             "response_types_supported": [],
-            "grant_types_supported": ["client_credentials"],
+            "grant_types_supported": ["client_credentials", JWT_BEARER],
             "token_endpoint_auth_methods_supported": methods,
             "token_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS),
         }
@@ -129,7 +131,7 @@ class Issuer:
         """Answer a token request. Raises Unavailable; errors of the protocol are answers."""
         proof: Assertion | Secret | None = None
         try:
-            form = parse_form(body)
+            form = _by_assertion(parse_form(body))
             _require_grant_type(form.get("grant_type"))
             proof = _claimed(form, authorization)
             client = await self._authenticate(proof)
@@ -210,6 +212,20 @@ def refreshing(issuer: Issuer) -> Task:
                     await stop.wait()
 
     return task
+
+
+def _by_assertion(form: dict[str, str]) -> dict[str, str]:
+    """Read the JWT-bearer grant (RFC 7523 2.1) as what it proves: the client's own assertion.
+
+    librdkafka (kcat, .NET, Go, PHP) can sign no other request for a token.
+    """
+    if form.get("grant_type") != JWT_BEARER or "client_assertion" in form:
+        return form
+    return form | {
+        "grant_type": "client_credentials",
+        "client_assertion_type": ASSERTION_TYPE,
+        "client_assertion": form.get("assertion", ""),
+    }
 
 
 def _require_grant_type(given: str | None) -> None:

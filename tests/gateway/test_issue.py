@@ -12,6 +12,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from services.gateway.api import create
+from services.gateway.issue import JWT_BEARER
 from shared import intake
 from shared.internal import ASSERTION, internal_audience
 from tests.fixtures.serving import serving
@@ -124,6 +125,21 @@ async def test_only_the_clients_own_key_proves_it(door: Door):
 async def test_the_issuer_is_an_audience_too(door: Door):
     good = sign(door.keys["sys-h14"], claims(door, aud=door.settings.issuer), {"typ": "JWT"})
     assert (await door.ask_token("sys-h14", client_assertion=good)).status_code == 200
+
+
+async def test_the_same_assertion_is_taken_as_a_jwt_bearer_grant_once(door: Door):
+    async def ask(assertion: str, **more: str) -> httpx2.Response:
+        form = {"grant_type": JWT_BEARER, "assertion": assertion, **more}
+        return await door.client.post("/oauth/token", data=form)
+
+    good = door.assertion("sys-h14")
+    answer = await ask(good, scope="directory")
+    assert (answer.status_code, answer.json()["scope"]) == (200, "directory")
+    assert error(await ask(good)) == (401, "invalid_client")
+    for bad in ("", "x", sign(door.keys["sys-h14"], claims(door, sub="operator"), {"typ": "JWT"})):
+        assert error(await ask(bad)) == (401, "invalid_client")
+    both = {"client_assertion_type": ASSERTION, "client_assertion": door.assertion("sys-h14")}
+    assert error(await ask(door.assertion("sys-h14"), **both)) == (400, "unsupported_grant_type")
 
 
 def basic(name: str, secret: str) -> dict[str, str]:
