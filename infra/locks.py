@@ -31,7 +31,7 @@ def main() -> int:
     """Write all locks: of development, of what installs it, of each service's image."""
     status = _compile("dev", "pyproject.toml", "--all-extras")
     status |= _compile("bootstrap", "-", given=_pinned("uv") + "\n")
-    for service in SERVICES:
+    for service in (*SERVICES, "provisioner"):
         same = ("--extra", service, "--constraint", "requirements/dev.lock")
         status |= _compile(service, "pyproject.toml", *same)
     return status

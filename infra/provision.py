@@ -24,7 +24,7 @@ async def provision(folder: Folder) -> None:
     if not {"postgres", "kafka"} <= ports.keys():
         raise Trouble(f"no stack in {folder.path}", f"{folder.hint('')} make up".strip())
     try:
-        await provision_postgres(int(str(ports["postgres"]).rpartition(":")[2]), folder.secret)
+        await provision_postgres(str(ports["postgres"]), folder.secret)
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise Trouble(f"PostgreSQL: {error}", "make start P=postgres") from error
     try:

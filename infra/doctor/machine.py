@@ -21,7 +21,7 @@ from infra.stack.java import java
 from infra.stack.trouble import Trouble
 
 OLDEST_PYTHON, OLDEST_POSTGRES, OLDEST_KAFKA = (3, 11), 17, 4
-OLDEST_JAEGER = (1, 62)
+OLDEST_JAEGER = (1, 63)
 """Of its Go module, whose `cmd/jaeger` is Jaeger 2 from there on."""
 _PACKAGES_LOCK = TREE / "requirements" / "dev.lock"
 _JAEGER_MODULE = TREE / "infra" / "jaeger" / "go.mod"
@@ -42,7 +42,7 @@ async def versions(site: Site) -> Seen:
         findings.append(fault(f"Kafka {_dotted(kafka)} is locked", "lock Kafka 4 or later"))
     if jaeger < OLDEST_JAEGER:
         text = f"infra/jaeger/go.mod names Jaeger's module {_dotted(jaeger)}"
-        findings.append(fault(text, "name 1.62 or later: Jaeger 2"))
+        findings.append(fault(text, "name 1.63 or later: Jaeger 2"))
     number = await site.query("docs", store.server_version)
     postgres = (number // 10_000, number % 10_000)
     if postgres[0] < OLDEST_POSTGRES:

@@ -81,9 +81,8 @@ class Site:
 
     async def query(self, service: str, question: Callable[[Connection], Awaitable[T]]) -> T:
         """Ask a service's database as its background role; raises CannotLook."""
-        port = int(self.address("postgres").rpartition(":")[2])
         role = f"{service}_worker"
-        address = dsn(port, role, self._secret(role), f"lienthong_{service}")
+        address = dsn(self.address("postgres"), role, self._secret(role), f"lienthong_{service}")
         try:
             connection = await asyncpg.connect(address, timeout=PATIENCE, command_timeout=PATIENCE)
             try:

@@ -17,24 +17,25 @@ Secret: TypeAlias = Callable[[str], str]
 """From a role's name to its password."""
 
 
-def dsn(port: int, role: str, password: str, database: str) -> str:
-    """Return the address of a database for one role."""
-    return f"postgresql://{role}:{password}@127.0.0.1:{port}/{database}"
+def dsn(port: int | str, role: str, password: str, database: str) -> str:
+    """Return the address of a database for one role. `port`: of this machine, or `host:port`."""
+    host = f"127.0.0.1:{port}" if isinstance(port, int) else port
+    return f"postgresql://{role}:{password}@{host}/{database}"
 
 
-async def admin(port: int, secret: Secret, database: str = "postgres") -> Connection:
+async def admin(port: int | str, secret: Secret, database: str = "postgres") -> Connection:
     """Connect as the superuser."""
     address = dsn(port, "postgres", secret("postgres"), database)
     return await asyncpg.connect(address, timeout=10)
 
 
-async def answers(port: int, secret: Secret) -> None:
+async def answers(port: int | str, secret: Secret) -> None:
     """Return if the server takes connections; raises what asyncpg raises if it does not."""
     connection = await admin(port, secret)
     await connection.close()
 
 
-async def provision(port: int, secret: Secret) -> None:
+async def provision(port: int | str, secret: Secret) -> None:
     """Make each service's roles, database and rights."""
     connection = await admin(port, secret)
     try:
@@ -69,7 +70,7 @@ async def make_database(
     await connection.execute(f'grant connect, temporary on database "{database}" to {names}')
 
 
-async def grant_inside(port: int, secret: Secret, database: str, service: str) -> None:
+async def grant_inside(port: int | str, secret: Secret, database: str, service: str) -> None:
     """Give the service's roles their rights inside a database."""
     connection = await admin(port, secret, database)
     try:

@@ -76,7 +76,15 @@ class Kafka:
         jars = class_path(say)
         if not self.jwks.exists():  # the broker needs one to start; the provisioner fills it
             self.folder.write(JWKS, {"keys": []})
-        self._settings().write_text(
+        self._settings().write_text(self.settings(data=self.data, jwks=self.jwks))
+        self._settings().chmod(0o600)
+        if not self._formatted():
+            say("formats its log directory")
+            self._format(jars)
+
+    def settings(self, *, data: Path, jwks: Path) -> str:
+        """Return `server.properties` for a log directory and a file of token keys."""
+        return (
             (_CONFIG / "server.properties")
             .read_text()
             .format_map(
@@ -84,22 +92,18 @@ class Kafka:
                     "port": self.port,
                     "controller_port": self.controller_port,
                     "oauth_port": self.oauth_port,
-                    "jwks": self.jwks.as_uri(),
+                    "jwks": jwks.as_uri(),
                     "issuer": self.issuer,
                     "audience": AUDIENCE,
                     "leeway": LEEWAY,
                     "session_ms": MAX_LIFETIME * 1000,
-                    "data": self.data,
+                    "data": data,
                     "admin_password": self.folder.secret("admin"),
                     "controller_password": self.folder.secret("controller"),
                     "…": "{…}",
                 }
             )
         )
-        self._settings().chmod(0o600)
-        if not self._formatted():
-            say("formats its log directory")
-            self._format(jars)
 
     def launch(self) -> Launch:
         """Say how the broker is started."""
