@@ -118,22 +118,35 @@ async def change(
     client_id: str,
     edit: Callable[[StoredClient], StoredClient],
     *,
-    expected: int | None = None,
-    ends_tokens: bool = False,
+    expected: frozenset[int] | None = None,
 ) -> StoredClient:
-    """Write what `edit` makes of a client, and tell all services.
+    """Write what `edit` makes of a client, and tell all services; the same object: no change.
 
-    `ends_tokens`: no token issued until now is taken any more. Raises Problem REQ-4041, REQ-4121
-    when the client is not in the `expected` version.
+    Whoever loses an agency, a scope, a key or everything loses its tokens too: none issued until
+    now is taken any more. Raises Problem REQ-4041, REQ-4121 when the client is in none of the
+    `expected` versions, AUT-4092 when it was revoked before.
     """
     version = await store.lock_versions(conn) + 1
     client = await find(conn, client_id)
-    if expected is not None and client.version != expected:
+    if expected is not None and client.version not in expected:
         raise Problem("REQ-4121")
-    made = replace(edit(client), version=version)
+    edited = edit(client)
+    if edited is client:
+        return client
+    if client.state == "revoked":
+        raise Problem("AUT-4092")
+    made = replace(edited, version=version)
     await _require_agencies(conn, [code for code in made.agencies if code not in client.agencies])
-    await _tell(conn, await store.update_client(conn, made, ends_tokens=ends_tokens))
+    event = await store.update_client(conn, made, ends_tokens=_loses(client, made))
+    await _tell(conn, event)
     return made
+
+
+def _loses(before: StoredClient, after: StoredClient) -> bool:
+    taken = set(before.agencies) - set(after.agencies) or set(before.scopes) - set(after.scopes)
+    left = after.jwks.get("keys", [])
+    key_gone = any(key not in left for key in before.jwks.get("keys", []))
+    return bool(taken) or key_gone or after.state != before.state
 
 
 async def find(conn: Connection, client_id: str) -> StoredClient:

@@ -174,6 +174,9 @@ class Issuer:
         if self._signing is None:
             raise Unavailable("the gateway's key ring")
         now, client = int(time.time()), grant.client
+        if client.not_before is not None:
+            # A change holds from the second after it on, and this token comes after the change.
+            now = max(now, min(now + 1, int(client.not_before.timestamp())))
         claims: dict[str, Any] = {
             "iss": self._settings.issuer,
             "sub": client.client_id,

@@ -134,6 +134,10 @@ class Limits:
             "page_items": PAGE,
         }
 
+    def remembered(self) -> int:
+        """Return of how many the use is remembered now."""
+        return len(self._clients) + len(self._failures)
+
     def _client(self, client_id: str) -> _Client:
         client = self._clients.get(client_id)
         if client is None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from uuid import UUID
 
 import structlog
@@ -32,6 +33,8 @@ class Visit:
     deadline: asyncio.Timeout | None = None
     standing: Standing | None = None
     caller: Caller | None = None
+    expires_at: datetime | None = None
+    """End of its token."""
     scopes: Sequence[str] = ()
     entered: bool = False
     cut: bool = False
@@ -101,7 +104,7 @@ class Doorkeeper(Guard):
         """Return who calls, and note what it was let in for."""
         caller = await super().admit(request, scopes)
         visit: Visit = request.scope[_KEY]
-        visit.caller, visit.scopes = caller, scopes
+        visit.caller, visit.scopes, visit.expires_at = caller, scopes, caller.expires_at
         return caller
 
 

@@ -4,6 +4,7 @@ import asyncio
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import structlog
 
@@ -36,7 +37,7 @@ class Watch:
     async def look(self) -> None:
         """End the visits that would not be let in again for as much as they were let in for."""
         for visit in list(self.visits.open):
-            if _over(visit, time.time()):
+            if _over(visit, datetime.now(UTC)):
                 visit.end()
         if await self._has_news():
             self._looked = {}
@@ -81,11 +82,11 @@ class Watch:
         return self._looked[token]
 
 
-def _over(visit: Visit, now: float) -> bool:
-    if visit.caller is None:
+def _over(visit: Visit, now: datetime) -> bool:
+    if visit.expires_at is None:
         return False
-    over = now - visit.caller.expires_at.timestamp()
-    return over > (0 if visit.stream else GRACE_SECONDS)
+    grace = 0.0 if visit.stream else GRACE_SECONDS
+    return (now - visit.expires_at).total_seconds() > grace
 
 
 def watching(watch: Watch) -> Task:

@@ -116,18 +116,19 @@ class Door:
         answer = await self.ask_token(client_id)
         return {"Authorization": f"Bearer {answer.json()['access_token']}", **more}
 
-    async def agency(self, number: int, code: str) -> None:
-        """Put an agency into the gateway's projection."""
+    async def agency(self, number: int, code: str, **changes: Any) -> None:  # noqa: ANN401
+        """Put an agency into the gateway's projection, or change it (then with a `version`)."""
+        number_above = changes.pop("above", None)
         event = AgencyChanged(
             agency_id=UUID(int=number),
             code=code,
             code_qcvn102=None,
-            level="province",
-            parent_id=None,
-            state="active",
+            level=changes.pop("level", "province"),
+            parent_id=None if number_above is None else UUID(int=number_above),
+            state=changes.pop("state", "active"),
             valid_from=date(2020, 1, 1),
             valid_to=None,
-            version=number,
+            version=changes.pop("version", number),
         )
         await self.db.as_worker(partial(agencies.apply_agency, event=event))
 

@@ -7,21 +7,22 @@ from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 import orjson
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from services.gateway import clients, store
+from services.gateway.api.lists import Cursor, Limit, next_page, position
 from services.gateway.store import StoredClient
 from shared.db import Connection, Database
 from shared.errors import Fault, Problem
 from shared.idempotency import once
 from shared.identity import Caller, Scoped
+from shared.openapi import told
 from shared.tokens import MAX_AGENCIES, usable
 
 MOST_KEYS = 10
 _VERSION = re.compile(r'(?:W/)?"(\d{1,18})"')
-_FIRST = ""
 
 router = APIRouter()
 
@@ -42,10 +43,10 @@ class Keys(BaseModel):
 class NewClient(BaseModel):
     """A system to register."""
 
-    client_id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{1,62}$")
-    agencies: Codes
+    client_id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{1,62}$", examples=["sys-h14-03"])
+    agencies: Codes = Field(description="Codes of the agencies it acts for.", examples=[["H14.03"]])
     scopes: list[Scope] = Field(min_length=1)
-    jwks: Keys
+    jwks: Keys = Field(description="Its public keys; the private ones never leave the system.")
 
 
 class Edit(BaseModel):
@@ -53,27 +54,55 @@ class Edit(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    agencies: Codes | None = None
-    scopes: list[Scope] | None = Field(default=None, min_length=1)
+    agencies: Codes = []
+    scopes: list[Scope] = Field(default=[], min_length=1)
 
 
-@router.get("/v1/clients")
+class Client(BaseModel):
+    """A registered system."""
+
+    client_id: str
+    state: str = Field(description="`active` or `revoked`.")
+    agencies: list[str]
+    scopes: list[str]
+    keys: list[str | None] = Field(description="Ids (kid) of its public keys.")
+    has_secret: bool
+    version: int = Field(description="Also its ETag.")
+
+
+class ClientPage(BaseModel):
+    """Registered systems, by id."""
+
+    items: list[Client]
+    next_cursor: str | None
+
+
+@router.get(
+    "/v1/clients",
+    response_model=ClientPage,
+    **told("List the registered systems", "Liệt kê các hệ thống đã đăng ký"),
+)
 async def get_clients(
-    request: Request,
-    _caller: Registrar,
-    cursor: Annotated[str, Query(max_length=100)] = _FIRST,
-    limit: Annotated[int, Query(ge=1, le=500)] = 50,
-) -> dict[str, Any]:
+    request: Request, _caller: Registrar, cursor: Cursor = None, limit: Limit = 50
+) -> Response:
     """Return the registered systems, by id."""
     db: Database = request.app.state.db
-    found = await db.as_worker(lambda conn: store.list_clients(conn, after=cursor, limit=limit))
-    more = found[-1].client_id if len(found) == limit else None
-    return {"items": [_rendered(client) for client in found], "next_cursor": more}
+    after = position(cursor)
+    found = await db.as_worker(lambda conn: store.list_clients(conn, after=after, limit=limit + 1))
+    page = found[:limit]
+    following, headers = next_page(request, page[-1].client_id if len(found) > limit else None)
+    body = {"items": [_rendered(client) for client in page], "next_cursor": following}
+    return Response(orjson.dumps(body), headers=headers, media_type="application/json")
 
 
-@router.post("/v1/clients", status_code=201)
+@router.post(
+    "/v1/clients",
+    status_code=201,
+    response_model=Client,
+    **told("Register a system", "Đăng ký một hệ thống", refuses=(409, 422)),
+)
 async def post_client(request: Request, body: NewClient, caller: Registrar) -> Response:
-    """Register a system."""
+    """Register a system; it gets tokens at once, and every service knows it within seconds."""
     _check_keys(body.jwks.keys)
     client = StoredClient(
         client_id=body.client_id,
@@ -91,47 +120,80 @@ async def post_client(request: Request, body: NewClient, caller: Registrar) -> R
     return await _once(request, caller, body, work)
 
 
-@router.get("/v1/clients/{client_id}")
+@router.get(
+    "/v1/clients/{client_id}",
+    response_model=Client,
+    **told("See one system", "Xem một hệ thống", refuses=(404,)),
+)
 async def get_client(request: Request, client_id: str, _caller: Registrar) -> Response:
-    """Return one system."""
+    """Return one system; its ETag is what `If-Match` takes."""
     db: Database = request.app.state.db
     return _answer(await db.as_worker(lambda conn: clients.find(conn, client_id)))
 
 
-@router.patch("/v1/clients/{client_id}")
+@router.patch(
+    "/v1/clients/{client_id}",
+    response_model=Client,
+    **told(
+        "Change what a system may do",
+        "Thay đổi quyền của một hệ thống",
+        refuses=(404, 409, 412, 422),
+    ),
+)
 async def patch_client(
     request: Request, client_id: str, body: Edit, _caller: Registrar
 ) -> Response:
-    """Change what a system may do; its tokens are worth only that within seconds."""
+    """Change agencies and scopes (merge patch).
+
+    When something is taken away, tokens issued until now are refused within seconds, and what is
+    open with them ends.
+    """
+    given = body.model_fields_set
 
     def edit(client: StoredClient) -> StoredClient:
         return replace(
             client,
-            agencies=client.agencies if body.agencies is None else tuple(body.agencies),
-            scopes=client.scopes if body.scopes is None else tuple(body.scopes),
+            agencies=tuple(dict.fromkeys(body.agencies))
+            if "agencies" in given
+            else client.agencies,
+            scopes=tuple(dict.fromkeys(body.scopes)) if "scopes" in given else client.scopes,
         )
 
     return _answer(await _change(request, client_id, edit))
 
 
-@router.delete("/v1/clients/{client_id}", status_code=204)
+@router.delete(
+    "/v1/clients/{client_id}",
+    status_code=204,
+    **told("Revoke a system", "Thu hồi một hệ thống", refuses=(404, 412)),
+)
 async def delete_client(request: Request, client_id: str, _caller: Registrar) -> Response:
-    """Revoke a system: it gets no token any more, and its tokens are refused within seconds."""
-    await _change(
-        request, client_id, lambda client: replace(client, state="revoked"), ends_tokens=True
-    )
+    """Revoke a system for good: no token any more, and what is open ends within seconds."""
+
+    def edit(client: StoredClient) -> StoredClient:
+        return client if client.state == "revoked" else replace(client, state="revoked")
+
+    await _change(request, client_id, edit)
     return Response(status_code=204)
 
 
-@router.post("/v1/clients/{client_id}/keys", status_code=201)
+@router.post(
+    "/v1/clients/{client_id}/keys",
+    status_code=201,
+    response_model=Client,
+    **told("Give a system another key", "Thêm khóa cho một hệ thống", refuses=(404, 409, 422)),
+)
 async def post_key(
     request: Request, client_id: str, body: dict[str, Any], caller: Registrar
 ) -> Response:
-    """Give a system another key."""
+    """Add a public key (a JWK). To rotate: add the new one, let the system use it, delete the old.
+
+    A system may hold 10 keys.
+    """
 
     def edit(client: StoredClient) -> StoredClient:
         keys = [*client.jwks.get("keys", []), body]
-        _check_keys(keys)
+        _check_keys(keys, alone=True)
         return replace(client, jwks={"keys": keys})
 
     async def work(conn: Connection) -> Response:
@@ -140,9 +202,13 @@ async def post_key(
     return await _once(request, caller, body, work)
 
 
-@router.delete("/v1/clients/{client_id}/keys/{kid}", status_code=204)
+@router.delete(
+    "/v1/clients/{client_id}/keys/{kid}",
+    status_code=204,
+    **told("Take a key from a system", "Gỡ một khóa của hệ thống", refuses=(404, 409, 412)),
+)
 async def delete_key(request: Request, client_id: str, kid: str, _caller: Registrar) -> Response:
-    """Take a key from a system; tokens that it may have got with it are refused too."""
+    """Take a key away; tokens issued until now are refused too, by whichever key they came."""
 
     def edit(client: StoredClient) -> StoredClient:
         keys = client.jwks.get("keys", [])
@@ -151,7 +217,7 @@ async def delete_key(request: Request, client_id: str, kid: str, _caller: Regist
             raise Problem("REQ-4041")
         return replace(client, jwks={"keys": left})
 
-    await _change(request, client_id, edit, ends_tokens=True)
+    await _change(request, client_id, edit)
     return Response(status_code=204)
 
 
@@ -159,16 +225,10 @@ async def _change(
     request: Request,
     client_id: str,
     edit: Callable[[StoredClient], StoredClient],
-    *,
-    ends_tokens: bool = False,
 ) -> StoredClient:
     db: Database = request.app.state.db
     expected = _expected(request)
-    return await db.as_worker(
-        lambda conn: clients.change(
-            conn, client_id, edit, expected=expected, ends_tokens=ends_tokens
-        )
-    )
+    return await db.as_worker(lambda conn: clients.change(conn, client_id, edit, expected=expected))
 
 
 async def _once(
@@ -185,30 +245,36 @@ async def _once(
     )
 
 
-def _expected(request: Request) -> int | None:
-    wanted = request.headers.get("if-match")
-    if wanted is None or wanted.strip() == "*":
+def _expected(request: Request) -> frozenset[int] | None:
+    """Return the versions of which `If-Match` demands one; None when any will do."""
+    wanted = ",".join(request.headers.getlist("if-match"))
+    if wanted.strip() in ("", "*"):
         return None
-    found = _VERSION.fullmatch(wanted.strip())
-    if found is None:
-        raise Problem("REQ-4121")
-    return int(found[1])
+    tags = (_VERSION.fullmatch(one.strip()) for one in wanted.split(","))
+    return frozenset(int(found[1]) for found in tags if found is not None)
 
 
-def _check_keys(keys: list[dict[str, Any]]) -> None:
+def _check_keys(keys: list[dict[str, Any]], *, alone: bool = False) -> None:
+    """Raise Problem REQ-4221 for a key that proves nothing; `alone`: the last one is the body."""
     faults = [
         Fault(
-            f"/jwks/keys/{number}",
+            "" if alone and number == len(keys) - 1 else f"/jwks/keys/{number}",
             "Phải là khóa công khai ES256, EdDSA hoặc RS256, có kid riêng.",
             "Must be a public key for ES256, EdDSA or RS256, with a kid of its own.",
         )
         for number, key in enumerate(keys)
-        if "d" in key
-        or usable(key) is None
-        or [other.get("kid") for other in keys].count(key.get("kid")) > 1
+        if (not alone or number == len(keys) - 1) and not _proves(key, keys)
     ]
-    if faults or len(keys) > MOST_KEYS:
+    if len(keys) > MOST_KEYS:
+        vi, en = f"Tối đa {MOST_KEYS} khóa.", f"At most {MOST_KEYS} keys."
+        faults.append(Fault("" if alone else "/jwks/keys", vi, en))
+    if faults:
         raise Problem("REQ-4221", faults=faults)
+
+
+def _proves(key: dict[str, Any], keys: list[dict[str, Any]]) -> bool:
+    once = [other.get("kid") for other in keys].count(key.get("kid")) == 1
+    return once and "d" not in key and usable(key) is not None
 
 
 def _answer(client: StoredClient, status: int = 200) -> Response:

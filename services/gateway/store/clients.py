@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from shared.db import Connection
@@ -24,6 +25,8 @@ class StoredClient:
     jwks: Mapping[str, Any]
     secret_sha256: bytes | None
     version: int
+    not_before: datetime | None = None
+    """Tokens issued before are refused; None while it was not read from the database."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,7 @@ class SeedClient:
 async def find_client(conn: Connection, client_id: str) -> StoredClient | None:
     """Return a client that the gateway knows."""
     row = await conn.fetchrow(
-        "select client_id, state, agencies, scopes, jwks, secret_sha256, version"
+        "select client_id, state, agencies, scopes, jwks, secret_sha256, version, not_before"
         " from clients where client_id = $1",
         client_id,
     )
@@ -97,7 +100,7 @@ async def take_over(conn: Connection, seed: SeedClient, *, version: int) -> Clie
 async def list_clients(conn: Connection, *, after: str, limit: int) -> list[StoredClient]:
     """Return clients behind this id in the order of their ids; the services' own are left out."""
     rows = await conn.fetch(
-        "select client_id, state, agencies, scopes, jwks, secret_sha256, version"
+        "select client_id, state, agencies, scopes, jwks, secret_sha256, version, not_before"
         " from clients where client_id > $1 and not 'internal' = any(scopes)"
         " order by client_id limit $2",
         after,
@@ -171,6 +174,7 @@ def _client(row: "asyncpg.Record") -> StoredClient:
         jwks=row["jwks"],
         secret_sha256=row["secret_sha256"],
         version=row["version"],
+        not_before=row["not_before"],
     )
 
 
