@@ -117,6 +117,7 @@ class Intake:
         sender = _Sender(scope, send)
         try:
             _refuse_nul(scope)
+            _refuse_body(scope)
             _refuse_compressed(scope)
             content_type = Headers(scope=scope).get("content-type", "")
             if content_type.lower().startswith("multipart/form-data"):
@@ -180,6 +181,14 @@ def _refuse_compressed(scope: Scope) -> None:
         problem = Problem("REQ-4152")
         problem.headers["Accept-Encoding"] = "identity"  # RFC 9110 15.5.16
         raise problem
+
+
+def _refuse_body(scope: Scope) -> None:
+    # Nothing here reads it, and a client that sends one means a condition that would be lost.
+    headers = Headers(scope=scope)
+    has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
+    if scope["method"] in {"GET", "HEAD"} and has_body:
+        raise Problem("REQ-4004")
 
 
 def _paced(scope: Scope, receive: Receive, sender: _Sender) -> Receive:

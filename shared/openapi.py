@@ -9,6 +9,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
 from shared import openapi_parts as parts
+from shared.faults import PROBLEM_JSON
 from shared.identity import Scoped
 
 Operation = dict[str, Any]
@@ -124,7 +125,9 @@ def _describe(operation: Operation, method: str, path: str) -> None:
     _add_headers(operation, answers, keyed=keyed)
     for status in sorted({*own, *_refuses(operation, path, keyed=keyed)}):
         problem = {"$ref": f"#/components/responses/{parts.name_of(status)}"}
-        answers.setdefault(str(status), problem)  # a route may refuse in a form of its own
+        answer = answers.setdefault(str(status), problem)
+        if "content" in answer:  # a route may refuse in a form of its own, behind ours
+            answer["content"].setdefault(PROBLEM_JSON, parts.CONTENT)
 
 
 def _refuses(operation: Operation, path: str, *, keyed: bool) -> Iterator[int]:

@@ -30,6 +30,8 @@ PROBLEM: Part = {
     },
 }
 
+CONTENT: Part = {"schema": {"$ref": "#/components/schemas/Problem"}}
+
 SCOPES = {
     "directory": "Tra cứu danh bạ cơ quan. Look agencies up.",
     "documents.send": "Soạn và gửi văn bản, theo dõi lượt gửi. Write, send, and follow documents.",
@@ -124,6 +126,7 @@ DESCRIBED = {
     "state": "Trạng thái. State",
     "status": "Mã trạng thái xử lý. Code of a business status, such as 03",
     "subscription_id": "Mã đăng ký nhận tin. Id of a subscription",
+    "transport": "Tình trạng truyền. How far a copy has come on its way",
     "urgency": "Độ khẩn. Urgency",
 }
 """Parameters that mean the same wherever they stand, or behind the part of the path before `/`.
@@ -170,9 +173,7 @@ def _response(status: int) -> Part:
         (row for row in problem_types().values() if row.status == status),
         key=lambda row: (row.code[:3] not in _AREAS, row.code),
     )
-    content: Part = {"schema": {"$ref": "#/components/schemas/Problem"}}
-    if known:
-        content["example"] = _shown(known[0])
+    content = {**CONTENT, "example": _shown(known[0])} if known else CONTENT
     headers = ["Trace-Id", *(["Retry-After"] if status in _WAITS else [])]
     if status == 401:  # noqa: PLR2004
         headers.append("WWW-Authenticate")

@@ -65,6 +65,7 @@ def _release_told(service: Service) -> Told:
         f"Let {service} try a parked record again, and those that wait behind it",
         f"Cho {service} thử lại một bản ghi bị gác lại và các bản ghi chờ sau nó",
         refuses=(404,),
+        keyed=False,
     )
 
 
@@ -90,7 +91,10 @@ def router(service: Service) -> APIRouter:
         )
 
     @made.post(
-        f"/v1/parked/{service}/{{item_id}}/release", status_code=202, **_release_told(service)
+        f"/v1/parked/{service}/{{item_id}}/release",
+        status_code=202,
+        response_class=Response,
+        **_release_told(service),
     )
     async def post_release(request: Request, caller: Operator, item_id: str) -> Response:
         """Let a parked record be tried again, and then those that wait behind it."""

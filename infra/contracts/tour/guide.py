@@ -69,9 +69,10 @@ class Guide:
         query: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         expect: int | None = None,
+        again: frozenset[int] = AGAIN,
         **places: str,
     ) -> Answer:
-        """Send one request (again while the answer asks for it); keep it, and return the answer.
+        """Send one request (again while it is answered with `again`); keep and return the answer.
 
         `places` go before the ids found so far. Raises Astray for an answer other than 2xx, or
         than `expect`.
@@ -83,7 +84,8 @@ class Guide:
             raw = json.dumps(body).encode()
         sent |= headers or {}
         path = self.path(operation, places) + (f"?{urlencode(query)}" if query else "")
-        answer = await self.send(method, path, by, headers=sent, data=form or (lambda: raw))
+        data = form or (lambda: raw)
+        answer = await self.send(method, path, by, headers=sent, data=data, again=again)
         if answer.status != expect and (expect is not None or answer.status not in _SUCCESS):
             raise Astray(f"{operation}: {answer.status} {answer.body.decode(errors='replace')}")
         shown = form() if form else body

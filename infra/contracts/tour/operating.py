@@ -22,6 +22,8 @@ async def access(guide: Guide) -> None:
         }
 
     await guide.go("POST /oauth/token", form=form)
+    await guide.go("POST /oauth/token", form=lambda: {"grant_type": "password"}, expect=400)
+    await guide.go("POST /oauth/token", form=lambda: {**form(), "client_id": "no-such"}, expect=401)
     await guide.go("GET /.well-known/oauth-authorization-server")
     await guide.go("GET /.well-known/jwks.json")
     await guide.go("GET /v1", RECIPIENT)

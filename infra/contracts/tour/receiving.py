@@ -24,6 +24,10 @@ async def receive(guide: Guide) -> None:
         digests[file["id"]] = hashlib.sha256(content).hexdigest()
     body = {"digests": digests}
     await guide.go("POST /v1/deliveries/{delivery_id}/acknowledgement", BY, body=body)
+    statuses = "/v1/deliveries/{delivery_id}/statuses"
+    body = {"code": "03", "arrival_number": "1234", "staff": {"name": "Nông Thị Hoa"}}
+    await guide.go(f"POST {statuses}", BY, body=body)
+    await guide.go(f"GET {statuses}", BY)
     # What came second stays in hand: an object for tests that need a living lease.
     guide.ids["lease_id"] = (await _hold(guide, guide.ids["second_dispatch_id"]))["id"]
 
@@ -32,6 +36,16 @@ async def listen(guide: Guide) -> None:
     """Read the event log, and the first events of the stream."""
     await guide.go("GET /v1/events", BY, query={"limit": "2"})
     await guide.listen("GET /v1/events/stream", BY)
+
+
+async def subscribe(guide: Guide) -> None:
+    """Ask for a Kafka mailbox, wait until it is ready, and end it again."""
+    made = await guide.go("POST /v1/subscriptions", BY, body={"kind": "kafka"})
+    guide.ids["subscription_id"] = made.json()["id"]
+    one = "/v1/subscriptions/{subscription_id}"
+    await guide.until(f"GET {one}", BY, lambda seen: seen["state"] == "ready")
+    await guide.go("GET /v1/subscriptions", BY, query={"limit": "2"})
+    await guide.go(f"DELETE {one}", BY)
 
 
 async def _hold(guide: Guide, dispatch: str) -> Json:

@@ -93,3 +93,4 @@ async def certificates(guide: Guide) -> None:
     for reason in ("certificateHold", "removeFromCRL"):
         body = {"reason": reason}
         await guide.go("POST /v1/certificates/{sha256}/revocations", BY, body=body)
+    await guide.go("DELETE /v1/certificates/{sha256}/lock", BY)

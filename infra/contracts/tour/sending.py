@@ -87,13 +87,8 @@ async def dispatch(guide: Guide, letter: Letter) -> None:
     """Upload the letter's files to a draft, send it, and follow it until it is there."""
     made = await guide.go("POST /v1/documents", BY, body=letter.description)
     guide.ids["document_id"] = made.json()["id"]
-    for role, content in (("ANNEX", letter.annex), ("MAIN", letter.main)):
-        body = announced(content, role)
-        file = (await guide.go(f"POST {_PLACE}/attachments", BY, body=body)).json()
-        guide.ids["attachment_id"] = file["id"]
-        digest = base64.b64encode(hashlib.sha256(content).digest()).decode()
-        headers = {"Content-Type": _PDF, "Repr-Digest": f"sha-256=:{digest}:"}
-        await guide.go(f"PUT {_FILE}/content", BY, raw=content, headers=headers)
+    await upload(guide, letter.annex, "ANNEX")
+    await upload(guide, letter.main, "MAIN")
     await guide.go(f"GET {_FILE}/content", BY)
     sent = (await guide.go(f"POST {_PLACE}/dispatches", BY, body={})).json()
     guide.ids["dispatch_id"] = sent["id"]
@@ -107,9 +102,21 @@ async def dispatch(guide: Guide, letter: Letter) -> None:
     await guide.go("GET /v1/deliveries/{delivery_id}/package", BY)
 
 
+async def upload(guide: Guide, content: bytes, role: str) -> None:
+    """Announce a file of the present draft, and send its bytes."""
+    body = announced(content, role)
+    file = (await guide.go(f"POST {_PLACE}/attachments", BY, body=body)).json()
+    guide.ids["attachment_id"] = file["id"]
+    digest = base64.b64encode(hashlib.sha256(content).digest()).decode()
+    headers = {"Content-Type": _PDF, "Repr-Digest": f"sha-256=:{digest}:"}
+    await guide.go(f"PUT {_FILE}/content", BY, raw=content, headers=headers)
+
+
 async def afterwards(guide: Guide) -> None:
-    """See the receipt, as the sender may."""
+    """See the receipt and the statuses, as the sender may."""
     await guide.go("GET /v1/deliveries/{delivery_id}/receipt", BY)
+    await guide.go("GET /v1/deliveries/{delivery_id}/statuses", BY)
+    await guide.go("GET /v1/deliveries", BY, query={"direction": "out", "limit": "2"})
 
 
 def _is_there(seen: dict[str, Any]) -> bool:

@@ -1,6 +1,6 @@
 """The whole tour, in an order in which each step finds what it needs."""
 
-from infra.contracts.tour import operating, receiving, registering, sending
+from infra.contracts.tour import operating, receiving, registering, sending, signing
 from infra.contracts.tour.guide import Guide
 
 
@@ -12,10 +12,12 @@ async def tour(guide: Guide) -> None:
     await registering.systems(guide)
     await registering.certificates(guide)
     await sending.drafts(guide)
+    await signing.sign(guide)
     letter = await sending.write(guide)
     await sending.one_call(guide, letter)
     await sending.dispatch(guide, letter)
     await receiving.receive(guide)
     await receiving.listen(guide)
+    await receiving.subscribe(guide)
     await sending.afterwards(guide)
     await operating.operate(guide)
