@@ -26,6 +26,9 @@ def main() -> None:
     loop = asyncio.new_event_loop()
     hexstring.install()
     loop.run_until_complete(asyncio.sleep(0))
+    # What is loaded now stays for ever: the collection after each file need not look through it.
+    gc.collect()
+    gc.freeze()
     sandbox.enter(memory=int(sys.argv[1]))
     send(replies, READY)
     trust: Trust | None = None
