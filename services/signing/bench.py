@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from weakref import WeakValueDictionary
 
 from services.signing.anchor import Anchor
 from services.signing.finding import STORE_TROUBLE, TOO_HEAVY, UNREADABLE, Finding
@@ -32,6 +33,16 @@ class Bench:
     anchor: Anchor
     worker: Worker
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    key_turns: WeakValueDictionary[str, asyncio.Lock] = field(
+        default_factory=WeakValueDictionary[str, asyncio.Lock]
+    )
+
+    def key_turn(self, certificate: str) -> asyncio.Lock:
+        """Return the lock to hold while a PIN is tried: a key is opened by one at a time.
+
+        Tries count before they are known to be right: many files signed at once would lock it.
+        """
+        return self.key_turns.setdefault(certificate, asyncio.Lock())
 
     async def look(self, sha256: str, prepare: Preparation | None = None) -> Look:
         """Have the worker verify a stored file with the newest lists, and prepare it if asked."""

@@ -28,7 +28,6 @@ class Begun:
     intent: Intent | None
     """Of an earlier activation that did not come to its end."""
     now: datetime
-    tries_left: int
 
 
 async def intend(bench: Bench, begun: Begun) -> Intent:
@@ -83,11 +82,11 @@ async def _write(
 ) -> Intent | str:
     """Write the intent, with all certificates locked that it rests on; a code: it has failed."""
     asked = await signatures.lock(conn, begun.asked.id, agencies=[begun.asked.agency_id])
-    if asked is None or asked.state in ("made", "failed"):
-        raise Problem(ENDED, state=asked.state if asked else None)
+    if asked is None or asked.state == "failed":
+        raise Problem(ENDED, state="failed", reason=asked.reason if asked else None)
     earlier = await signatures.intent_of(conn, asked.id)
     if earlier is not None:
-        return earlier
+        return earlier  # written beside us, perhaps even released: the same bytes
     holder = await certificates.lock_holder(conn, asked.certificate)
     registered = await certificates.lock_used(conn, used(finding))
     if outdated(finding, registered):

@@ -33,7 +33,7 @@ async def activate(
 
     Repeating it, after whatever death, ends in the same signature, byte for byte: the intent is
     written before the key is used, and keys sign deterministically. Raises Problem SIG-4041,
-    SIG-4092 (ended), SIG-4094 (locked), SIG-4230 (wrong PIN); another SIG code when the request
+    SIG-4092 (ended), SIG-4094 (locked), SIG-4033 (wrong PIN); another SIG code when the request
     has failed for that reason; SIG-503x and Unavailable: activate again.
     """
     began = await bench.db.as_worker(
@@ -51,7 +51,8 @@ async def activate(
     }
     trace = await bench.db.as_worker(partial(signatures.trace_of, signature_id=asked.id))
     with span("sign file", attributes=attributes, links=[trace] if trace else []):
-        key = await _unlock(bench, began, pin)
+        async with bench.key_turn(asked.certificate):
+            key = await _unlock(bench, began, pin)
         try:
             intent = began.intent or await intend(bench, began)
             return await _release(bench, began, intent, key)
@@ -63,7 +64,7 @@ async def activate(
 async def _begin(
     conn: Connection, *, bench: Bench, signature_id: SignatureId, agency: AgencyId, client_id: str
 ) -> Begun | Signature | str:
-    """Check what can be checked without the key, and count the try; a code: it has failed."""
+    """Check what can be checked without the key; a code: the request has failed."""
     asked = await signatures.lock(conn, signature_id, agencies=[agency])
     if asked is None:
         raise Problem("SIG-4041")
@@ -78,28 +79,33 @@ async def _begin(
     if reason or holder is None:
         await end(conn, asked, reason=reason or NO_KEY)
         return reason or NO_KEY
-    left = await key_uses.take_try(conn, asked.certificate)
-    if left is None:
-        raise Problem(LOCKED, tries_left=0)
     intent = await signatures.intent_of(conn, asked.id)
     now = await signatures.now(conn)
-    return Begun(asked, holder, client_id, intent, now, left)
+    return Begun(asked, holder, client_id, intent, now)
 
 
 async def _unlock(bench: Bench, begun: Begun, pin: str) -> SigningKey:
     asked = begun.asked
+    left = await bench.db.as_worker(partial(_count_try, certificate=asked.certificate))
     try:
         key = await asyncio.to_thread(bench.keys.unlock, asked.certificate, pin)
     except WrongPin:
         await bench.db.as_worker(partial(_note, begun=begun, outcome="wrong_pin"))
-        _log.warning("wrong pin", certificate=asked.certificate, tries_left=begun.tries_left)
-        raise Problem(WRONG_PIN, tries_left=begun.tries_left) from None
+        _log.warning("wrong pin", certificate=asked.certificate, tries_left=left)
+        raise Problem(WRONG_PIN, tries_left=left) from None
     except NoKey:
         await bench.db.as_worker(partial(_refuse, asked=asked, reason=NO_KEY))
         raise Problem(NO_KEY, state="failed") from None
     await bench.db.as_worker(partial(_note, begun=begun, outcome="activated"))
     reach("signing.sign.key_unlocked")
     return key
+
+
+async def _count_try(conn: Connection, *, certificate: str) -> int:
+    left = await key_uses.take_try(conn, certificate)
+    if left is None:
+        raise Problem(LOCKED, tries_left=0)
+    return left
 
 
 async def _note(conn: Connection, *, begun: Begun, outcome: key_uses.Outcome) -> None:

@@ -72,8 +72,8 @@ async def test_five_wrong_pins_lock_the_key_until_the_registrar_opens_it(
         tries = [group.create_task(own_signer.activate(signature, f"sai {n}")) for n in range(8)]
     answers = [one.result() for one in tries]
     codes = sorted(one.json()["code"] for one in answers)
-    assert codes == ["SIG-4094"] * 3 + ["SIG-4230"] * 5
-    left = [one.json()["tries_left"] for one in answers if one.json()["code"] == "SIG-4230"]
+    assert codes == ["SIG-4033"] * 5 + ["SIG-4094"] * 3
+    left = [one.json()["tries_left"] for one in answers if one.json()["code"] == "SIG-4033"]
     assert sorted(left) == [0, 1, 2, 3, 4]
     for waiting in (signature, other):
         answer = await own_signer.activate(waiting)

@@ -1,0 +1,168 @@
+"""A draft's whole way by kept keys: unsigned file, leader, seal, dispatch, examined, delivered."""
+
+import asyncio
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from infra.client import Client, Json, Refused
+from infra.demo.inspect import Trust, faults_of
+from infra.demo.plan import next_number
+from infra.letter.render import render_letter
+from infra.letter.sample import sample_letter
+from services.docs import directory
+from tests.fixtures.eventually import eventually
+from tests.fixtures.stack import Stack
+from tests.life.database import rows
+from tests.life.story import PROVINCE, reach, receive, upload
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(240)]
+PIN = "development"
+SENDER = "sys-g22"
+
+
+async def certificate(client: Client, kind: str) -> Json:
+    """Find the certificate to sign with, as an integrator does."""
+    found = (await client.ask("GET", f"/v1/certificates?kind={kind}")).json()["items"]
+    (one,) = [c for c in found if c["remote"] and c["state"] == "good" and not c["locked"]]
+    return one
+
+
+async def ask_for(client: Client, document: str, attachment: str, kind: str) -> Json:
+    """Ask for a signature of a draft's file, once the draft is not frozen any more."""
+    body = {
+        "attachment_id": attachment,
+        "kind": kind,
+        "certificate": (await certificate(client, kind))["sha256"],
+    }
+    answer = await client.ask("POST", f"{document}/signatures", body=body)
+    assert answer.status == 202
+    assert answer.headers["Location"] == f"/v1/signatures/{answer.json()['id']}"
+    return answer.json()
+
+
+async def activate(client: Client, signature: Json, pin: str = PIN) -> Json:
+    """Open the key, once signing knows of the request."""
+
+    async def known() -> Json | None:
+        try:
+            return (await client.ask("GET", f"/v1/signatures/{signature['id']}")).json()
+        except Refused:
+            return None
+
+    await eventually(known, "signing knows of the request", timeout=30)
+    answer = await client.ask("POST", signature["activation"], body={"pin": pin})
+    return answer.json()
+
+
+async def applied(client: Client, document: str, signature: Json) -> Json:
+    """Wait until the draft holds the signed file."""
+
+    async def there() -> Json | None:
+        items = (await client.ask("GET", f"{document}/signatures")).json()["items"]
+        (one,) = [item for item in items if item["id"] == signature["id"]]
+        return one if one["state"] == "applied" else None
+
+    return await eventually(there, "the signature stands in the draft", timeout=30)
+
+
+async def drafted(client: Client) -> tuple[str, Json, bytes]:
+    """Make a draft with an unsigned letter for the province; path, attachment and its bytes."""
+    number, today = str(await next_number(client)), directory.today()
+    code = f"{number}/VPCP-TTĐT"
+    letter = sample_letter(code=code, signer="Lê Minh An", promulgated_on=today)
+    unsigned = (await asyncio.to_thread(render_letter, letter)).pdf
+    body = {
+        "number": number,
+        "notation": "VPCP-TTĐT",
+        "type": "cong_van",
+        "subject": letter.subject,
+        "promulgated_on": today.isoformat(),
+        "recipients": [{"agency": PROVINCE}],
+    }
+    made = await client.ask("POST", "/v1/documents", body=body)
+    document = f"/v1/documents/{made.json()['id']}"
+    return document, await upload(client, document, "MAIN", unsigned), unsigned
+
+
+async def test_a_letter_signed_and_sealed_by_kept_keys_is_delivered(
+    run: Path, stack: Stack, systems: Mapping[str, Client]
+) -> None:
+    sender = systems[SENDER]
+    document, attachment, unsigned = await drafted(sender)
+
+    leader = await ask_for(sender, document, attachment["id"], "leader")
+    with pytest.raises(Refused, match="DOC-4095"):
+        await sender.ask("POST", f"{document}/dispatches", body={})
+    with pytest.raises(Refused, match="SIG-4033"):
+        await activate(sender, leader, "sai mã")
+    assert (await activate(sender, leader))["state"] == "made"
+    first = await applied(sender, document, leader)
+
+    seal = await ask_for(sender, document, attachment["id"], "seal")
+    made = await activate(sender, seal)
+    second = await applied(sender, document, seal)
+    assert second["source"] == {k: first["signed"][k] for k in ("sha256", "size")}
+    assert made["signed"]["sha256"] == second["signed"]["sha256"]
+
+    dispatch = await sender.ask("POST", f"{document}/dispatches", body={})
+    where = dispatch.headers["Location"]
+    arrived = await reach(sender, where, "available", "acknowledged", recipients=1)
+    assert [one["indication"] for one in arrived["verdicts"]] == ["TOTAL-PASSED"]
+    received = await receive(systems["sys-h14"], PROVINCE, arrived["id"])
+    (content,) = received.files.values()
+    assert hashlib.sha256(content).hexdigest() == second["signed"]["sha256"]
+    assert content.startswith(unsigned)
+
+    trust = await trust_of(run, sender)
+    assert await asyncio.to_thread(faults_of, content, "MAIN", "G22", trust) is None
+    found = await rows(
+        stack,
+        "signing",
+        "select outcome, person is null as seal, client_id from key_uses"
+        " where signature_id = any($1::uuid[]) order by id",
+        [leader["id"], seal["id"]],
+    )
+    assert [(row["outcome"], row["seal"]) for row in found] == [
+        ("wrong_pin", False),
+        ("activated", False),
+        ("intended", False),
+        ("released", False),
+        ("activated", True),
+        ("intended", True),
+        ("released", True),
+    ]
+    assert {row["client_id"] for row in found} == {SENDER}
+
+
+async def test_a_cancelled_request_lets_the_draft_go(systems: Mapping[str, Client]) -> None:
+    sender = systems[SENDER]
+    document, attachment, _ = await drafted(sender)
+    asked = await ask_for(sender, document, attachment["id"], "leader")
+
+    async def cancelled() -> bool:
+        try:
+            answer = await sender.ask("DELETE", f"/v1/signatures/{asked['id']}")
+        except Refused:
+            return False
+        return answer.status == 204
+
+    await eventually(cancelled, "the request is cancelled", timeout=30)
+
+    async def thawed() -> bool:
+        try:
+            await sender.ask("DELETE", document)
+        except Refused:
+            return False
+        return True
+
+    await eventually(thawed, "the draft can be deleted", timeout=30)
+
+
+async def trust_of(run: Path, client: Client) -> Trust:
+    """Return what a careful recipient trusts."""
+    folder = run / "pki"
+    lists = [(await client.ask("GET", f"/pki/{ca}/crl")).body for ca in ("root", "issuing")]
+    return Trust(folder / "root.pem", (folder / "issuing.pem").read_bytes(), tuple(lists))
