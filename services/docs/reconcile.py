@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Literal
 from uuid import UUID
 
@@ -16,7 +17,12 @@ from services.docs.store.mailboxes import Head
 from shared import outbox
 from shared.chain import Lane, link
 from shared.db import Connection, Database
-from shared.events import DeliveryAcknowledged, DeliveryCleared, FileRef
+from shared.events import (
+    DeliveryAcknowledged,
+    DeliveryCleared,
+    DeliveryStatusReported,
+    FileRef,
+)
 from shared.ids import AgencyId, DeliveryId, DispatchId, DocumentId
 from shared.internal import Internal
 
@@ -48,7 +54,10 @@ class _Entries(BaseModel):
 
 
 class _Receipts(BaseModel):
+    """Receipts, and what was reported of the same deliveries."""
+
     items: list[DeliveryAcknowledged]
+    statuses: list[DeliveryStatusReported] = []
     next: str | None = None
 
 
@@ -139,12 +148,20 @@ class Comparison:
             answer = _Receipts.model_validate(
                 await self._internal.get("notify", "/internal/receipts", **query)
             )
-            await self._db.as_worker(lambda conn, new=answer.items: _keep(conn, new))
+            await self._db.as_worker(
+                partial(_keep, receipts=answer.items, reported=answer.statuses)
+            )
             after = answer.next
 
 
-async def _keep(conn: Connection, receipts: Sequence[DeliveryAcknowledged]) -> None:
+async def _keep(
+    conn: Connection,
+    receipts: Sequence[DeliveryAcknowledged],
+    reported: Sequence[DeliveryStatusReported],
+) -> None:
     await verdicts.keep_receipts(conn, receipts)
+    for event in reported:
+        await statuses.keep(conn, event)
     await statuses.bring_up(conn, [DeliveryId(one.delivery_id) for one in receipts])
 
 

@@ -15,11 +15,12 @@ from services.docs.agency import seeded_id
 from services.docs.background import clearing
 from services.docs.document import Named
 from services.docs.reconcile import Comparison, adopt
-from services.docs.store import mailboxes, verdicts
+from services.docs.store import mailboxes, statuses, verdicts
 from shared import agencies
 from shared.db import Connection
 from shared.events import ClientChanged, DeliveryCleared
 from shared.events.topics import Service
+from shared.ids import DeliveryId
 from shared.internal import Internal
 from tests.conftest import FreshDatabase
 from tests.docs.country import commune
@@ -206,14 +207,25 @@ async def test_two_processes_may_take_over_the_same_entries(pair: Pair, restored
     assert await restored.exchange.mailbox(commune(1)) == both
 
 
-async def test_receipts_come_back_with_the_entries(pair: Pair, restored: Pair):
+async def test_receipts_and_statuses_come_back_with_the_entries(pair: Pair, restored: Pair):
     await cleared(pair.exchange, commune(1))
     await pair.notify.change_agency(seeded_id(commune(1)), commune(1), closed_into=())
     await pair.notify.system(commune(1))
     await pair.arrive(commune(1))
     [entry] = await pair.exchange.mailbox(commune(1))
     receipt = await acknowledged(pair.notify, entry)
+    for code in ("03", "05"):
+        answer = await pair.notify.client.post(
+            f"/v1/deliveries/{entry.delivery_id}/statuses",
+            json={"code": code},
+            headers=pair.notify.headers(commune(1)) | {"Idempotency-Key": code},
+        )
+        assert answer.status_code == 201
     await restored.comparison.make()
+    reported = await restored.exchange.db.as_worker(
+        lambda conn: statuses.reported(conn, [DeliveryId(entry.delivery_id)])
+    )
+    assert [(one.step, one.code) for one in reported] == [(1, "03"), (2, "05")]
     kept = await restored.exchange.db.as_worker(
         lambda conn: verdicts.receipts(conn, agency=None, after=None, limit=10)
     )

@@ -6,11 +6,11 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from services.docs.api.answers import answer
-from services.docs.store import dispatches, mailboxes, verdicts
+from services.docs.store import dispatches, mailboxes, statuses, verdicts
 from shared.chain import Lane
 from shared.db import Connection, Database
 from shared.identity import Caller, Scoped
-from shared.ids import AgencyId
+from shared.ids import AgencyId, DeliveryId
 
 router = APIRouter(tags=["internal"])
 
@@ -74,16 +74,21 @@ async def get_receipts(
     after: UUID | None = None,
     limit: Count = 500,
 ) -> Response:
-    """Return receipts byte for byte, in order of delivery; `next` is where to go on."""
+    """Return receipts byte for byte, in order of delivery; `next` is where to go on.
+
+    With them the statuses of the same deliveries.
+    """
     db: Database = request.app.state.db
 
     async def read(conn: Connection) -> Response:
         owner = None if agency is None else AgencyId(agency)
         found = await verdicts.receipts(conn, agency=owner, after=after, limit=limit)
+        reported = await statuses.reported(conn, [DeliveryId(one.delivery_id) for one in found])
         return answer(
             {
                 "epoch": await dispatches.epoch(conn),
                 "items": [one.model_dump(mode="json") for one in found],
+                "statuses": [one.model_dump(mode="json") for one in reported],
                 "next": found[-1].delivery_id if len(found) == limit else None,
             }
         )

@@ -48,3 +48,28 @@ async def bring_up(conn: Connection, deliveries: Sequence[DeliveryId]) -> None:
             and (d.status_step < n.step or (d.status_step = 0 and d.status = ''))""",
         deliveries,
     )
+
+
+async def reported(
+    conn: Connection, deliveries: Sequence[DeliveryId]
+) -> list[DeliveryStatusReported]:
+    """Return what was reported of these deliveries, each one's in order: for a restored notify."""
+    rows = await conn.fetch(
+        """select delivery_id, step, code, dispatch_id, document_id, recipient_id, acting_id,
+            reported_at
+        from statuses where delivery_id = any($1) order by delivery_id, step""",
+        deliveries,
+    )
+    return [
+        DeliveryStatusReported(
+            delivery_id=row["delivery_id"],
+            dispatch_id=row["dispatch_id"],
+            document_id=row["document_id"],
+            agency_id=row["recipient_id"],
+            acting_agency_id=row["acting_id"],
+            step=row["step"],
+            code=row["code"],
+            reported_at=row["reported_at"],
+        )
+        for row in rows
+    ]
