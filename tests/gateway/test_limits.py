@@ -75,14 +75,16 @@ async def test_a_flood_of_one_client_does_not_keep_another_waiting(door: Door):
 
     pool = httpx2.Limits(max_connections=50)
     base = door.settings.public_url
-    async with httpx2.AsyncClient(base_url=base, limits=pool, timeout=30) as client:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(50):
-                group.create_task(ask(client))
-            await eventually(lambda: len(statuses) == 30, "the refusals")
-            assert len(door.behind.seen) == 5, "the others wait in the client's own queue"
-            assert (await door.client.get(DRAFT, headers=other)).status_code == 200
-            gate.set()
+    async with (
+        httpx2.AsyncClient(base_url=base, limits=pool, timeout=30) as client,
+        asyncio.TaskGroup() as group,
+    ):
+        for _ in range(50):
+            group.create_task(ask(client))
+        await eventually(lambda: len(statuses) == 30, "the refusals")
+        assert len(door.behind.seen) == 5, "the others wait in the client's own queue"
+        assert (await door.client.get(DRAFT, headers=other)).status_code == 200
+        gate.set()
     assert sorted(statuses) == [200] * 20 + [429] * 30
 
 

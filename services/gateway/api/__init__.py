@@ -3,6 +3,7 @@
 from fastapi import FastAPI
 
 from services.gateway.api import connections, oauth, own, pages, passing, reference, register
+from services.gateway.compress import Compress
 from services.gateway.points import Points
 from services.gateway.visit import Visiting, Visits
 from shared import operating
@@ -19,5 +20,6 @@ def create() -> FastAPI:
     routers = [*found, register.router, connections.router, operator, passing.router]
     app = create_app(title="Liên thông: gateway", routers=routers, edge=True)
     app.state.visits, app.state.points = Visits(), Points()
+    app.add_middleware(Compress)
     app.add_middleware(Visiting)  # outermost: it counts what really comes and goes
     return app
