@@ -5,11 +5,11 @@ from collections.abc import Collection
 from infra.kafka.admin import Admin, Right
 from infra.kafka.provision import specs
 from shared.events.deliveries import mailbox_topic
-from shared.events.topics import SERVICES, mailbox
+from shared.events.topics import RESERVED, mailbox
 from shared.events.types import AGENCIES
 
-OURS = frozenset({"admin", "controller", *SERVICES})
-"""Users of our own: their rights are not decided here, and no client may have their names."""
+OURS = RESERVED
+"""Users of our own: their rights are not decided here."""
 
 
 def group_prefix(client_id: str) -> str:

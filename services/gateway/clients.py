@@ -14,6 +14,7 @@ from shared import agencies, outbox
 from shared.db import Connection, Database
 from shared.errors import Fault, Problem, Unavailable
 from shared.events import ClientChanged
+from shared.events.topics import RESERVED
 from shared.identity import INTERNAL
 from shared.tokens import MAX_AGENCIES
 
@@ -104,6 +105,8 @@ async def restate(conn: Connection) -> None:
 
 async def register(conn: Connection, client: StoredClient) -> StoredClient:
     """Insert a client and tell all services. Raises Problem AUT-4091 when its id is taken."""
+    if client.client_id in RESERVED:
+        raise Problem("AUT-4091")
     await _require_agencies(conn, client.agencies)
     made = replace(client, version=await store.lock_versions(conn) + 1)
     event = await store.insert_client(conn, made)

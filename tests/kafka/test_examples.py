@@ -2,7 +2,7 @@
 
 # The admin client's futures have no type arguments, and its names are not marked as exported.
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
-# pyright: reportPrivateImportUsage=false
+# pyright: reportPrivateImportUsage=false, reportUnknownVariableType=false
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -60,11 +60,13 @@ class Post:
         group = ConsumerGroupTopicPartitions(f"{self.system.id}.reader", start)
 
         def reset() -> bool:
+            asked = client.alter_consumer_group_offsets([group])[group.group_id]
             try:
-                client.alter_consumer_group_offsets([group])[group.group_id].result(timeout=10)
+                done = asked.result(timeout=10).topic_partitions
             except KafkaException:
-                return False  # the killed reader is not missed yet
-            return True
+                return False
+            # Refused for as long as the killed reader is not missed.
+            return bool(done) and all(one.error is None for one in done)
 
         await eventually(lambda: asyncio.to_thread(reset), "the group is empty", timeout=60)
 
