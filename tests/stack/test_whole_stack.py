@@ -6,7 +6,7 @@ import time
 import pytest
 
 from infra.stack.endings import strays
-from infra.stack.folder import PARTS, PROCESSES, SERVICES
+from infra.stack.folder import ATTENDANTS, PARTS, PROCESSES, SERVICES
 from infra.stack.part import NotYet
 from infra.stack.services import ask
 from tests.fixtures.eventually import eventually
@@ -65,14 +65,15 @@ async def test_a_service_runs_twice_and_once_again(stack: Stack):
 
 
 async def test_a_new_supervisor_keeps_ports_and_parts_and_replaces_services(stack: Stack):
-    ports = {name: stack.ports[name] for name in (*PARTS, *SERVICES)}
+    kept = (*PARTS, *SERVICES, "kafka_oauth")
+    ports = {name: stack.ports[name] for name in kept}
     parts = [stack.pid(name) for name in PARTS]
-    services = [stack.pid(name) for name in SERVICES]
+    services = [stack.pid(name) for name in (*SERVICES, *ATTENDANTS)]
     await stack.kill("supervisor")
     await stack.up()
-    assert {name: stack.ports[name] for name in (*PARTS, *SERVICES)} == ports
+    assert {name: stack.ports[name] for name in kept} == ports
     assert [stack.pid(name) for name in PARTS] == parts
-    assert not set(services) & {stack.pid(name) for name in SERVICES}
+    assert not set(services) & {stack.pid(name) for name in (*SERVICES, *ATTENDANTS)}
 
 
 async def test_down_leaves_no_process_and_the_second_start_finds_its_state(stack: Stack):
