@@ -10,9 +10,9 @@ import pytest
 from infra.stack.folder import TREE
 from tests.fixtures.stack import Stack
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
-PAGES = ("agency.md", "integrator.md", "registrar.md")
+PAGES = ("agency.md", "integrator.md", "operators.md", "registrar.md")
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -44,7 +44,7 @@ def _bash(script: str, run: Path) -> "subprocess.CompletedProcess[str]":
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=280,
     )
 
 
