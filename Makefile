@@ -4,7 +4,7 @@ PY := .venv/bin/python
 STACK := $(PY) -m infra.stack
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status logs kill start scale wait failpoints demo trace doctor provision parked release log-level verify-receipt test lint bench fmt schemas routes examples lock
+.PHONY: help setup up down status logs kill start scale wait failpoints demo trace doctor provision parked release log-level verify-receipt test lint bench fmt schemas routes examples lock contracts
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -71,6 +71,9 @@ lint: setup ## Style, types, imports, migrations, structure
 
 bench: setup ## Measure under load, 15 min, into BENCH.md [QUICK=1: 2 min] [ONLY=name]
 	@$(PY) -m infra.bench
+
+contracts: setup ## Check the documents, and a stack of their own against them [KEEP=1 leaves it running]
+	@$(PY) -m infra.contracts
 
 fmt: setup ## Format and put in order
 	@.venv/bin/ruff format && .venv/bin/ruff check --fix

@@ -7,7 +7,7 @@ import asyncio
 import json
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,6 +19,7 @@ RECORDED = Path(__file__).with_name("examples.json")
 _MOST_ITEMS = 2
 _LONGEST = 1_000
 _JSON = "application/json"
+_MERGE = "application/merge-patch+json"
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}")
 
 
@@ -91,6 +92,25 @@ def differences(old: Json, new: Json, at: str = "") -> list[str]:
 
 def _is_id(name: str) -> bool:
     return _ID.fullmatch(name) is not None
+
+
+def lacking(document: Mapping[str, Any]) -> set[str]:
+    """Return the operations that have a body or an answer of JSON without an example."""
+    return {
+        f"{method.upper()} {path}"
+        for path, operations in document["paths"].items()
+        for method, operation in operations.items()
+        if not all("example" in one for one in _bodies(operation))
+    }
+
+
+def _bodies(operation: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    contents = [operation.get("requestBody", {}).get("content", {})]
+    contents += [answer.get("content", {}) for answer in operation["responses"].values()]
+    for content in contents:
+        for media_type, body in content.items():
+            if media_type in {_JSON, _MERGE}:
+                yield body
 
 
 async def _record() -> int:

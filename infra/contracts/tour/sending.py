@@ -113,9 +113,11 @@ async def upload(guide: Guide, content: bytes, role: str) -> None:
 
 
 async def afterwards(guide: Guide) -> None:
-    """See the receipt and the statuses, as the sender may."""
+    """See receipt, statuses, timeline and validation, as the sender may."""
     await guide.go("GET /v1/deliveries/{delivery_id}/receipt", BY)
     await guide.go("GET /v1/deliveries/{delivery_id}/statuses", BY)
+    await guide.go(f"GET {_PLACE}/timeline", BY)
+    await guide.go(f"GET {_PLACE}/validation", BY)
     await guide.go("GET /v1/deliveries", BY, query={"direction": "out", "limit": "2"})
 
 
