@@ -55,7 +55,7 @@ class Edit(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     agencies: Codes = []
-    scopes: list[Scope] = Field(default=[], min_length=1)
+    scopes: list[Scope] = Field(default_factory=list[Scope], min_length=1)
 
 
 class Client(BaseModel):
