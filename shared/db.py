@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from weakref import WeakSet
 
@@ -91,7 +92,7 @@ class Listener:
 
 
 class Bell:
-    """Rung after every commit that wrote: wakes relay, clearing, numbering at once."""
+    """Rung after every commit that wrote: wakes clearing, numbering and others at once."""
 
     def __init__(self) -> None:
         """Start without listeners."""
@@ -107,6 +108,15 @@ class Bell:
         listener = Listener()
         self._listeners.add(listener)
         return listener
+
+
+_to_send: ContextVar["list[bool]"] = ContextVar("to_send")
+
+
+def note_outbox() -> None:
+    """Say that the present transaction has put a row into the outbox."""
+    if noted := _to_send.get(None):
+        noted[0] = True
 
 
 class _Connection(asyncpg.Connection):
@@ -165,6 +175,8 @@ class Database:
         """Use these pools; `open` makes them. `alone` is the DSN for connections outside them."""
         self._app, self._worker, self._alone = app, worker, alone
         self.bell = Bell()
+        self.outbox_bell = Bell()
+        """For the relay alone: rung after commits with outbox rows."""
         self.migrated = False
         """Set by `shared.migrate` when the schema is the one this code knows."""
 
@@ -239,20 +251,24 @@ class Database:
             raise Unavailable(f"{WHAT} (migrated to this version)")
         for attempt in range(TRIES):
             try:
-                result, wrote = await self._once(pool, step)
+                result, wrote, to_send = await self._once(pool, step)
             except AGAIN:
                 await asyncio.sleep(_PAUSE * 2**attempt * random.uniform(0.5, 1.5))  # noqa: S311
                 continue
             if wrote:
                 self.bell.ring()
+            if to_send:
+                self.outbox_bell.ring()
             return result
         raise Unavailable(f"{WHAT} (a lock)")
 
-    async def _once(self, pool: "Pool[Record]", step: Step[T]) -> tuple[T, bool]:
+    async def _once(self, pool: "Pool[Record]", step: Step[T]) -> tuple[T, bool, bool]:
         try:
             conn = await pool.acquire(timeout=_CONNECT_SECONDS)
         except NOT_YET as error:
             raise Unavailable(WHAT) from error
+        noted = [False]
+        outer = _to_send.set(noted)
         try:
             async with conn.transaction():
                 result = await step(conn)
@@ -265,10 +281,11 @@ class Database:
                 raise Unavailable(WHAT) from error
             raise
         finally:
+            _to_send.reset(outer)
             # What was committed is committed, however the connection ends.
             with suppress(*LOST, asyncpg.InterfaceError):
                 await pool.release(conn, timeout=_CONNECT_SECONDS)
-        return result, bool(wrote)
+        return result, bool(wrote), noted[0]
 
 
 def gone(conn: Connection) -> bool:

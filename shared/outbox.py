@@ -7,7 +7,7 @@ from uuid import UUID
 from opentelemetry.trace import SpanKind
 
 from shared import telemetry
-from shared.db import Connection, Database
+from shared.db import Connection, Database, note_outbox
 from shared.events import Event
 from shared.ids import uuid7
 from shared.kafka import ID_HEADER, TRACE_HEADER, TYPE_HEADER
@@ -53,6 +53,7 @@ async def put_all(
         [_headers(*one) for one in zip(events, ids, parents, strict=True)],
         [event.to_json() for event in events],
     )
+    note_outbox()
     return list(ids)
 
 
@@ -69,6 +70,7 @@ async def put_copy(
         {**headers, ID_HEADER: str(event_id)},
         value,
     )
+    note_outbox()
 
 
 def _headers(event: Event, event_id: UUID, parent: str | None) -> dict[str, str]:

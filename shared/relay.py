@@ -84,7 +84,7 @@ def relay(
     """
 
     async def task(stop: asyncio.Event) -> None:
-        bell = db.bell.listen()
+        bell = db.outbox_bell.listen()
         while not stop.is_set():
             try:
                 await _lead(db, access, bell, stop, restate=restate or {})

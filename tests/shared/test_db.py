@@ -8,11 +8,13 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
-from shared.db import Connection, Database, make_pool
+from shared import outbox
+from shared.db import Bell, Connection, Database, make_pool
 from shared.errors import Unavailable
 from shared.ids import AgencyId
 from tests.fixtures.database import opened, settings_of
 from tests.fixtures.stack import Backing, Databases
+from tests.shared.notes import Noted
 
 SEEN = "select current_setting('app.agencies', true)"
 ROOM = "insert into known_clients values ('c', 'active', '{}', '{}', now(), 1)"
@@ -149,8 +151,8 @@ async def _clients(conn: Connection) -> int:
     return int(await conn.fetchval("select count(*) from known_clients"))
 
 
-async def _heard(db: Database, task: "asyncio.Task[object]") -> bool:
-    listener = db.bell.listen()
+async def _heard(bell: Bell, task: "asyncio.Task[object]") -> bool:
+    listener = bell.listen()
     await task
     loop = asyncio.get_running_loop()
     began = loop.time()
@@ -161,9 +163,20 @@ async def _heard(db: Database, task: "asyncio.Task[object]") -> bool:
 async def test_the_bell_rings_after_a_commit_that_wrote_and_only_then(db: Database):
     async with asyncio.TaskGroup() as group:
         wrote = group.create_task(db.as_worker(lambda conn: conn.execute(ROOM)))
-        assert await _heard(db, wrote)
+        assert await _heard(db.bell, wrote)
         read = group.create_task(db.as_worker(_one))
-        assert not await _heard(db, read)
+        assert not await _heard(db.bell, read)
+
+
+async def test_the_relays_bell_rings_only_when_there_is_something_to_send(db: Database):
+    async def send(conn: Connection) -> object:
+        return await outbox.put(conn, Noted(where="nowhere", about="k", number=1))
+
+    async with asyncio.TaskGroup() as group:
+        sent = group.create_task(db.as_worker(send))
+        assert await _heard(db.outbox_bell, sent)
+        wrote = group.create_task(db.as_worker(lambda conn: conn.execute(ROOM)))
+        assert not await _heard(db.outbox_bell, wrote)
 
 
 async def test_a_task_does_not_hear_itself(db: Database):
