@@ -159,7 +159,9 @@ def point(
 
 def facts(event: object) -> dict[str, str]:
     """Return what an event says of document, dispatch, delivery and agencies, as attributes."""
-    found = ((name, getattr(event, field, None)) for field, name in _FACTS.items())
+    # Not by getattr: a model that lacks a field searches for it at length, 161 times a fan-out.
+    said = vars(event)
+    found = ((name, said.get(field)) for field, name in _FACTS.items())
     return {name: str(value) for name, value in found if value is not None}
 
 
