@@ -54,21 +54,25 @@ class BlobStore:
             if left.stat().st_mtime < time.time() - _ABANDONED:
                 _discard(left)
 
-    async def write(self, chunks: AsyncIterable[bytes], *, limit: int) -> Blob:
+    async def write(
+        self, chunks: AsyncIterable[bytes], *, limit: int, only: str | None = None
+    ) -> Blob:
         """Store the bytes: temp file, fsync, rename, fsync of the folder; memory is bounded.
+
+        With `only`, bytes of another SHA-256 are read, described and not kept.
 
         Raises Problem REQ-4131 past `limit` bytes, SYS-5071 when the disk is full. What was
         begun and not finished is removed.
         """
         try:
-            return await self._write(chunks, limit)
+            return await self._write(chunks, limit, only)
         except OSError as error:
             if error.errno not in _FULL:
                 raise
             _log.error("disk full", exc_info=error)
             raise Problem("SYS-5071") from error
 
-    async def _write(self, chunks: AsyncIterable[bytes], limit: int) -> Blob:
+    async def _write(self, chunks: AsyncIterable[bytes], limit: int, only: str | None) -> Blob:
         descriptor, name = tempfile.mkstemp(dir=self._begun)
         try:
             with os.fdopen(descriptor, "wb", buffering=0) as file:
@@ -88,7 +92,8 @@ class BlobStore:
                         del pending[:BLOCK]
                 await asyncio.to_thread(intake.finish, bytes(pending))
             blob = intake.blob()
-            await asyncio.to_thread(self._keep, Path(name), blob.sha256)
+            if only in (None, blob.sha256):
+                await asyncio.to_thread(self._keep, Path(name), blob.sha256)
         finally:
             _discard(Path(name))
         return blob

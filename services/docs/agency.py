@@ -116,10 +116,14 @@ def fold(text: str) -> str:
 
     The same for what is searched and what is searched for: `Thạch An` and `THACH  AN` are one.
     """
-    decomposed = unicodedata.normalize("NFKD", text.lower().translate(_ALIKE))
+    decomposed = _decomposed(_decomposed(text).casefold())
     plain = "".join(char for char in decomposed if not unicodedata.combining(char))
     words = (word.strip("._-") for word in _BETWEEN_WORDS.split(plain.translate(_ALIKE)))
     return " ".join(word for word in words if word)
+
+
+def _decomposed(text: str) -> str:
+    return unicodedata.normalize("NFKD", text)
 
 
 def folded(name: str, codes: Sequence[str]) -> str:

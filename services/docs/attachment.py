@@ -1,21 +1,16 @@
 """What may be a file of a document: its name, its size, its kind by content. No I/O."""
 
 import base64
-import binascii
 import re
 import unicodedata
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator, Sequence
 
 import puremagic
 
 from services.docs.document import PDF, Announcement
 from shared.blobs import Blob
 from shared.errors import Fault, Problem
-
-LARGEST_FILE = 1 << 30
-"""Bytes of one file."""
-MOST_FILES = 100
-"""Files of one document."""
+from shared.sizes import DOCUMENT_BYTES, FILE_BYTES, FILES_PER_DOCUMENT
 
 _LONGEST_NAME = 255
 """Bytes of UTF-8: what the file systems of recipients can hold."""
@@ -25,7 +20,9 @@ _DEVICES = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
 _PDF = re.compile(rb"%PDF-[12]\.\d")
 _ENOUGH = 8
 """Bytes that tell a PDF from anything else."""
-_SHA256 = re.compile(r"(?:^|,)\s*sha-256=:([A-Za-z0-9+/=]+):\s*(?:,|$)")
+_MEMBER = re.compile(r"([a-z*][a-z0-9_.*-]*)=:([A-Za-z0-9+/=]*):")
+"""One member of a dictionary of byte sequences (RFC 9651 3.2, 3.3.5)."""
+_SHA256_BYTES = 32
 
 
 def check_announcement(announced: Announcement, *, pointer: str = "") -> None:
@@ -37,9 +34,29 @@ def check_announcement(announced: Announcement, *, pointer: str = "") -> None:
     if announced.size == 0:
         vi, en = "Tệp không có byte nào.", "The file has no bytes."
         raise Problem("DOC-4224", faults=[Fault(f"{pointer}/size", vi, en)])
-    if announced.size > LARGEST_FILE:
-        vi, en = f"Tối đa {LARGEST_FILE} byte.", f"At most {LARGEST_FILE} bytes."
-        raise Problem("REQ-4131", vi=vi, en=en, limit=LARGEST_FILE)
+    if announced.size > FILE_BYTES:
+        vi, en = f"Tối đa {FILE_BYTES} byte.", f"At most {FILE_BYTES} bytes."
+        raise Problem("REQ-4131", vi=vi, en=en, limit=FILE_BYTES)
+
+
+def check_room(held: Sequence[Announcement], new: Announcement) -> None:
+    """Raise Problem DOC-4094, DOC-4131 when a document cannot hold one more file."""
+    if len(held) >= FILES_PER_DOCUMENT:
+        raise Problem(
+            "DOC-4094",
+            vi=f"Tối đa {FILES_PER_DOCUMENT} tệp.",
+            en=f"At most {FILES_PER_DOCUMENT} files.",
+            most=FILES_PER_DOCUMENT,
+        )
+    size = sum(one.size for one in held)
+    if size + new.size > DOCUMENT_BYTES:
+        raise Problem(
+            "DOC-4131",
+            vi=f"Đã khai báo {size} byte, thêm {new.size}; tối đa {DOCUMENT_BYTES}.",
+            en=f"{size} bytes are announced, {new.size} more; at most {DOCUMENT_BYTES}.",
+            most=DOCUMENT_BYTES,
+            announced=size,
+        )
 
 
 def check_name(name: str, *, pointer: str) -> None:
@@ -105,20 +122,32 @@ def check_arrived(blob: Blob, announced: Announcement, *, repr_digest: str | Non
             announced={"size": announced.size, "sha256": announced.sha256},
             received={"size": blob.size, "sha256": blob.sha256},
         )
-    if repr_digest is not None and digest_in(repr_digest) not in (None, blob.sha256):
+    if repr_digest not in (None, blob.sha256):
         vi, en = "Repr-Digest không khớp.", "Repr-Digest does not match."
         raise Problem("DOC-4222", faults=[Fault("/Repr-Digest", vi, en, "header")])
 
 
-def digest_in(repr_digest: str) -> str | None:
-    """Return the SHA-256 that a `Repr-Digest` names (RFC 9530), None if it names none."""
-    found = _SHA256.search(repr_digest)
-    if found is None:
+def digest_in(repr_digest: str | None) -> str | None:
+    """Return the SHA-256 that a `Repr-Digest` names (RFC 9530) in hex; None: only other digests.
+
+    Raises Problem REQ-4003 for a value that cannot be read: it was meant to protect the file.
+    """
+    if repr_digest is None:
         return None
+    members = [_MEMBER.fullmatch(one.strip()) for one in repr_digest.split(",")]
+    found = {one[1]: one[2] for one in members if one is not None}
     try:
-        return base64.b64decode(found[1], validate=True).hex()
-    except binascii.Error:
-        return ""
+        if None in members:
+            raise ValueError("not a dictionary of byte sequences")  # noqa: TRY301
+        digests = {name: base64.b64decode(value, validate=True) for name, value in found.items()}
+        sha256 = digests.get("sha-256")
+        if sha256 is not None and len(sha256) != _SHA256_BYTES:
+            raise ValueError("not as long as a SHA-256")  # noqa: TRY301
+    except ValueError:
+        vi = "Không đọc được Repr-Digest; dạng đúng: sha-256=:<base64>:."
+        en = "Repr-Digest cannot be read; it looks like sha-256=:<base64>:."
+        raise Problem("REQ-4003", faults=[Fault("/Repr-Digest", vi, en, "header")]) from None
+    return None if sha256 is None else sha256.hex()
 
 
 def repr_digest_of(sha256: str) -> str:

@@ -119,6 +119,52 @@ async def test_a_form_of_other_parts_is_refused(
     assert (refused.status_code, refused.json()["code"]) == (status, code), refused.text
 
 
+def _named(disposition: str) -> bytes:
+    head = f'Content-Disposition: form-data; name="main"; {disposition}\r\n'
+    return head.encode() + b"\r\n" + PDF
+
+
+@pytest.mark.parametrize(
+    ("disposition", "name"),
+    [
+        ("filename*=UTF-8''C%C3%B4ng%20v%C4%83n.pdf", "Công văn.pdf"),
+        ("filename=\"x.pdf\"; filename*=utf-8'vi'C%C3%B4ng%20v%C4%83n.pdf", "Công văn.pdf"),
+        ("filename*=UTF-8''a%27b.pdf; filename=\"x.pdf\"", "a'b.pdf"),
+        ("filename=\"; filename*=UTF-8''y.pdf\"", None),
+        ('filename="a filename*=UTF-8.pdf"', None),
+    ],
+)
+async def test_an_extended_file_name_goes_before_the_plain_one(
+    country: Running, disposition: str, name: str | None
+):
+    sender = await country.system("G22")
+    made = await _send(sender, _document(), _named(disposition))
+    if name is None:  # what stands inside quotes is no parameter
+        assert (made.status_code, made.json()["code"]) == (422, "DOC-4223")
+    else:
+        assert made.json()["attachments"][0]["name"] == name
+
+
+@pytest.mark.parametrize(
+    ("disposition", "code"),
+    [
+        ("filename*=UTF-8''..%2Fetc%2Fpasswd.pdf", "DOC-4223"),
+        ("filename*=UTF-8''a%E2%80%AEfdp.exe.pdf", "DOC-4223"),
+        ("filename*=UTF-8''a%0D%0Ab.pdf", "DOC-4223"),
+        ("filename*=UTF-8''%FF.pdf", "DOC-4225"),
+        ("filename*=UTF-8''%zz.pdf", "DOC-4225"),
+        ("filename*=UTF-16''x.pdf", "DOC-4225"),
+        ("filename*=x.pdf", "DOC-4225"),
+    ],
+)
+async def test_an_extended_file_name_that_cannot_be_is_refused(
+    country: Running, disposition: str, code: str
+):
+    sender = await country.system("G22")
+    refused = await _send(sender, _document(), _named(disposition))
+    assert (refused.status_code, refused.json()["code"]) == (422, code), refused.text
+
+
 async def test_a_form_that_ends_too_soon_is_refused(country: Running):
     sender = await country.system("G22")
     open_end = await _send(sender, _document(), MAIN, tail=b"")

@@ -10,7 +10,7 @@ import pytest
 from services.docs.store import mailboxes
 from services.docs.wording import told
 from shared.events import DeliveryCleared
-from shared.ids import DispatchId
+from shared.ids import AgencyId, DispatchId
 from tests.docs.country import OTHER_SENDER, PROVINCE, SENDER, commune
 from tests.docs.exchange import Exchange
 from tests.docs.server import PDF, SEND, Running, System
@@ -29,7 +29,7 @@ async def timeline(system: System, path: str, **query: str) -> list[dict[str, An
 async def seen(exchange: Exchange, *entries: DeliveryCleared) -> None:
     """Let notify be seen at these entries."""
     heads = [
-        mailboxes.Head(one.agency_id, one.lane, one.sequence, bytes.fromhex(one.hash))
+        mailboxes.Head(AgencyId(one.agency_id), one.lane, one.sequence, bytes.fromhex(one.hash))
         for one in entries
     ]
     await exchange.db.as_worker(lambda conn: mailboxes.see(conn, heads, epoch=UUID(int=1)))

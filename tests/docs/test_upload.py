@@ -142,11 +142,8 @@ async def test_other_bytes_than_announced_are_not_attached(country: Running):
         await sender.ask("PUT", path, content=PDF + b"\n"),
         await sender.ask("PUT", path, content=PDF[:-1]),
         await sender.ask("PUT", path, content=PDF, headers={"Repr-Digest": _repr_digest(other)}),
-        await sender.ask("PUT", path, content=PDF, headers={"Repr-Digest": "sha-256=:!:"}),
     ]
-    codes = [(one.status_code, one.json().get("code")) for one in answers[:4]]
-    assert codes == [(422, "DOC-4222")] * 4
-    assert answers[4].status_code == 204, "a digest that cannot be read names nothing"
+    assert [(one.status_code, one.json()["code"]) for one in answers] == [(422, "DOC-4222")] * 4
 
 
 async def test_the_upload_of_an_unknown_length_is_held_to_the_announced_size(country: Running):

@@ -12,7 +12,7 @@ from starlette.responses import StreamingResponse
 from services.docs import accept
 from services.docs.api.answers import answer, digest_of_json
 from services.docs.api.ranges import wanted_range
-from services.docs.attachment import check_announcement, only_pdf, repr_digest_of
+from services.docs.attachment import check_announcement, digest_in, only_pdf, repr_digest_of
 from services.docs.document import Announcement, Attachment, Role
 from services.docs.store import documents as store
 from shared.blobs import BlobStore
@@ -22,6 +22,7 @@ from shared.idempotency import once
 from shared.identity import Caller, Scoped
 from shared.ids import AttachmentId, DocumentId
 from shared.intake import lift
+from shared.openapi import told
 
 router = APIRouter(tags=["documents"])
 
@@ -34,6 +35,16 @@ _BINARY = {
     "requestBody": {
         "required": True,
         "content": {"application/pdf": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+
+
+_FILE = {"application/pdf": {"schema": {"type": "string", "format": "binary"}}}
+_DOWNLOAD = {
+    "responses": {
+        "200": {"description": "The whole file", "content": _FILE},
+        "206": {"description": "The range asked for", "content": _FILE},
+        "304": {"description": "The file is the one of If-None-Match"},
     }
 }
 
@@ -63,7 +74,15 @@ def as_json(attachment: Attachment) -> dict[str, Any]:
     }
 
 
-@router.post(_PLACE, status_code=201)
+@router.post(
+    _PLACE,
+    status_code=201,
+    **told(
+        "Announce a file: its name, size and digest",
+        "Khai báo một tệp: tên, kích thước và mã băm",
+        refuses=(409, 413, 415, 422),
+    ),
+)
 async def post_attachment(
     request: Request, document_id: UUID, body: AnnouncementBody, caller: Sender
 ) -> Response:
@@ -86,7 +105,16 @@ async def post_attachment(
     )
 
 
-@router.put(_CONTENT, status_code=204, openapi_extra=_BINARY)
+@router.put(
+    _CONTENT,
+    status_code=204,
+    **told(
+        "Send the bytes of an announced file",
+        "Tải lên nội dung của tệp đã khai báo",
+        refuses=(408, 409, 413, 415, 422, 507),
+        extra=_BINARY,
+    ),
+)
 async def put_content(
     request: Request, document_id: UUID, attachment_id: UUID, caller: Sender
 ) -> Response:
@@ -101,9 +129,13 @@ async def put_content(
         ),
     )
     _check_length(request, expected.announced)
+    repr_digest = digest_in(request.headers.get("repr-digest"))
     lift(request, None)  # the store holds to the announced size
-    blob = await blobs.write(only_pdf(request.stream()), limit=expected.announced.size)
-    repr_digest = request.headers.get("repr-digest")
+    blob = await blobs.write(
+        only_pdf(request.stream()),
+        limit=expected.announced.size,
+        only=expected.announced.sha256,
+    )
     await db.as_caller(
         caller.visible,
         lambda conn: accept.attach(conn, expected, blob, sender=sender, repr_digest=repr_digest),
@@ -122,7 +154,10 @@ def _check_length(request: Request, announced: Announcement) -> None:
         )
 
 
-@router.get(_PLACE + "/{attachment_id}")
+@router.get(
+    _PLACE + "/{attachment_id}",
+    **told("One file's description and state", "Mô tả và trạng thái của một tệp"),
+)
 async def get_attachment(
     request: Request, document_id: UUID, attachment_id: UUID, caller: Reader
 ) -> Response:
@@ -130,7 +165,11 @@ async def get_attachment(
     return answer(as_json(await _find(request, document_id, attachment_id, caller)))
 
 
-@router.delete(_PLACE + "/{attachment_id}", status_code=204)
+@router.delete(
+    _PLACE + "/{attachment_id}",
+    status_code=204,
+    **told("Take a file out of a draft", "Bỏ một tệp khỏi dự thảo", refuses=(409,)),
+)
 async def delete_attachment(
     request: Request, document_id: UUID, attachment_id: UUID, caller: Sender
 ) -> Response:
@@ -146,7 +185,16 @@ async def delete_attachment(
     return Response(status_code=204)
 
 
-@router.get(_CONTENT)
+@router.get(
+    _CONTENT,
+    response_class=StreamingResponse,
+    **told(
+        "A file, or a range of it",
+        "Nội dung của một tệp, hoặc một khoảng byte",
+        refuses=(409, 416),
+        extra=_DOWNLOAD,
+    ),
+)
 async def get_content(
     request: Request, document_id: UUID, attachment_id: UUID, caller: Reader
 ) -> Response:

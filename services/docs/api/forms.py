@@ -1,9 +1,11 @@
 """Multipart forms read as a stream: each part's bytes are handed on while they come in."""
 
+import re
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import unquote_to_bytes
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
@@ -55,17 +57,38 @@ def _part(headers: _Headers, events: AsyncIterator[_Event]) -> Part:
     name = options.get(b"name")
     if disposition != b"form-data" or name is None:
         raise bad_form("Một phần không có tên.", "A part has no name.")
-    file_name = options.get(b"filename")
     media_type, _ = parse_options_header(headers.get("content-type", "text/plain"))
     try:
         return Part(
             name=name.decode(),
-            file_name=None if file_name is None else file_name.decode(),
+            file_name=_file_name(headers["content-disposition"], options.get(b"filename")),
             media_type=media_type.decode("latin-1"),
             chunks=_until_end(events),
         )
     except UnicodeDecodeError:
         raise bad_form("Tên không phải UTF-8.", "A name is not UTF-8.") from None
+
+
+_EXTENDED = re.compile(r";\s*filename\*\s*=\s*([^\s;]*)", re.IGNORECASE)
+_ESCAPED = re.compile(r"(?:[A-Za-z0-9!#$&+.^_`|~-]|%[0-9A-Fa-f]{2})+")
+"""RFC 8187 3.2.1: `attr-char` and percent-encoded bytes."""
+_QUOTED = re.compile(r'"(?:\\.|[^"\\])*"')
+
+
+def _file_name(disposition: str, plain: bytes | None) -> str | None:
+    """Return the name of a part's file: `filename*` (RFC 8187, UTF-8) before `filename`.
+
+    RFC 7578 4.2 wants the plain one; libraries that follow RFC 6266 send the other one too.
+    """
+    extended = _EXTENDED.search(_QUOTED.sub('""', disposition))
+    if extended is None:
+        return None if plain is None else plain.decode()
+    charset, _, rest = extended[1].partition("'")
+    _, _, value = rest.partition("'")
+    if charset.lower() != "utf-8" or not _ESCAPED.fullmatch(value):
+        vi = "filename* phải có dạng UTF-8''<tên mã hóa phần trăm>."
+        raise bad_form(vi, "filename* must look like UTF-8''<percent-encoded name>.")
+    return unquote_to_bytes(value).decode()
 
 
 async def _until_end(events: AsyncIterator[_Event]) -> AsyncIterator[bytes]:

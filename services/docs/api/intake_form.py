@@ -10,11 +10,12 @@ from services.docs.accept import Arrived
 from services.docs.api.answers import canonical_digest
 from services.docs.api.drafts import read_draft
 from services.docs.api.forms import Part, bad_form, parts_of
-from services.docs.attachment import MOST_FILES, check_name, only_pdf
+from services.docs.attachment import check_name, only_pdf
 from services.docs.document import PDF, Announcement, Draft, Role
 from shared.blobs import BlobStore
 from shared.errors import Problem
 from shared.intake import strict_json
+from shared.sizes import FILES_PER_DOCUMENT
 
 MOST_BYTES = 8 << 20
 """All files of one form together."""
@@ -66,8 +67,8 @@ async def read_form(request: Request, blobs: BlobStore) -> Form:
 
 async def _store(part: Part, blobs: BlobStore, read: _Read) -> Arrived:
     pointer = f"/{part.name}"
-    if len(read.files) >= MOST_FILES:
-        raise Problem("DOC-4094", most=MOST_FILES)
+    if len(read.files) >= FILES_PER_DOCUMENT:
+        raise Problem("DOC-4094", most=FILES_PER_DOCUMENT)
     name = part.file_name or ""
     check_name(name, pointer=pointer)
     blob = await blobs.write(only_pdf(part.chunks, pointer=pointer), limit=read.room)

@@ -8,13 +8,20 @@ from services.docs.api.answers import answer
 from services.docs.store import agencies as store
 from shared.db import Connection, Database
 from shared.identity import Caller, Scoped
+from shared.openapi import told
 
 router = APIRouter(tags=["internal"])
 
 _MOST = 5_000
 
 
-@router.get("/internal/agencies")
+@router.get(
+    "/internal/agencies",
+    **told(
+        "Agencies that changed after a version, for projections",
+        "Các cơ quan đã thay đổi sau một phiên bản, cho các dịch vụ",
+    ),
+)
 async def get_agencies(
     request: Request,
     _: Annotated[Caller, Depends(Scoped("internal"))],

@@ -11,6 +11,7 @@ from shared.chain import Lane
 from shared.db import Connection, Database
 from shared.identity import Caller, Scoped
 from shared.ids import AgencyId, DeliveryId
+from shared.openapi import told
 
 router = APIRouter(tags=["internal"])
 
@@ -18,7 +19,10 @@ Service = Annotated[Caller, Depends(Scoped("internal"))]
 Count = Annotated[int, Query(ge=1, le=1_000)]
 
 
-@router.get("/internal/heads")
+@router.get(
+    "/internal/heads",
+    **told("Last number and hash of every lane", "Số cuối và mã băm của mọi làn hộp thư"),
+)
 async def get_heads(request: Request, _: Service) -> Response:
     """Return the last number and hash of every lane, and which life of this database says so."""
     db: Database = request.app.state.db
@@ -38,7 +42,10 @@ async def get_heads(request: Request, _: Service) -> Response:
     return await db.as_worker(read)
 
 
-@router.get("/internal/mailboxes/{agency}/{lane}")
+@router.get(
+    "/internal/mailboxes/{agency}/{lane}",
+    **told("A lane's entries from a number on", "Các mục của một làn từ một số trở đi"),
+)
 async def get_mailbox(
     request: Request,
     _: Service,
@@ -66,7 +73,7 @@ async def get_mailbox(
     return await db.as_worker(read)
 
 
-@router.get("/internal/receipts")
+@router.get("/internal/receipts", **told("Receipts, to restore from", "Biên nhận, để khôi phục"))
 async def get_receipts(
     request: Request,
     _: Service,

@@ -194,7 +194,7 @@ def _query(q: str | None) -> str | None:
     return " & ".join(f"'{word}':*" for word in fold(q).split()) or _NOTHING
 
 
-_NOTHING = "''"
+_NOTHING = ""
 """A query that matches nothing: what was asked for holds no word."""
 
 
