@@ -155,6 +155,32 @@ async def test_docs_own_foreign_history_stops_the_lane(pair: Pair):
     assert await pair.notify.db.as_worker(lanes.count_alarms) == 2
 
 
+async def test_a_stopped_lane_is_restarted_and_stops_again_while_the_two_differ(pair: Pair):
+    (box,) = pair.docs.boxes
+    true = Mailbox(box.agency, box.code)
+    box.clear_many(2)
+    true.clear_many(2)
+    await pair.bring(true.made[0])
+    pair.docs.boxes[:] = [box]
+    await pair.bring(box.made[1])
+    assert (await pair.lane(box)).stopped is not None
+    client, operator = pair.notify.client, pair.notify.headers("G22", scope="operator")
+    url = f"/v1/lanes/{box.code}/normal/restart"
+    assert (await client.post(url, headers=pair.notify.headers("G22"))).status_code == 403
+    assert (await client.post(url, headers=operator)).status_code == 202
+    await pair.catch_up()
+    assert (await pair.lane(box)).stopped is not None
+    pair.docs.boxes[:] = [true]  # docs came back with what was true
+    assert (await client.post(url, headers=operator)).status_code == 202
+    await pair.catch_up()
+    lane = await pair.lane(true)
+    assert (lane.sequence, lane.hash, lane.behind, lane.stopped) == (2, true.last, None, None)
+    for strange in ("H14.99/normal", f"{box.code}/urgent"):
+        answer = await client.post(f"/v1/lanes/{strange}/restart", headers=operator)
+        assert answer.status_code == 404
+    assert await pair.notify.db.as_worker(lanes.count_stopped) == 0
+
+
 async def test_a_lost_record_is_found_by_comparing_heads(pair: Pair):
     (box,) = pair.docs.boxes
     comparison = Comparison(pair.notify.db, pair.internal, seconds=0)

@@ -248,19 +248,6 @@ async def test_readers_that_go_away_leave_nothing_behind(
     assert [one.getMessage() for one in caplog.records if one.levelname == "ERROR"] == []
 
 
-async def test_a_cursor_beyond_the_log_is_none_of_ours(notify: Running, mailbox: Mailbox):
-    async def three() -> bool:
-        return len((await read(notify, mailbox.code))[0]) == 3
-
-    await eventually(three, "the events are numbered")
-    _, cursor = await read(notify, mailbox.code)
-    ahead = cursor.removesuffix(".3") + ".4"
-    for address in (f"/v1/events?after={ahead}", f"/v1/events/stream?after={ahead}"):
-        answer = await notify.client.get(address, headers=notify.headers(mailbox.code))
-        assert (answer.status_code, answer.json()["code"]) == (400, "REQ-4003")
-        assert answer.json()["errors"][0]["pointer"] == "/after"
-
-
 async def test_an_odd_cursor_is_the_callers_mistake(notify: Running, mailbox: Mailbox):
     headers = notify.headers(mailbox.code)
     answer = await notify.client.get("/v1/events?after=yesterday!", headers=headers)

@@ -183,3 +183,19 @@ async def test_a_token_of_200_agencies_with_predecessors_reads_by_cursor(notify:
     logs = await notify.client.get("/v1/events?limit=150", headers=headers)
     again = await notify.client.get(f"/v1/events?after={logs.json()['next']}", headers=headers)
     assert again.status_code == 200
+
+
+async def test_a_cursor_beyond_the_log_is_none_of_ours(notify: Running, mailbox: Mailbox):
+    await notify.deliver(*mailbox.clear_many(3))
+    headers = notify.headers(CODE, OTHER) | {"On-Behalf-Of": CODE}
+
+    async def read() -> str | None:
+        page = (await notify.client.get("/v1/events", headers=headers)).json()
+        return page["next"] if len(page["items"]) == 3 else None
+
+    cursor = await eventually(read, "the events are numbered")
+    ahead = cursor.removesuffix(".3") + ".4"
+    for address in (f"/v1/events?after={ahead}", f"/v1/events/stream?after={ahead}"):
+        answer = await notify.client.get(address, headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (400, "REQ-4003")
+        assert answer.json()["errors"][0]["pointer"] == "/after"

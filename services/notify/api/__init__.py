@@ -7,6 +7,7 @@ from services.notify.api import (
     events,
     inbox,
     internal,
+    lanes,
     provisioning,
     statuses,
     subscriptions,
@@ -29,6 +30,7 @@ def create() -> FastAPI:
         subscriptions.router,
         internal.router,
         provisioning.router,
+        lanes.router,
         operating.router("notify"),
     ]
     return create_app(title="Liên thông: notify", routers=routers)
