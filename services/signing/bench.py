@@ -46,8 +46,8 @@ class Bench:
 
     async def look(self, sha256: str, prepare: Preparation | None = None) -> Look:
         """Have the worker verify a stored file with the newest lists, and prepare it if asked."""
-        trust = await self.db.as_worker(self.anchor.now)
         async with self.turn:
+            trust = await self.db.as_worker(self.anchor.now)
             return await self.worker.look(self.blobs.path(sha256), sha256, trust, prepare=prepare)
 
     async def serve(self, stop: asyncio.Event) -> None:

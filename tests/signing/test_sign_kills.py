@@ -4,7 +4,6 @@ import asyncio
 import os
 import signal
 import sys
-from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
@@ -12,9 +11,6 @@ import pytest
 
 from infra.failpoints import failpoints
 from infra.stack.folder import TREE
-from services.signing.sign import activate
-from shared.ids import AgencyId, SignatureId
-from tests.fixtures.eventually import eventually
 from tests.fixtures.papers import SENDER
 from tests.signing.desk import AGENCIES
 from tests.signing.dying_signer import Order
@@ -88,30 +84,3 @@ async def test_one_signature_is_released_wherever_it_dies(signer: Signer, point:
         assert sha256 in left or not signed_before
     else:
         assert len(new) == 2
-
-
-async def test_one_who_prepares_too_late_returns_the_signature_that_was_made(
-    signer: Signer,
-) -> None:
-    signature = await signer.asked(signer.desk.papers.letter.pdf)
-    # Its worker is busy with something else until the other one has released.
-    slow = replace(signer.bench, turn=asyncio.Lock())
-    async with asyncio.TaskGroup() as group, slow.turn:
-        late = group.create_task(
-            activate(
-                slow,
-                SignatureId(signature),
-                pin="development",
-                agency=AgencyId(AGENCIES[SENDER]),
-                client_id="sys-late",
-            )
-        )
-        await eventually(lambda: _waits(slow.turn), "the late one waits for its worker")
-        first = await signer.activate(signature)
-    assert first.status_code == 200, first.text
-    assert late.result().signed_sha256 == first.json()["signed"]["sha256"]
-    assert len(await signer.told(signature)) == 1
-
-
-def _waits(turn: asyncio.Lock) -> bool:
-    return "waiters" in repr(turn)
