@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from infra.doctor import addresses, broker, clocks, databases, files, flow, keys, machine
 from infra.doctor.finding import Check, Result, Seen, State, fault
 from infra.doctor.limits import Limits
-from infra.doctor.site import PATIENCE, CannotLook, Site
+from infra.doctor.site import PATIENCE_HTTP, CannotLook, Site
 from infra.stack.folder import Folder
 
 CHECKS: tuple[Check, ...] = (
@@ -39,13 +39,13 @@ CHECKS: tuple[Check, ...] = (
     Check("heads", flow.heads),
     Check("blobs", files.blobs),
 )
-_LONGEST = 7.0
+_LONGEST = 8.5
 """Seconds for one check; all are asked at once."""
 
 
 async def examine(folder: Folder, limits: Limits, checks: Sequence[Check]) -> list[Result]:
     """Ask all checks at once; each is bounded, and whatever goes wrong in one is its finding."""
-    times = aiohttp.ClientTimeout(total=PATIENCE)
+    times = aiohttp.ClientTimeout(total=PATIENCE_HTTP)
     async with aiohttp.ClientSession(timeout=times) as session:
         site = Site(folder, limits, session, folder.read("ports.json"))
         async with asyncio.TaskGroup() as group:

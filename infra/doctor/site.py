@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 Connection: TypeAlias = "asyncpg.Connection[Record]"
 PATIENCE = 2.0
 """Seconds for one answer."""
+PATIENCE_HTTP = 3.0
+"""Seconds for one page: metrics are counted when they are asked for."""
 T = TypeVar("T")
 
 
