@@ -134,6 +134,29 @@ async def test_a_killed_provisioner_loses_nothing(stack: Stack, system: System):
     assert (await stack.status())["provisioner"] == "healthy"
 
 
+async def test_without_notify_rights_are_taken_away_but_none_is_lost(
+    stack: Stack, system: System, tmp_path: Path
+):
+    (tmp_path / "other").mkdir()
+    async with registered(stack.folder.path, tmp_path / "other", "G22") as other:
+        for subscriber in (system, other):
+            await subscriber.ready(await subscriber.subscribe())
+            assert mailbox_topic(subscriber.id) in await seen(subscriber)
+        await stack.kill("notify", hold=True)
+        try:
+            await stack.kill("provisioner")  # its next life knows no subscription
+            await system.change("DELETE")
+            await eventually(
+                lambda: sees_nothing(system), "the revoked one sees nothing", timeout=60
+            )
+            assert mailbox_topic(other.id) in await seen(other)
+            assert "notify" in (await stack.status())["provisioner"]
+        finally:
+            await stack.start("notify")
+        await stack.wait("provisioner")
+        assert mailbox_topic(other.id) in await seen(other)
+
+
 async def test_a_wiped_kafka_has_topics_and_rights_of_subscribers_again(
     stack: Stack, system: System
 ):
