@@ -78,6 +78,7 @@ def disk(folder: Folder, seconds: float) -> Floor:
     with ThreadPoolExecutor(_CLIENTS) as pool:
         counts = [pool.submit(_write, place / str(n), seconds) for n in range(_CLIENTS)]
         files = sum(count.result() for count in counts)
+    place.rmdir()
     passed, used = time.perf_counter() - began, _cpu(folder.path) - before
     what = (
         f"write + fsync + rename + fsync of the folder, {_FILE_BYTES:,} bytes, {_CLIENTS} threads"
