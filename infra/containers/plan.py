@@ -94,6 +94,7 @@ def environment(service: str, fields: Mapping[str, object]) -> dict[str, str]:
         kafka=addresses()["kafka"],
         otlp=addresses()["otlp"],
         seed=str(TREE / SEED),
+        traces=f"http://localhost:{USUAL['jaeger']}/trace/",  # for a person outside
     )
     with TemporaryDirectory() as folder:
         run = Path(folder)
