@@ -104,6 +104,7 @@ PARAMETERS: Part = {
 
 DESCRIBED = {
     "after": "Đọc tiếp sau chỗ này. Go on behind this place, as an earlier answer named it",
+    "agency_code": "Mã cơ quan. Code of the agency whose mailbox it is",
     "agencies/code": "Mã cơ quan. Code of an agency, present or old, such as H14.03.05",
     "attachment_id": "Mã tệp. Id of a file of the document",
     "client_id": "Mã hệ thống. Id of a connected system",

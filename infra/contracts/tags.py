@@ -21,10 +21,9 @@ _BY_PREFIX: Mapping[str, str] = {
     "/v1/connections": "operating",
     "/v1/parked": "operating",
     "/v1/log-level": "operating",
+    "/v1/lanes": "operating",
     "/v1/problems": "reference",
     "/v1/status-codes": "reference",
-    "/v1": "reference",
-    "/docs": "reference",
 }
 _SAID: Mapping[str, str] = {
     "access": "Truy cập. Tokens, and who the caller is",
@@ -44,6 +43,8 @@ _SAID: Mapping[str, str] = {
 
 def tag_of(path: str) -> str:
     """Return the heading of a path. Raises LookupError for one that has none yet."""
+    if path == "/v1":
+        return "reference"
     parts = path.split("/")
     for length in range(len(parts), 1, -1):
         found = _BY_PREFIX.get("/".join(parts[:length]))

@@ -38,9 +38,11 @@ async def reference(guide: Guide) -> None:
 
 
 async def operate(guide: Guide) -> None:
-    """See who is connected and what is parked; set the levels of the logs."""
+    """See who is connected and what is parked; restart a lane; set the levels of the logs."""
     await guide.go("GET /v1/agencies/{code}/connection", RECIPIENT, code=PROVINCE)
     await guide.go("GET /v1/connections", BY)
+    restart = "POST /v1/lanes/{agency_code}/{lane}/restart"
+    await guide.go(restart, BY, agency_code=PROVINCE, lane="urgent")
     for service in SERVICES:
         await guide.go(f"GET /v1/parked/{service}", BY)
         await guide.go(f"PUT /v1/log-level/{service}", BY, body={"level": "info"})

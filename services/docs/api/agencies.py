@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from services.docs import directory
 from services.docs.agency import Agency, AgencyState, is_code
+from services.docs.api.answered import AgencyItem, AgencyPage, ChangesPage
 from services.docs.api.answers import (
     Cursor,
     Limit,
@@ -76,6 +77,7 @@ def as_json(agency: Agency, codes: Mapping[UUID, str]) -> dict[str, Any]:
         "Tìm cơ quan theo tên (không cần dấu), mã, cấp, cơ quan cấp trên hoặc trạng thái",
         refuses=(406,),
         extra=AS_CSV,
+        answers={200: AgencyPage},
     ),
 )
 async def get_agencies(
@@ -132,7 +134,11 @@ async def get_agencies(
 
 @router.get(
     "/v1/agencies/{code}",
-    **told("One agency by any of its codes", "Một cơ quan theo bất kỳ mã nào của nó"),
+    **told(
+        "One agency by any of its codes",
+        "Một cơ quan theo bất kỳ mã nào của nó",
+        answers={200: AgencyItem},
+    ),
 )
 async def get_agency(request: Request, code: str, _: Reader) -> Response:
     """Return one agency by any of its codes: present, QCVN 102, or old."""
@@ -154,6 +160,7 @@ async def get_agency(request: Request, code: str, _: Reader) -> Response:
         "Các cơ quan đã thay đổi sau một con trỏ, ở trạng thái hiện tại",
         refuses=(406, 410),
         extra=AS_CSV,
+        answers={200: ChangesPage},
     ),
 )
 async def get_directory_changes(

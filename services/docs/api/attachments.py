@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from starlette.responses import StreamingResponse
 
 from services.docs import accept
+from services.docs.api.answered import AnnouncedFile, FileItem
 from services.docs.api.answers import answer, digest_of_json
 from services.docs.api.ranges import wanted_range
 from services.docs.attachment import check_announcement, digest_in, only_pdf, repr_digest_of
@@ -81,6 +82,7 @@ def as_json(attachment: Attachment) -> dict[str, Any]:
         "Announce a file: its name, size and digest",
         "Khai báo một tệp: tên, kích thước và mã băm",
         refuses=(409, 413, 415, 422),
+        answers={201: AnnouncedFile},
     ),
 )
 async def post_attachment(
@@ -156,7 +158,11 @@ def _check_length(request: Request, announced: Announcement) -> None:
 
 @router.get(
     _PLACE + "/{attachment_id}",
-    **told("One file's description and state", "Mô tả và trạng thái của một tệp"),
+    **told(
+        "One file's description and state",
+        "Mô tả và trạng thái của một tệp",
+        answers={200: FileItem},
+    ),
 )
 async def get_attachment(
     request: Request, document_id: UUID, attachment_id: UUID, caller: Reader

@@ -7,6 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
+from services.docs.api.answered import DeliveryItem, DeliveryPage
 from services.docs.api.answers import answer
 from services.docs.api.filters import Filters, check, key, place, wanted
 from services.docs.api.matrix import COLUMNS, as_item
@@ -48,6 +49,7 @@ Party = Annotated[Caller, Depends(Scoped("documents.send", "documents.receive"))
         "Các bản gửi đi hoặc nhận về, mới nhất trước",
         refuses=(406,),
         extra=AS_CSV,
+        answers={200: DeliveryPage},
     ),
 )
 async def get_deliveries(
@@ -106,7 +108,7 @@ def _item(row: Standing, document: dict[str, Any] | None) -> dict[str, Any]:
 
 @router.get(
     "/v1/deliveries/{delivery_id}",
-    **told("One recipient's copy", "Bản gửi của một nơi nhận"),
+    **told("One recipient's copy", "Bản gửi của một nơi nhận", answers={200: DeliveryItem}),
 )
 async def get_delivery(request: Request, delivery_id: UUID, caller: Party) -> Response:
     """Return one copy with its document: to the sender, and to the recipient once it is there."""

@@ -7,6 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field
 
+from services.docs.api.answered import CopyPage, DispatchItem
 from services.docs.api.answers import Cursor, Limit, answer, digest_of_json, position
 from services.docs.api.matrix import COLUMNS, as_item, reason
 from services.docs.api.recipients import Recipient, choices
@@ -39,7 +40,12 @@ class DispatchRequest(BaseModel):
 @router.post(
     "/v1/documents/{document_id}/dispatches",
     status_code=202,
-    **told("Send a document to its recipients", "Gửi văn bản tới các nơi nhận", refuses=(409, 422)),
+    **told(
+        "Send a document to its recipients",
+        "Gửi văn bản tới các nơi nhận",
+        refuses=(409, 422),
+        answers={202: DispatchItem},
+    ),
 )
 async def post_dispatch(
     request: Request, document_id: UUID, caller: Sender, body: DispatchRequest | None = None
@@ -68,7 +74,7 @@ async def post_dispatch(
 
 @router.get(
     "/v1/dispatches/{dispatch_id}",
-    **told("Where a dispatch stands", "Tình trạng của một lượt gửi"),
+    **told("Where a dispatch stands", "Tình trạng của một lượt gửi", answers={200: DispatchItem}),
 )
 async def get_dispatch(request: Request, dispatch_id: UUID, caller: Sender) -> Response:
     """Return where a dispatch stands: counts by state and level, verdicts, reasons."""
@@ -86,6 +92,7 @@ async def get_dispatch(request: Request, dispatch_id: UUID, caller: Sender) -> R
         "Tình trạng bản gửi của từng nơi nhận",
         refuses=(406,),
         extra=AS_CSV,
+        answers={200: CopyPage},
     ),
 )
 async def get_dispatch_deliveries(

@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from services.docs import accept
+from services.docs.api.answered import DocumentItem, DocumentPage
 from services.docs.api.answers import (
     Cursor,
     Limit,
@@ -89,6 +90,7 @@ _PATCH: dict[str, Any] = {
         "Lập dự thảo, hoặc cả văn bản kèm tệp; gửi ngay nếu được yêu cầu",
         refuses=(409, 413, 415, 422, 507),
         extra=_FORMS,
+        answers={201: DocumentItem, 202: DocumentItem},
     ),
 )
 async def post_document(request: Request, caller: Sender, *, dispatch: bool = False) -> Response:
@@ -138,6 +140,7 @@ async def _read(request: Request) -> Form:
         "Văn bản của mình, dự thảo và đã gửi, mới nhất trước",
         refuses=(406,),
         extra=AS_CSV,
+        answers={200: DocumentPage},
     ),
 )
 async def get_documents(
@@ -184,6 +187,7 @@ def _before(cursor: str | None) -> DocumentId | None:
     **told(
         "One document, for its sender and its recipients",
         "Một văn bản, cho bên gửi và các nơi nhận",
+        answers={200: DocumentItem},
     ),
 )
 async def get_document(request: Request, document_id: UUID, caller: Reader) -> Response:
@@ -202,6 +206,7 @@ async def get_document(request: Request, document_id: UUID, caller: Reader) -> R
         "Sửa dự thảo bằng merge patch",
         refuses=(409, 412, 415, 422),
         extra=_PATCH,
+        answers={200: DocumentItem},
     ),
 )
 async def patch_document(request: Request, document_id: UUID, caller: Sender) -> Response:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from services.docs import directory
 from services.docs.agency import Agency, AgencyState, clean_name
 from services.docs.api.agencies import agency_answer
+from services.docs.api.answered import AgencyItem
 from services.docs.api.answers import digest_of_json, expected_versions
 from services.docs.text import forbidden
 from shared.db import Connection, Database
@@ -54,7 +55,7 @@ class Succession(BaseModel):
 @router.post(
     "/v1/agencies",
     status_code=201,
-    **told("Register an agency", "Đăng ký một cơ quan", refuses=(409,)),
+    **told("Register an agency", "Đăng ký một cơ quan", refuses=(409,), answers={201: AgencyItem}),
 )
 async def post_agency(request: Request, body: NewAgency, caller: Registrar) -> Response:
     """Register an agency. Codes are kept as given; one of unusual form is accepted and named."""
@@ -90,6 +91,7 @@ async def post_agency(request: Request, body: NewAgency, caller: Registrar) -> R
         "Suspend, close or reopen an agency",
         "Tạm ngừng, chấm dứt hoặc mở lại một cơ quan",
         refuses=(409, 412),
+        answers={201: AgencyItem},
     ),
 )
 async def post_state_change(
@@ -109,7 +111,12 @@ async def post_state_change(
 @router.post(
     "/v1/agencies/{code}/successions",
     status_code=201,
-    **told("Name who takes over an agency", "Nêu cơ quan kế thừa một cơ quan", refuses=(409, 412)),
+    **told(
+        "Name who takes over an agency",
+        "Nêu cơ quan kế thừa một cơ quan",
+        refuses=(409, 412),
+        answers={201: AgencyItem},
+    ),
 )
 async def post_succession(
     request: Request, code: str, body: Succession, caller: Registrar

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field
 
 from services.docs import sign
+from services.docs.api.answered import SignatureItem, SignatureList
 from services.docs.api.answers import answer, digest_of_json
 from services.docs.api.matrix import reason
 from services.docs.store import documents
@@ -73,6 +74,7 @@ def as_json(one: Signature) -> dict[str, Any]:
         "Freeze a draft and ask for a signature on one of its files",
         "Tạm khóa dự thảo và yêu cầu ký số một tệp",
         refuses=(404, 409, 422),
+        answers={202: SignatureItem},
     ),
 )
 async def post_signature(
@@ -113,6 +115,7 @@ async def post_signature(
         "List the signatures that were asked for",
         "Danh sách các yêu cầu ký số của văn bản",
         refuses=(404,),
+        answers={200: SignatureList},
     ),
 )
 async def get_signatures(request: Request, document_id: UUID, caller: Sender) -> Response:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
+from services.docs.api.answered import Timeline
 from services.docs.api.answers import Cursor, Limit, bad_parameter, position
 from services.docs.api.tables import AS_CSV, rows_wanted, table
 from services.docs.store import agencies, documents
@@ -37,6 +38,7 @@ _COLUMNS = {name: name for name in _NAMES}
         "Mọi việc đã xảy ra với một văn bản, theo thứ tự",
         refuses=(406,),
         extra=AS_CSV,
+        answers={200: Timeline},
     ),
 )
 async def get_timeline(
