@@ -164,26 +164,31 @@ async def test_records_sent_again_have_no_second_effect(line: Line):
     ]
 
 
+async def come_to_05(line: Line, entries: Sequence[DeliveryCleared], code: str) -> dict[str, str]:
+    """Acknowledge deliveries and report 03 and 05 of each; return the receipts."""
+    headers, held = line.notify.headers(code), dict[str, str]()
+    for entry in entries:
+        url = f"/v1/deliveries/{entry.delivery_id}"
+        answer = await line.notify.client.post(
+            f"{url}/acknowledgement", json={"digests": digests(entry)}, headers=headers
+        )
+        held[str(entry.delivery_id)] = answer.json()["receipt"]
+        for status in ("03", "05"):
+            told = await line.notify.client.post(
+                f"{url}/statuses",
+                json={"code": status, "note": "của người"},
+                headers=headers | {"Idempotency-Key": status},
+            )
+            assert told.status_code == 201
+    return held
+
+
 async def test_a_restored_notify_has_its_receipts_and_statuses_back(line: Line):
     box = await line.notify.agency("H14.03.05")
     entries = box.clear_many(7)
     await line.notify.deliver(*entries)
+    held = await come_to_05(line, entries, box.code)
     headers = line.notify.headers(box.code)
-    held: dict[str, str] = {}
-    for entry in entries:
-        answer = await line.notify.client.post(
-            f"/v1/deliveries/{entry.delivery_id}/acknowledgement",
-            json={"digests": digests(entry)},
-            headers=headers,
-        )
-        held[str(entry.delivery_id)] = answer.json()["receipt"]
-        for code in ("03", "05"):
-            told = await line.notify.client.post(
-                f"/v1/deliveries/{entry.delivery_id}/statuses",
-                json={"code": code, "note": "của người"},
-                headers=headers | {"Idempotency-Key": code},
-            )
-            assert told.status_code == 201
 
     async def published() -> bool:
         return await outbox.pending(line.notify.db) == 0
