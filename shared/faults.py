@@ -101,20 +101,24 @@ def problem_response(
             for fault in problem.faults
         ],
     }
-    headers = {"Cache-Control": "no-store", "Content-Language": language, "Vary": VARY}
+    headers = _headers(problem) | {"Content-Language": language, "Vary": VARY}
+    content = orjson.dumps(spoken_in(language, {**problem.extra, **body}), default=str)
+    return Response(content, row.status, headers, PROBLEM_JSON)
+
+
+def _headers(problem: Problem) -> dict[str, str]:
+    headers = {"Cache-Control": "no-store"}
     if problem.retry_after is not None:
         headers["Retry-After"] = str(problem.retry_after)
-    if row.status == 401:  # noqa: PLR2004 (RFC 6750 3: one challenge for every cause)
+    if problem.type.status == 401:  # noqa: PLR2004 (RFC 6750 3: one challenge for every cause)
         headers["WWW-Authenticate"] = 'Bearer realm="lienthong", error="invalid_token"'
     if "allow" in problem.extra:
         headers["Allow"] = problem.extra["allow"]
-    if row.status == 412 and "version" in problem.extra:  # noqa: PLR2004 (RFC 9110 15.5.13)
+    if problem.type.status == 412 and "version" in problem.extra:  # noqa: PLR2004 (RFC 9110 15.5.13)
         headers["ETag"] = f'"{problem.extra["version"]}"'
     if "content_range" in problem.extra:
         headers["Content-Range"] = problem.extra["content_range"]
-    headers |= problem.headers
-    content = orjson.dumps(spoken_in(language, {**problem.extra, **body}), default=str)
-    return Response(content, row.status, headers, PROBLEM_JSON)
+    return headers | problem.headers
 
 
 def from_request(error: RequestValidationError) -> Problem:

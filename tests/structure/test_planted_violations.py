@@ -104,7 +104,7 @@ CONTRACTS = [
     ("services/docs/accept.py", "aiokafka", "Only shared.kafka touches aiokafka"),
     ("services/docs/store/agencies.py", "services.docs.accept", "docs reads top-down"),
     ("services/notify/mailbox.py", "services.notify.api", "notify reads top-down"),
-    ("services/gateway/store.py", "services.gateway.issue", "gateway reads top-down"),
+    ("services/gateway/store/points.py", "services.gateway.issue", "gateway reads top-down"),
     ("services/signing/verdict.py", "services.signing.api", "signing reads top-down"),
     ("services/docs/turns.py", "asyncpg", "Domain modules are pure"),
 ]

@@ -99,7 +99,7 @@ async def add_traffic(
 ) -> None:
     """Add what passed, learn how often each comes, and forget minutes older than an hour."""
     keys = sorted(sums)
-    columns = [
+    columns: list[list[object]] = [
         [key[0] for key in keys],
         [key[1] for key in keys],
         [sums[key].requests for key in keys],
@@ -109,11 +109,29 @@ async def add_traffic(
         [sums[key].bytes_out for key in keys],
         [seen[key] for key in keys],
     ]
+    await _add_to_points(conn, columns)
+    await _add_to_minutes(conn, columns)
     await conn.execute(
-        "insert into traffic as t (client_id, agency, requests, client_errors, server_errors,"
-        " bytes_in, bytes_out, last_seen) select * from unnest($1::text[], $2::uuid[],"
-        " $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],"
-        " $8::timestamptz[]) on conflict (client_id, agency) do update set"
+        "delete from traffic_minutes where ctid in (select ctid from traffic_minutes"
+        " where minute <= clock_timestamp() - make_interval(mins => $1)"
+        " limit 10000 for update skip locked)",
+        MINUTES + 1,
+    )
+
+
+_NEW = (
+    "unnest($1::text[], $2::uuid[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[],"
+    " $7::bigint[], $8::timestamptz[]) as new (client_id, agency, requests, client_errors,"
+    " server_errors, bytes_in, bytes_out, seen)"
+)
+
+
+async def _add_to_points(conn: Connection, columns: list[list[object]]) -> None:
+    await conn.execute(
+        "insert into traffic as t (client_id, agency, requests, client_errors, server_errors,"  # noqa: S608 (fixed parts)
+        " bytes_in, bytes_out, last_seen) select client_id, agency, requests, client_errors,"
+        f" server_errors, bytes_in, bytes_out, seen from {_NEW}"
+        " on conflict (client_id, agency) do update set"
         " requests = t.requests + excluded.requests,"
         " client_errors = t.client_errors + excluded.client_errors,"
         " server_errors = t.server_errors + excluded.server_errors,"
@@ -128,52 +146,59 @@ async def add_traffic(
         " last_seen = greatest(t.last_seen, excluded.last_seen)",
         *columns,
     )
+
+
+async def _add_to_minutes(conn: Connection, columns: list[list[object]]) -> None:
     await conn.execute(
-        "insert into traffic_minutes as m (client_id, agency, minute, requests, errors, bytes_in,"
+        "insert into traffic_minutes as m (client_id, agency, minute, requests, errors, bytes_in,"  # noqa: S608
         " bytes_out) select client_id, agency, date_trunc('minute', seen), requests,"
-        " client_errors + server_errors, bytes_in, bytes_out from unnest($1::text[], $2::uuid[],"
-        " $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],"
-        " $8::timestamptz[]) as new (client_id, agency, requests, client_errors, server_errors,"
-        " bytes_in, bytes_out, seen) on conflict (agency, client_id, minute) do update set"
+        f" client_errors + server_errors, bytes_in, bytes_out from {_NEW}"
+        " on conflict (agency, client_id, minute) do update set"
         " requests = m.requests + excluded.requests, errors = m.errors + excluded.errors,"
         " bytes_in = m.bytes_in + excluded.bytes_in, bytes_out = m.bytes_out + excluded.bytes_out",
         *columns,
     )
-    await conn.execute(
-        "delete from traffic_minutes where ctid in (select ctid from traffic_minutes"
-        " where minute <= clock_timestamp() - make_interval(mins => $1)"
-        " limit 10000 for update skip locked)",
-        MINUTES + 1,
-    )
+
+
+# $1 one code, $2 level, $3 the agency above, $4 state, $5 after which code, $6 limit, $7 NOBODY
+_BELOW = (
+    "inside (id) as (select id from known_agencies where parent_id = $3"
+    " union select k.id from known_agencies k join inside on k.parent_id = inside.id)"
+)
+_SEEN = (
+    f"contacts as (select agency, last_seen, rhythm, {_UNTIL} from traffic"  # noqa: S608
+    f" union all select k.id, last_seen, rhythm, {_UNTIL} from traffic t"
+    f" join clients c on c.client_id = t.client_id join known_agencies k on {_NAMES}"
+    " where t.agency = $7),"
+    " seen as (select agency, max(last_seen) as last_seen,"
+    " (array_agg(rhythm order by last_seen desc))[1] as rhythm,"
+    " max(connected_until) as connected_until, max(late_until) as late_until"
+    " from contacts group by agency)"
+)
+_OWN = (
+    "own as (select agency, sum(requests)::bigint as requests,"
+    " sum(client_errors)::bigint as client_errors, sum(server_errors)::bigint as server_errors,"
+    " sum(bytes_in)::bigint as bytes_in, sum(bytes_out)::bigint as bytes_out"
+    " from traffic group by agency)"
+)
+_EVERY = (
+    "every as (select k.id, k.code, k.level, p.code as parent, k.state as standing,"
+    " case when s.last_seen is null then 'never'"
+    " when s.connected_until >= clock_timestamp() then 'connected'"
+    " when s.late_until >= clock_timestamp() then 'late' else 'silent' end as state,"
+    " s.last_seen, s.rhythm, o.requests, o.client_errors, o.server_errors, o.bytes_in,"
+    " o.bytes_out from known_agencies k left join known_agencies p on p.id = k.parent_id"
+    " left join seen s on s.agency = k.id left join own o on o.agency = k.id"
+    " where k.code > $5 and ($1::text is null or k.code = $1)"
+    " and ($2::text is null or k.level = $2) and ($1::text is not null or k.state <> 'closed')"
+    " and ($3::uuid is null or k.id in (select inside.id from inside)))"
+)
 
 
 async def points(conn: Connection, wanted: Wanted) -> list[Point]:
     """Return agencies that are not closed, each with its state, in the order of their codes."""
     rows = await conn.fetch(
-        "with recursive inside (id) as (select id from known_agencies where parent_id = $3"  # noqa: S608 (fixed parts)
-        " union select k.id from known_agencies k join inside on k.parent_id = inside.id),"
-        f" contacts as (select agency, last_seen, rhythm, {_UNTIL} from traffic"
-        f" union all select k.id, last_seen, rhythm, {_UNTIL} from traffic t"
-        f" join clients c on c.client_id = t.client_id join known_agencies k on {_NAMES}"
-        " where t.agency = $7),"
-        " seen as (select agency, max(last_seen) as last_seen,"
-        " (array_agg(rhythm order by last_seen desc))[1] as rhythm,"
-        " max(connected_until) as connected_until, max(late_until) as late_until"
-        " from contacts group by agency),"
-        " own as (select agency, sum(requests)::bigint as requests,"
-        " sum(client_errors)::bigint as client_errors, sum(server_errors)::bigint as server_errors,"
-        " sum(bytes_in)::bigint as bytes_in, sum(bytes_out)::bigint as bytes_out"
-        " from traffic group by agency),"
-        " every as (select k.id, k.code, k.level, p.code as parent, k.state as standing,"
-        " case when s.last_seen is null then 'never'"
-        " when s.connected_until >= clock_timestamp() then 'connected'"
-        " when s.late_until >= clock_timestamp() then 'late' else 'silent' end as state,"
-        " s.last_seen, s.rhythm, o.requests, o.client_errors, o.server_errors, o.bytes_in,"
-        " o.bytes_out from known_agencies k left join known_agencies p on p.id = k.parent_id"
-        " left join seen s on s.agency = k.id left join own o on o.agency = k.id"
-        " where k.code > $5 and ($1::text is null or k.code = $1)"
-        " and ($2::text is null or k.level = $2) and ($1::text is not null or k.state <> 'closed')"
-        " and ($3::uuid is null or k.id in (select inside.id from inside)))"
+        f"with recursive {_BELOW}, {_SEEN}, {_OWN}, {_EVERY}"  # noqa: S608
         " select id, code, level, parent, standing, state, last_seen, rhythm, requests,"
         " client_errors, server_errors, bytes_in, bytes_out from every"
         " where $4::text is null or state = $4 order by code limit $6",
