@@ -53,7 +53,9 @@ class Broker:
 
     async def settled(self, *readers: str) -> None:
         """Give these clients, and no others, what subscribers have."""
-        await eventually(lambda: settle(self.admin, set(readers)), "topics and rights are there")
+        await eventually(
+            lambda: settle(self.admin, readers), "topics and rights are there", timeout=60
+        )
 
 
 @pytest.fixture(scope="session")

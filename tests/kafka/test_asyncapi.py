@@ -15,6 +15,8 @@ from shared.events.topics import TOPICS
 from tests.kafka.conftest import Broker
 from tests.shared.topics import delete_topic_of
 
+pytestmark = pytest.mark.timeout(240)  # the first test starts a broker
+
 
 def test_the_document_is_as_topics_and_events_say_now():
     assert DOCUMENT.read_text(encoding="utf-8") == text(), "make routes writes it anew"

@@ -12,6 +12,8 @@ from tests.kafka.conftest import Broker
 from tests.kafka.integrator import admitted, consuming, visible
 from tests.kafka.tokens import TokenKey
 
+pytestmark = pytest.mark.timeout(240)  # the first test starts a broker
+
 
 async def test_the_bearer_of_a_token_is_its_client(broker: Broker):
     await broker.settled("sys-a", "sys-b")

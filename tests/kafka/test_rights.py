@@ -19,6 +19,8 @@ from tests.kafka.integrator import (
     write,
 )
 
+pytestmark = pytest.mark.timeout(240)  # the first test starts a broker
+
 DENIED = "TOPIC_AUTHORIZATION_FAILED"
 
 
