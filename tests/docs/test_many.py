@@ -54,6 +54,12 @@ async def _fill(conn: "asyncpg.Connection[asyncpg.Record]") -> None:
         DOCUMENTS,
         COPIES,
     )
+    await _fill_deliveries(conn, communes)
+
+
+async def _fill_deliveries(
+    conn: "asyncpg.Connection[asyncpg.Record]", communes: Sequence[UUID]
+) -> None:
     await conn.execute(
         """insert into deliveries (id, dispatch_id, document_id, sender_id, recipient_id,
             recipient_code, level, lane, sequence, previous_hash, hash, entry, accepted_at,

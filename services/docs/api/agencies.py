@@ -5,12 +5,13 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import BaseModel, Field
 
 from services.docs import directory
 from services.docs.agency import Agency, AgencyState, is_code
 from services.docs.api.answered import AgencyItem, AgencyPage, ChangesPage
 from services.docs.api.answers import (
-    Cursor,
+    MOST_ON_A_PAGE,
     Limit,
     answer,
     bad_parameter,
@@ -28,7 +29,6 @@ from shared.openapi import told
 router = APIRouter(tags=["agencies"])
 
 Reader = Annotated[Caller, Depends(Scoped("directory", "registrar"))]
-AnyCode = Annotated[str | None, Query(max_length=35, description="A code of any form.")]
 
 _MOST_CODES = 100
 _COLUMNS = {
@@ -70,6 +70,33 @@ def as_json(agency: Agency, codes: Mapping[UUID, str]) -> dict[str, Any]:
     }
 
 
+class Search(BaseModel):
+    """Conditions of `GET /v1/agencies`; all hold together."""
+
+    q: Annotated[str, Field(min_length=1, max_length=200, examples=["thach an"])] | None = Field(
+        None,
+        description="Beginnings of words of the name, without diacritics or case, or of a code of"
+        " any form, old ones too; all must be there, in any order.",
+    )
+    level: Annotated[str, Field(max_length=35, examples=["commune"])] | None = None
+    parent: Annotated[str, Field(max_length=35)] | None = Field(
+        None, description="Right below this agency, by a code of any form."
+    )
+    under: Annotated[str, Field(max_length=35)] | None = Field(
+        None, description="At any depth below this agency."
+    )
+    state: AgencyState | None = None
+    code: Annotated[list[str], Field(max_length=_MOST_CODES)] | None = Field(
+        None, description="Codes of any form; may be repeated."
+    )
+    limit: Annotated[int, Field(ge=1, le=MOST_ON_A_PAGE)] | None = Field(
+        None, description="Items on a page; 50 where nothing is said."
+    )
+    cursor: Annotated[str, Field(max_length=500)] | None = Field(
+        None, description="`next_cursor` of the page before; other values are refused."
+    )
+
+
 @router.get(
     "/v1/agencies",
     **told(
@@ -80,56 +107,37 @@ def as_json(agency: Agency, codes: Mapping[UUID, str]) -> dict[str, Any]:
         answers={200: AgencyPage},
     ),
 )
-async def get_agencies(
-    request: Request,
-    _: Reader,
-    *,
-    q: Annotated[
-        str | None,
-        Query(
-            min_length=1,
-            max_length=200,
-            description="Beginnings of words of the name, without diacritics or case, or of a code"
-            " of any form, old ones too; all must be there, in any order.",
-            examples=["thach an"],
-        ),
-    ] = None,
-    level: Annotated[str | None, Query(max_length=35, examples=["commune"])] = None,
-    parent: AnyCode = None,
-    under: Annotated[
-        str | None, Query(max_length=35, description="At any depth below this agency.")
-    ] = None,
-    state: AgencyState | None = None,
-    code: Annotated[
-        list[str] | None,
-        Query(max_length=_MOST_CODES, description="Codes of any form; may be repeated."),
-    ] = None,
-    limit: Limit = None,
-    cursor: Cursor = None,
-) -> Response:
+async def get_agencies(request: Request, _: Reader, search: Annotated[Search, Query()]) -> Response:
     """List agencies in order of their codes, as JSON or CSV. All conditions hold together."""
     db: Database = request.app.state.db
-    rows, after = rows_wanted(request, limit), position(cursor) or ""
+    rows, after = rows_wanted(request, search.limit), position(search.cursor) or ""
 
     async def read(conn: Connection) -> tuple[list[dict[str, Any]], str | None]:
-        above = None if parent is None else await store.find(conn, parent)
-        root = None if under is None else await store.find(conn, under)
-        if (parent is not None and above is None) or (under is not None and root is None):
-            return [], None  # nobody stands below what there is not
-        wanted = store.Wanted(
-            q=q,
-            level=level,
-            state=state,
-            codes=code,
-            parent=None if above is None else above.id,
-            under=None if root is None else await store.below(conn, root.id),
-        )
+        wanted = await _wanted(conn, search)
+        if wanted is None:
+            return [], None
         found = await store.page(conn, wanted, after=after, limit=rows + 1)
         last = found[rows - 1].code if len(found) > rows else None
         return await shown(conn, found[:rows]), last
 
     items, last = await db.as_caller((), read)
     return await table(request, items, columns=_COLUMNS, name="agencies", last=last)
+
+
+async def _wanted(conn: Connection, search: Search) -> store.Wanted | None:
+    """Return the conditions with agencies looked up; None when one is below what there is not."""
+    above = None if search.parent is None else await store.find(conn, search.parent)
+    root = None if search.under is None else await store.find(conn, search.under)
+    if (above is None) != (search.parent is None) or (root is None) != (search.under is None):
+        return None
+    return store.Wanted(
+        q=search.q,
+        level=search.level,
+        state=search.state,
+        codes=search.code,
+        parent=None if above is None else above.id,
+        under=None if root is None else await store.below(conn, root.id),
+    )
 
 
 @router.get(

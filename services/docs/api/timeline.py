@@ -23,6 +23,10 @@ router = APIRouter(tags=["documents"])
 
 Party = Annotated[Caller, Depends(Scoped("documents.send", "documents.receive"))]
 
+Recipient = Annotated[
+    str | None, Query(max_length=35, description="Only this recipient, by a code of any form.")
+]
+
 _PLACE_PARTS = 3
 _LARGEST_RANK = 1_000
 _NAMES = (
@@ -46,10 +50,7 @@ async def get_timeline(
     document_id: UUID,
     caller: Party,
     *,
-    recipient: Annotated[
-        str | None,
-        Query(max_length=35, description="Only this recipient, by a code of any form."),
-    ] = None,
+    recipient: Recipient = None,
     limit: Limit = None,
     cursor: Cursor = None,
 ) -> Response:
@@ -75,9 +76,7 @@ async def get_timeline(
         return found, await _codes(conn, found)
 
     found, codes = await db.as_caller(caller.visible, read)
-    traces: str | None = getattr(request.app.state, "trace_url", None)
-    if "operator" not in caller.scopes:
-        traces = None
+    traces = _traces(request, caller)
     return await table(
         request,
         [_as_json(one, codes, traces=traces) for one in found[:rows]],
@@ -85,6 +84,11 @@ async def get_timeline(
         name=f"timeline-{document_id}",
         last=_key(found[rows - 1].place) if len(found) > rows else None,
     )
+
+
+def _traces(request: Request, caller: Caller) -> str | None:
+    """Return what trace ids are put behind, for operators only."""
+    return getattr(request.app.state, "trace_url", None) if "operator" in caller.scopes else None
 
 
 async def _known(conn: Connection, code: str) -> AgencyId:

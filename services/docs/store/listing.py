@@ -86,12 +86,10 @@ async def page(
     own, stages = where.bind(list(parties)), wanted.stages()
     _narrow(where, wanted)
     at = "d.accepted_at" if out else "d.cleared_at"
-    where.conditions.append(f"d.{'sender_id' if out else 'recipient_id'} = own.id")
+    party = "d.sender_id" if out else "d.recipient_id"
     # One stage alone is a constant: then its share of all rows is known to the planner.
     part = where.bind(stages[0]) if len(stages) == 1 else "part.stage"
-    where.conditions.append(f"d.stage = {part}")
-    if not out:
-        where.conditions.append("d.sequence is not null")
+    where.conditions += [f"{party} = own.id", f"d.stage = {part}"]
     if before is not None:
         where.conditions.append(
             f"({at}, d.id) < ({where.bind(before.at)}, {where.bind(before.id)})"
@@ -122,6 +120,7 @@ def _narrow(where: Where, wanted: Wanted) -> None:
         where.add("d.level = {}", wanted.level)
         where.add("d.recipient_id = any({}::uuid[])", wanted.others)
     else:
+        where.conditions.append("d.sequence is not null")
         where.add("d.sender_id in (select id from agencies where level = {})", wanted.level)
         where.add("d.sender_id = any({}::uuid[])", wanted.others)
     if wanted.urgency is not None:

@@ -3,11 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from services.docs.store.where import plan_for_values
 from shared.db import Connection
 from shared.ids import AgencyId, DocumentId
+
+if TYPE_CHECKING:
+    from asyncpg import Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,16 +126,17 @@ async def moments(
         "" if after is None else after.key,
         limit,
     )
-    return [
-        Moment(
-            place=Place(row["at"], row["rank"], row["key"]),
-            what=row["what"],
-            by=row["by"],
-            recipient=row["recipient"],
-            code=row["code"],
-            detail=row["detail"],
-            subject=row["subject"],
-            trace_id=row["trace_id"] or None,
-        )
-        for row in rows
-    ]
+    return [_moment(row) for row in rows]
+
+
+def _moment(row: "Record") -> Moment:
+    return Moment(
+        place=Place(row["at"], row["rank"], row["key"]),
+        what=row["what"],
+        by=row["by"],
+        recipient=row["recipient"],
+        code=row["code"],
+        detail=row["detail"],
+        subject=row["subject"],
+        trace_id=row["trace_id"] or None,
+    )
