@@ -16,6 +16,7 @@ from services.gateway.settings import GatewaySettings
 from shared.connection import HEAD_BYTES
 from shared.errors import Problem
 from shared.intake import LEVELS, LIMIT, MULTIPART_LIMIT
+from shared.sizes import DOCUMENT_BYTES, FILE_BYTES, FILES_PER_DOCUMENT
 from shared.tokens import MAX_AGENCIES
 
 REMEMBERED = 10_000
@@ -132,6 +133,9 @@ class Limits:
             "json_levels": LEVELS,
             "multipart_bytes": MULTIPART_LIMIT,
             "page_items": PAGE,
+            "files_per_document": FILES_PER_DOCUMENT,
+            "file_bytes": FILE_BYTES,
+            "document_bytes": DOCUMENT_BYTES,
         }
 
     def remembered(self) -> int:
