@@ -19,9 +19,12 @@ STEPS = {
     "examine file": ("signing", 2),
     "clear dispatch": ("docs", 1),
     "deliver entry": ("notify", 2),
-    "acknowledge delivery": ("notify", 2),
+    "acknowledge delivery": ("notify", 4),
 }
-"""Each step, the service it runs in, and how often it happens for two files and two recipients."""
+"""Each step, the service it runs in, and how often it happens for two files and two recipients.
+
+Each recipient acknowledges twice.
+"""
 
 BELOW = [
     ("dispatch document", "create lienthong.documents.v1"),
@@ -47,10 +50,11 @@ async def spans(stack: Stack, story: Story) -> list[Span]:
         names = [span.name for span in found]
         short = [step for step, (_, times) in STEPS.items() if names.count(step) < times]
         # Each service sends its spans when it likes: what stands above a step may come later.
-        absent = {name for pair in BELOW for name in pair} - set(names)
-        return None if short or absent else found
+        there = {(span.trace, span.id) for span in found}
+        above = {place for span in found for place in (*span.parents, *span.links)}
+        return None if short or above - there else found
 
-    awaited = f"every step of {STEPS}, and {BELOW}, in Jaeger"
+    awaited = f"every step of {STEPS} in Jaeger, and all that they hang below"
     return await eventually(all_there, awaited, timeout=30, pause=0.5)
 
 
