@@ -1,6 +1,6 @@
 """Certificates of the CAs and their lists for everybody; stored verdicts for docs."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Request
 from starlette.responses import Response
@@ -20,11 +20,20 @@ Authority = Annotated[
 Digest = Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="SHA-256, lower-case hex.")]
 
 
+def _answers(what: str, media_type: str) -> dict[str, Any]:
+    """Return `extra` of a route whose answer is bytes."""
+    return {"responses": {"200": {"description": what, "content": {media_type: {}}}}}
+
+
 @router.get(
     "/pki/{ca}/ca.crt",
     tags=["pki"],
     response_class=Response,
-    **told("Get a CA's certificate (DER)", "Lấy chứng thư số của CA (DER)"),
+    **told(
+        "Get a CA's certificate (DER)",
+        "Lấy chứng thư số của CA (DER)",
+        extra=_answers("The certificate", "application/pkix-cert"),
+    ),
 )
 async def get_certificate(request: Request, ca: Authority) -> Response:
     """Return an authority's certificate (DER), as certificates' AIA extension says."""
@@ -40,6 +49,7 @@ async def get_certificate(request: Request, ca: Authority) -> Response:
         "Get a CA's newest revocation list (DER)",
         "Lấy danh sách thu hồi mới nhất của CA (DER)",
         refuses=(404,),
+        extra=_answers("The list", "application/pkix-crl"),
     ),
 )
 async def get_revocation_list(request: Request, ca: Authority) -> Response:
