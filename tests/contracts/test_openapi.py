@@ -53,6 +53,14 @@ def test_refusals_follow_from_what_an_operation_takes(
         assert "404" in statuses, method
 
 
+@pytest.mark.parametrize(("method", "path", "operation"), OPERATIONS, ids=NAMES)
+def test_every_answer_in_json_has_a_shape(method: str, path: str, operation: dict[str, Any]):
+    for status, answer in operation["responses"].items():
+        for kind, content in answer.get("content", {}).items():
+            if kind.endswith("json"):
+                assert content.get("schema"), f"{method} {path} {status}: answers={{…}} for told()"
+
+
 def test_a_path_without_a_heading_is_refused():
     with pytest.raises(LookupError, match="no heading"):
         tag_of("/v1/anything")

@@ -1,14 +1,17 @@
 """`/v1/documents/{id}/validation`: how each file was judged, with the evidence of it."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from datetime import datetime
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
+from pydantic import BaseModel, Field
 
+from services.docs.api.answered import Reason
 from services.docs.api.answers import answer
 from services.docs.api.matrix import reason
-from services.docs.document import Attachment
+from services.docs.document import Attachment, Role
 from services.docs.store.verdicts import Judgement
 from services.docs.validation import Report, evidence, report
 from services.docs.wording import INDICATIONS
@@ -23,12 +26,49 @@ router = APIRouter(tags=["documents"])
 Party = Annotated[Caller, Depends(Scoped("documents.send", "documents.receive"))]
 
 
+class EvidenceItem(BaseModel):
+    """What a verdict rests on; shown only with the digest that was kept when it was judged."""
+
+    sha256: str
+    state: Literal["verified", "unavailable"]
+    content: dict[str, Any] | None = Field(description="None while signing does not show it.")
+
+
+class ValidatedFile(BaseModel):
+    """How a file was judged (ETSI EN 319 102-1)."""
+
+    attachment_id: UUID
+    name: str
+    role: Role
+    sha256: str
+    indication: str | None = Field(description="None before it was examined.")
+    text: str
+    text_en: str
+    reason: Reason | None
+    judged_at: datetime | None
+    evidence: EvidenceItem | None
+
+
+class ValidationReport(BaseModel):
+    """How a document's files were judged in its last dispatch, and all of them together."""
+
+    document_id: UUID
+    dispatch_id: UUID | None
+    indication: str | None
+    text: str
+    text_en: str
+    reason: Reason | None
+    withdrawn: bool = Field(description="The verdict was withdrawn after it had been good.")
+    files: list[ValidatedFile]
+
+
 @router.get(
     "/v1/documents/{document_id}/validation",
     **told(
         "How a document's signatures were judged, with the evidence",
         "Kết luận kiểm tra chữ ký số của một văn bản, kèm bằng chứng",
         refuses=(500,),
+        answers={200: ValidationReport},
     ),
 )
 async def get_validation(request: Request, document_id: UUID, caller: Party) -> Response:

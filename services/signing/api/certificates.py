@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
+from services.signing.api.answered import CertificatePage
 from services.signing.api.pki import Digest
 from services.signing.bench import Bench
 from services.signing.certificate import State
@@ -62,6 +63,7 @@ class Revocation(BaseModel):
     **told(
         "List the certificates with which the own agencies sign",
         "Danh sách chứng thư số dùng để ký của cơ quan mình",
+        answers={200: CertificatePage},
     ),
 )
 async def get_certificates(

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field, SecretStr
 from starlette.responses import Response
 
 from services.signing import ask, sign
+from services.signing.api.answered import RequestedSignature
 from services.signing.bench import Bench
 from services.signing.signature import Signature
 from services.signing.store import signatures as store
@@ -76,7 +77,12 @@ def _missing(signature_id: UUID) -> Problem:
 
 @router.get(
     _PLACE,
-    **told("Get a request for a signature", "Xem một yêu cầu ký số", refuses=(404,)),
+    **told(
+        "Get a request for a signature",
+        "Xem một yêu cầu ký số",
+        refuses=(404,),
+        answers={200: RequestedSignature},
+    ),
 )
 async def get_signature(request: Request, signature_id: UUID, caller: Signer) -> Response:
     """Return where a request of the own agency stands.
@@ -100,6 +106,7 @@ async def get_signature(request: Request, signature_id: UUID, caller: Signer) ->
         "Open the key with its PIN and make the signature",
         "Nhập mã PIN để mở khóa ký và ký",
         refuses=(404, 409, 410, 413, 415, 422),
+        answers={200: RequestedSignature},
     ),
 )
 async def post_activation(
