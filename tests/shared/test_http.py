@@ -68,8 +68,8 @@ async def get_cut() -> Response:
     return StreamingResponse(chunks(), headers={"Content-Length": "1000"})
 
 
-@router.get("/slow")
-async def get_slow() -> Response:
+@router.post("/slow")
+async def post_slow() -> Response:
     async def chunks() -> AsyncIterator[bytes]:
         yield b"the first part"
         await asyncio.sleep(0.5)
@@ -218,7 +218,7 @@ async def test_an_answer_may_take_longer_than_a_body_may_pause(
 ):
     monkeypatch.setattr(intake, "SILENT_SECONDS", 0.1)
     reader, writer = await asyncio.open_connection(client.base_url.host, client.base_url.port)
-    writer.write(b"GET /slow HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n")
+    writer.write(b"POST /slow HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n")
     async with asyncio.timeout(10):
         assert b" 200 " in await reader.readuntil(b"\r\n")
         await reader.readuntil(b"the last part")
@@ -240,7 +240,7 @@ async def test_faults_of_the_body_have_pointers_into_it(client: httpx2.AsyncClie
         for fault in problem(answer, 422, "REQ-4221")["errors"]
     }
     assert faults["/subject"] == ("body", "Thiếu trường bắt buộc.", "Field required")
-    assert faults["/urgency"][1] == "Phải là một trong: 'normal' or 'urgent'."
+    assert faults["/urgency"][1] == "Phải là một trong: 'normal' hoặc 'urgent'."
     assert faults["/recipients/1/agency"][1] == "Phải có ít nhất 1 ký tự."
 
 
