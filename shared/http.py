@@ -119,12 +119,17 @@ def _render(request: Request, problem: Problem) -> Response:
     )
 
 
-def speak(request: Request, body: Any) -> Response:  # noqa: ANN401 (any JSON)
+def speak(
+    request: Request,
+    body: Any,  # noqa: ANN401 (any JSON)
+    *,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
     """Return JSON whose texts are in the reader's language (`Accept-Language`), and say so."""
     language = preferred(request.headers.get("accept-language"))
-    headers = {"Content-Language": language, "Vary": VARY}
+    told = {**(headers or {}), "Content-Language": language, "Vary": VARY}
     content = orjson.dumps(spoken_in(language, body), default=str)
-    return Response(content, headers=headers, media_type="application/json")
+    return Response(content, headers=told, media_type="application/json")
 
 
 async def _problem(request: Request, error: Exception) -> Response:

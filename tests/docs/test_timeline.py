@@ -188,6 +188,23 @@ async def test_only_operators_are_shown_where_traces_are(docs: Running, exchange
     assert all("trace_url" not in one for one in await timeline(sender, path))
 
 
+async def test_the_text_is_in_the_readers_language(docs: Running, exchange: Exchange):
+    path = await story(docs, exchange)
+    sender = await docs.system(SENDER)
+    vietnamese = await timeline(sender, path)
+    answer = await sender.ask(
+        "GET", f"{path}/timeline?limit=2", headers={"Accept-Language": "en, vi;q=0.5"}
+    )
+    assert answer.headers["content-language"] == "en"
+    assert "Accept-Language" in answer.headers["vary"]
+    assert "cursor=" in answer.headers["link"]
+    items = answer.json()["items"]
+    assert items == [
+        {**one, "text": one["text_en"], "text_vi": one["text"]} for one in vietnamese[:2]
+    ]
+    assert items[0]["text"] == "The document was accepted"
+
+
 async def test_the_timeline_is_the_same_as_csv(docs: Running, exchange: Exchange):
     path = await story(docs, exchange)
     sender = await docs.system(SENDER)

@@ -1,10 +1,10 @@
-"""How docs answers: JSON, ETags, pages with a cursor; and how it reads what is sent back."""
+"""How docs answers: JSON, ETags, cursors of pages; and how it reads what is sent back."""
 
 import base64
 import binascii
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -52,12 +52,6 @@ def expected_versions(request: Request) -> frozenset[int] | None:
         return None
     tags = (_VERSION_TAG.fullmatch(one.strip()) for one in wanted.split(","))
     return frozenset(int(found[1]) for found in tags if found is not None)
-
-
-def page(request: Request, items: Sequence[Mapping[str, Any]], *, last: str | None) -> Response:
-    """Return one page of a list; `last` is the key to go on behind, None on the last page."""
-    cursor, headers = link(request, last)
-    return answer({"items": items, "next_cursor": cursor}, headers=headers)
 
 
 def link(request: Request, last: str | None) -> tuple[str | None, dict[str, str]]:

@@ -9,8 +9,9 @@ from typing import Any
 
 from fastapi import Request, Response
 
-from services.docs.api.answers import link, page
+from services.docs.api.answers import answer, link
 from shared.errors import Problem
+from shared.http import speak
 
 CSV_ROWS = 5_000
 """Rows of one CSV answer where `limit` says nothing; `Link` says where to go on."""
@@ -47,15 +48,19 @@ async def table(
     columns: Columns,
     name: str,
     last: str | None = None,
+    spoken: bool = False,
 ) -> Response:
     """Return items in the form that `Accept` prefers; `last` is the key to go on behind.
 
+    `spoken`: texts of the JSON are in the language of `Accept-Language`; CSV has both, each in its
+    column.
     Raises Problem REQ-4061 when neither JSON nor CSV is acceptable.
     """
+    cursor, headers = link(request, last)
     if not wants_csv(request):
-        return page(request, items, last=last)
+        body = {"items": items, "next_cursor": cursor}
+        return speak(request, body, headers=headers) if spoken else answer(body, headers=headers)
     content = await asyncio.to_thread(_written, items, columns)
-    _, headers = link(request, last)
     return Response(
         content,
         headers={"Content-Disposition": f'attachment; filename="{name}.csv"', **headers},

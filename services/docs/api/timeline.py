@@ -56,6 +56,7 @@ async def get_timeline(
 ) -> Response:
     """Tell what happened, oldest first, as JSON or CSV: all to the sender, its own to a recipient.
 
+    `text` is in the language of `Accept-Language`; for a reader of English `text_vi` is added.
     `trace_url` is for operators alone: the traces themselves have no login.
     """
     db: Database = request.app.state.db
@@ -83,6 +84,7 @@ async def get_timeline(
         columns=_COLUMNS if traces is None else {**_COLUMNS, "trace_url": "trace_url"},
         name=f"timeline-{document_id}",
         last=_key(found[rows - 1].place) if len(found) > rows else None,
+        spoken=True,
     )
 
 
