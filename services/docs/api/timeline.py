@@ -56,8 +56,7 @@ async def get_timeline(
 ) -> Response:
     """Tell what happened, oldest first, as JSON or CSV: all to the sender, its own to a recipient.
 
-    `text` is in the language of `Accept-Language`; for a reader of English `text_vi` is added.
-    `trace_url` is for operators alone: the traces themselves have no login.
+    `text` follows `Accept-Language`; English has `text_vi` beside it. `trace_url`: operators only.
     """
     db: Database = request.app.state.db
     rows, after = rows_wanted(request, limit), _place(cursor)
@@ -89,7 +88,7 @@ async def get_timeline(
 
 
 def _traces(request: Request, caller: Caller) -> str | None:
-    """Return what trace ids are put behind, for operators only."""
+    """Return what trace ids are put behind, for operators only: traces themselves have no login."""
     return getattr(request.app.state, "trace_url", None) if "operator" in caller.scopes else None
 
 
