@@ -15,7 +15,7 @@ from services.signing.keys import Authorities, KeyFiles
 from services.signing.pool import Limits, Worker
 from services.signing.register import Register
 from services.signing.settings import Settings
-from services.signing.store import examinations, withdrawals
+from services.signing.store import examinations, lists, withdrawals
 from shared import following, health, outbox, telemetry
 from shared.blobs import BlobStore
 from shared.consumer import On, consume
@@ -38,11 +38,17 @@ _EXPIRE_SECONDS = 10.0
 
 
 def gauges(db: Database, access: KafkaAccess) -> dict[str, health.Gauge]:
-    """Return what shows whether signing is quiet (protocol.md 8)."""
+    """Return what shows whether signing is quiet (protocol.md 8), and how long lists last."""
     return {
         **health.gauges(db, access, "signing"),
         "lienthong_examinations_pending": partial(db.as_worker, examinations.count_pending),
         "lienthong_withdrawals_pending": partial(db.as_worker, withdrawals.count_open),
+        "lienthong_issuing_list_seconds": partial(
+            db.as_worker, partial(lists.seconds_left, authority="issuing")
+        ),
+        "lienthong_root_list_seconds": partial(
+            db.as_worker, partial(lists.seconds_left, authority="root")
+        ),
     }
 
 

@@ -152,3 +152,23 @@ async def test_a_revocation_waits_for_a_verdict_that_is_being_written(idle_desk:
     (seen,) = await idle_desk.seen(dispatch)
     assert seen.indication == "TOTAL-PASSED"
     await eventually(lambda: withdrawn(idle_desk, dispatch), "it is withdrawn", timeout=30)
+
+
+async def test_it_is_known_how_long_each_list_lasts(idle_desk: Desk) -> None:
+    async def left(authority: str) -> float:
+        return await idle_desk.db.as_worker(lambda conn: lists.seconds_left(conn, authority))
+
+    day, hour = 86_400, 3_600
+    assert day - hour < await left("issuing") <= day
+    assert await left("root") > 30 * day
+
+    async def end(conn: Connection) -> None:
+        await conn.execute("update revocation_lists set next_update = now() - interval '2 hours'")
+
+    await idle_desk.db.as_worker(end)
+    assert await left("issuing") < -hour
+    await idle_desk.register.tend()
+    assert await left("issuing") > day - hour, "the newest one counts"
+    assert await left("root") < -hour
+    await idle_desk.db.as_worker(lambda conn: conn.execute("delete from revocation_lists"))
+    assert await left("issuing") == 0, "there is none"

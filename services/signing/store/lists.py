@@ -68,3 +68,19 @@ async def forget_old(conn: Connection, authority: str, *, keep: int) -> None:
         authority,
         keep,
     )
+
+
+async def seconds_left(conn: Connection, authority: str) -> float:
+    """Return how long an authority's newest list still lasts, below 0 once it has ended.
+
+    0 while there is none. Gauges `lienthong_issuing_list_seconds`, `lienthong_root_list_seconds`.
+    """
+    return await conn.fetchval(
+        """
+        select coalesce((
+            select extract(epoch from next_update - clock_timestamp())::float8
+            from revocation_lists where authority = $1 order by number desc limit 1
+        ), 0)
+        """,
+        authority,
+    )
