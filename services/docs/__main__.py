@@ -8,6 +8,7 @@ from pathlib import Path
 import structlog
 
 from services.docs import api, background, directory
+from services.docs.orphans import Orphans
 from services.docs.settings import Settings
 from services.docs.store import agencies as store
 from shared import following, idempotency, outbox, telemetry
@@ -88,8 +89,9 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         app.state.db, app.state.guard = db, guard
         app.state.blobs, app.state.internal = BlobStore(settings.blobs), internal
         app.state.trace_url = settings.trace_url
+        orphans = Orphans(db, app.state.blobs)
         private = private_app(
-            checks=checks(db, settings.seed), gauges=background.gauges(db, access)
+            checks=checks(db, settings.seed), gauges=background.gauges(db, access, orphans)
         )
         tasks: list[Task] = [
             http(app, fd=settings.listen_fd),
@@ -99,6 +101,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
             outbox.relay(db, access, service="docs", restate={AGENCIES: directory.restate}),
             *following.follow(db, access, service="docs", internal=internal),
             *background.tasks(db, access, internal, app.state.blobs),
+            background.counting(orphans),
             idempotency.sweep(db),
         ]
         await together(stop, *tasks)

@@ -7,12 +7,13 @@ from functools import partial
 from services.docs import judge, progress, sign
 from services.docs.clear import clear_all
 from services.docs.dispatch import ask_again
+from services.docs.orphans import Orphans
 from services.docs.reconcile import Comparison
 from services.docs.store import mailboxes, queue, signatures
 from shared import outbox, parking, positions
 from shared.blobs import BlobStore
 from shared.consumer import consume
-from shared.db import Database
+from shared.db import Bell, Database
 from shared.events.deliveries import RECEIPTS
 from shared.events.types import SIGNATURES
 from shared.internal import Internal
@@ -20,6 +21,7 @@ from shared.kafka import KafkaAccess
 from shared.process import Task, repeat
 
 _ASK_SECONDS = 5.0
+_ORPHANS_SECONDS = 2.0
 
 
 def tasks(db: Database, access: KafkaAccess, internal: Internal, blobs: BlobStore) -> list[Task]:
@@ -67,8 +69,15 @@ def _every(seconds: float, db: Database) -> Callable[[], Awaitable[bool]]:
     return step
 
 
-def gauges(db: Database, access: KafkaAccess) -> Mapping[str, Callable[[], Awaitable[float]]]:
-    """Return what shows whether docs is quiet (protocol.md 8): all are 0 then."""
+def counting(orphans: Orphans) -> Task:
+    """Return the task that counts orphans when it is due, with a bell that nobody rings."""
+    return repeat(orphans.due, name="count orphans", bell=Bell(), pause=_ORPHANS_SECONDS)
+
+
+def gauges(
+    db: Database, access: KafkaAccess, orphans: Orphans
+) -> Mapping[str, Callable[[], Awaitable[float]]]:
+    """Return what shows whether docs is quiet (protocol.md 8): all are 0 then, but for orphans."""
 
     async def recovering() -> float:
         return 0.0
@@ -82,4 +91,5 @@ def gauges(db: Database, access: KafkaAccess) -> Mapping[str, Callable[[], Await
         "lienthong_signatures_pending": partial(db.as_worker, signatures.count_made),
         "lienthong_heads_differ": partial(db.as_worker, mailboxes.differing),
         "lienthong_recovering": recovering,
+        "lienthong_blobs_orphaned": orphans.count,
     }

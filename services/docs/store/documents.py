@@ -272,3 +272,14 @@ async def attach(conn: Connection, attachment_id: AttachmentId, *, blocks: bytes
 async def detach(conn: Connection, attachment_id: AttachmentId) -> None:
     """Take a file out of a locked document."""
     await conn.execute("delete from attachments where id = $1", attachment_id)
+
+
+async def count_files(conn: Connection) -> int:
+    """Count the stored files that some document names, or that a signature was asked for."""
+    return await conn.fetchval(
+        """select count(*) from (
+            select sha256 from attachments where stored_at is not null
+            union select source_sha256 from signatures
+            union select signed_sha256 from signatures where signed_sha256 is not null
+        ) as known"""
+    )
