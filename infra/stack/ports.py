@@ -46,6 +46,23 @@ def _bound(port: int, *, again: bool) -> socket.socket | None:
     return sock
 
 
+def _claimed(port: int) -> socket.socket | None:
+    """Claim the port among stacks, until the socket is closed; None if another stack has it.
+
+    Two stacks that both kept a port could otherwise both bind it again before a server listens:
+    a socket that is bound and does not listen keeps only those away that bind for the first time.
+    """
+    claim = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        claim.bind(f"\0lienthong/port/{port}")  # no file: gone with the process, however it ends
+    except OSError as error:
+        claim.close()
+        if error.errno == errno.EADDRINUSE:
+            return None
+        raise
+    return claim
+
+
 def listening(port: int) -> bool:
     """Say whether something listens on the port."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
@@ -59,6 +76,8 @@ class Ports:
 
     chosen: dict[str, int] = field(default_factory=dict[str, int])
     held: dict[str, socket.socket] = field(default_factory=dict[str, socket.socket])
+    claims: dict[str, socket.socket] = field(default_factory=dict[str, socket.socket])
+    """What keeps other stacks away, also while a server is started again."""
     moved: list[str] = field(default_factory=list[str])
     """Sentences about ports that could not be kept."""
 
@@ -74,20 +93,34 @@ class Ports:
             return self.chosen[name]
         if kept is not None and ours:
             self.chosen[name] = kept
+            self._claim(name, kept)
             return kept
         for port in self._candidates(name, kept):
-            sock = _bound(port, again=port == kept)
-            if sock is None or (port == kept and listening(port)):
-                if sock is not None:
-                    sock.close()
-                continue
-            self._note(name, port, kept)
-            self.chosen[name], self.held[name] = port, sock
-            return port
+            if self._claim(name, port) and self._hold(name, port, again=port == kept):
+                self._note(name, port, kept)
+                self.chosen[name] = port
+                return port
         raise Trouble(
             f"no free port was found for {name} ({USUAL[name]}, {USUAL[name] + _STEP}, …)",
             "end what listens there: ss -ltnp shows it",
         )
+
+    def _claim(self, name: str, port: int) -> bool:
+        self._let_go(self.claims, name)
+        claim = _claimed(port)
+        if claim is not None:
+            self.claims[name] = claim
+        return claim is not None
+
+    def _hold(self, name: str, port: int, *, again: bool) -> bool:
+        sock = _bound(port, again=again)
+        if sock is None:
+            return False
+        if again and listening(port):
+            sock.close()
+            return False
+        self.held[name] = sock
+        return True
 
     @staticmethod
     def _candidates(name: str, kept: int | None) -> list[int]:
@@ -100,8 +133,18 @@ class Ports:
             self.moved.append(f"port {first} is taken; {name} uses {port}")
 
     def release(self, name: str) -> None:
-        """Stop holding a port: its server has it, or the stack ends."""
-        sock = self.held.pop(name, None)
+        """Stop holding a port: its server has it. Other stacks are still kept away."""
+        self._let_go(self.held, name)
+
+    def close(self) -> None:
+        """Let go of all ports: the stack ends."""
+        for name in self.chosen:
+            self._let_go(self.held, name)
+            self._let_go(self.claims, name)
+
+    @staticmethod
+    def _let_go(sockets: dict[str, socket.socket], name: str) -> None:
+        sock = sockets.pop(name, None)
         if sock is not None:
             sock.close()
 

@@ -25,7 +25,7 @@ def test_a_taken_port_is_left_and_the_move_is_told():
         chosen = ports.choose("docs", kept=port)
         assert chosen != port
         assert ports.moved == [f"port {port} is taken; docs uses {chosen}"]
-        ports.release("docs")
+        ports.close()
 
 
 def test_a_free_port_of_an_earlier_start_is_kept():
@@ -34,16 +34,30 @@ def test_a_free_port_of_an_earlier_start_is_kept():
     ports = Ports()
     assert ports.choose("docs", kept=port) == port
     assert ports.moved == []
-    ports.release("docs")
+    ports.close()
 
 
 def test_two_stacks_that_choose_at_the_same_time_choose_differently():
     first, second = Ports(), Ports()
     for name in USUAL:
         assert first.choose(name, kept=None) != second.choose(name, kept=None)
-    for name in USUAL:
-        first.release(name)
-        second.release(name)
+    first.close()
+    second.close()
+
+
+def test_two_stacks_that_kept_the_same_port_choose_differently():
+    other, port = _taken()
+    other.close()
+    first, second, third = Ports(), Ports(), Ports()
+    assert first.choose("kafka_controller", kept=port) == port
+    assert second.choose("kafka_controller", kept=port) != port
+    first.release("kafka_controller")
+    assert third.choose("kafka_controller", kept=port) != port, "its server may start again"
+    first.close()
+    later = Ports()
+    assert later.choose("kafka_controller", kept=port) == port
+    for one in (second, third, later):
+        one.close()
 
 
 def test_a_chosen_port_can_be_listened_on_by_the_server_it_is_for():
@@ -51,7 +65,7 @@ def test_a_chosen_port_can_be_listened_on_by_the_server_it_is_for():
     port = ports.choose("postgres", kept=None)
     with socket.create_server(("127.0.0.1", port)):
         pass
-    ports.release("postgres")
+    ports.close()
 
 
 def test_a_folder_keeps_its_network_and_says_how_to_have_the_other(tmp_path: Path):
