@@ -3,7 +3,7 @@
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.pki.clients import HUB, list_clients
@@ -18,6 +18,7 @@ KNOWN = facts()
 LEVEL_ABOVE = {"district": "province", "commune": "district"}
 
 
+@settings(deadline=None)
 @given(st.integers(FEWEST, MOST))
 def test_every_size_has_exactly_that_many_agencies_in_four_levels(count: int):
     entries = scale(KNOWN, count)

@@ -148,7 +148,7 @@ async def test_a_stream_ends_with_its_token_and_a_download_some_time_later(
             visit.expires_at = datetime.now(UTC) - timedelta(seconds=1)
         await streaming
         assert not loading.done()
-        monkeypatch.setattr(watch, "GRACE_SECONDS", 900.0)
+        monkeypatch.setattr(watch, "GRACE_SECONDS", 0.0)
         await loading
     assert (stream.how, file.how) == ("whole", "cut")
 

@@ -27,7 +27,7 @@ async def test_1_enter_the_gateway_counts_the_bytes_of_the_sender(
         found = await rows(
             stack,
             "gateway",
-            "select bytes_in from connection_points where client_id = $1",
+            "select bytes_in from traffic where client_id = $1",
             "sys-g22",
         )
         return sum(row["bytes_in"] for row in found) >= len(story.letter.main)
