@@ -5,13 +5,14 @@ import random
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
-from weakref import WeakSet
 
 import asyncpg
 import orjson
 from asyncpg.pool import Pool, PoolConnectionProxy
 
+from shared.bell import Bell
 from shared.errors import Unavailable
 from shared.ids import AgencyId
 from shared.settings import ServiceSettings
@@ -29,6 +30,10 @@ TRIES = 6
 """How often a transaction is begun when locks or deadlocks end it."""
 _PAUSE = 0.02
 _CONNECT_SECONDS, _COMMAND_SECONDS = 5, 30
+_ONCE = "force_generic_plan"
+"""Statements are planned once per connection, not for each call's values."""
+_SCOPE = "select set_config('app.agencies', $1, true), set_config('plan_cache_mode', $2, true)"
+_WROTE = "select pg_current_xact_id_if_assigned() is not null"
 
 LIMITS = {
     "idle_in_transaction_session_timeout": "5s",
@@ -68,55 +73,27 @@ NOT_YET = (
 """What connecting may meet besides: no socket, no role, no database yet."""
 
 
-class Listener:
-    """One task's ear on a bell; does not hear what its own task rings."""
+@dataclass(slots=True)
+class _Noted:
+    """What is known of the present transaction without a question."""
 
-    def __init__(self) -> None:
-        """Belong to the present task."""
-        self._task = asyncio.current_task()
-        self._event = asyncio.Event()
-
-    def hear(self) -> None:
-        """Note a ring, unless it is our own."""
-        if asyncio.current_task() is not self._task:
-            self._event.set()
-
-    async def rung(self, *, timeout: float) -> None:  # noqa: ASYNC109 (a wait, not a deadline)
-        """Return when the bell has rung since the last call, or after `timeout` seconds."""
-        try:
-            async with asyncio.timeout(timeout):
-                await self._event.wait()
-        except TimeoutError:
-            pass
-        self._event.clear()
+    wrote: bool = False
+    to_send: bool = False
 
 
-class Bell:
-    """Rung after every commit that wrote: wakes clearing, numbering and others at once."""
-
-    def __init__(self) -> None:
-        """Start without listeners."""
-        self._listeners: WeakSet[Listener] = WeakSet()
-
-    def ring(self) -> None:
-        """Wake every listener; never blocks."""
-        for listener in self._listeners:
-            listener.hear()
-
-    def listen(self) -> Listener:
-        """Return a new listener of the present task."""
-        listener = Listener()
-        self._listeners.add(listener)
-        return listener
+_noted: ContextVar[_Noted | None] = ContextVar("noted", default=None)
 
 
-_to_send: ContextVar["list[bool]"] = ContextVar("to_send")
+def note_write() -> None:
+    """Say that the present transaction has written: it then need not be asked."""
+    if noted := _noted.get():
+        noted.wrote = True
 
 
 def note_outbox() -> None:
     """Say that the present transaction has put a row into the outbox."""
-    if noted := _to_send.get(None):
-        noted[0] = True
+    if noted := _noted.get():
+        noted.wrote = noted.to_send = True
 
 
 class _Connection(asyncpg.Connection):
@@ -148,8 +125,8 @@ async def prepare(conn: Any) -> None:  # noqa: ANN401 (pools and plain connectio
     )
 
 
-def make_pool(dsn: str, *, size: int, name: str) -> "Pool[Record]":
-    """Return a pool whose connections keep the limits; `await` it before use."""
+def make_pool(dsn: str, *, size: int, name: str, **settings: str) -> "Pool[Record]":
+    """Return a pool whose connections keep the limits and `settings`; `await` it before use."""
     return asyncpg.create_pool(
         dsn,
         min_size=0,  # opens without PostgreSQL
@@ -158,8 +135,8 @@ def make_pool(dsn: str, *, size: int, name: str) -> "Pool[Record]":
         init=prepare,
         timeout=_CONNECT_SECONDS,
         command_timeout=_COMMAND_SECONDS,
-        max_inactive_connection_lifetime=60,
-        server_settings={**LIMITS, "application_name": name},
+        max_inactive_connection_lifetime=600,  # a new one learns types and plans anew, 50 ms
+        server_settings={**LIMITS, "application_name": name, **settings},
     )
 
 
@@ -171,9 +148,11 @@ class Database:
     `shared.migrate` has run, every transaction raises Unavailable.
     """
 
-    def __init__(self, *, app: "Pool[Record]", worker: "Pool[Record]", alone: str) -> None:
+    def __init__(
+        self, *, app: "Pool[Record]", worker: "Pool[Record]", looks: "Pool[Record]", alone: str
+    ) -> None:
         """Use these pools; `open` makes them. `alone` is the DSN for connections outside them."""
-        self._app, self._worker, self._alone = app, worker, alone
+        self._app, self._worker, self._looks, self._alone = app, worker, looks, alone
         self.bell = Bell()
         self.outbox_bell = Bell()
         """For the relay alone: rung after commits with outbox rows."""
@@ -187,26 +166,33 @@ class Database:
         name = settings.instance
         alone = settings.database_worker.get_secret_value()
         app = make_pool(settings.database_app.get_secret_value(), size=8, name=f"{name} app")
-        worker = make_pool(alone, size=8, name=f"{name} worker")
-        await app
-        await worker
+        plans = {"plan_cache_mode": _ONCE}
+        worker = make_pool(alone, size=8, name=f"{name} worker", **plans)
+        reading = {"default_transaction_read_only": "on", **plans}
+        looks = make_pool(alone, size=4, name=f"{name} looks", **reading)
+        pools = (app, worker, looks)
+        for pool in pools:
+            await pool
         try:
-            yield cls(app=app, worker=worker, alone=alone)
+            yield cls(app=app, worker=worker, looks=looks, alone=alone)
         finally:
-            app.terminate()
-            worker.terminate()
+            for pool in pools:
+                pool.terminate()
 
-    async def as_caller(self, agencies: Sequence[AgencyId], step: Step[T]) -> T:
+    async def as_caller(
+        self, agencies: Sequence[AgencyId], step: Step[T], *, by_keys: bool = False
+    ) -> T:
         """Run `step` in one transaction that sees only what these agencies may see.
 
         Role `app` under row-level security; `app.agencies` is set first. The commit has happened
         when this returns. Raises Unavailable when PostgreSQL does not answer (then nothing is
-        known about the commit of a write: only repeating with the same key tells).
+        known about the commit of a write: only repeating with the same key tells). `by_keys` says
+        that its statements read by keys alone: they need no plan for the values of each call.
         """
         visible = ",".join(str(agency) for agency in agencies)
 
         async def scoped(conn: Connection) -> T:
-            await conn.execute("select set_config('app.agencies', $1, true)", visible)
+            await conn.execute(_SCOPE, visible, _ONCE if by_keys else "auto")
             return await step(conn)
 
         return await self._transact(self._app, scoped)
@@ -214,6 +200,13 @@ class Database:
     async def as_worker(self, step: Step[T]) -> T:
         """Run `step` in one transaction of background work (role `worker`, sees every row)."""
         return await self._transact(self._worker, step)
+
+    async def look(self, step: Step[T]) -> T:
+        """Run `step`, which only reads (role `worker`): each statement by itself, and no bell.
+
+        For what asks whether there is work: a transaction around it is three questions more.
+        """
+        return await self._transact(self._looks, step, whole=False)
 
     @asynccontextmanager
     async def alone(self, **limits: str) -> "AsyncGenerator[Session]":
@@ -242,50 +235,54 @@ class Database:
         """Say whether PostgreSQL answers and the migrations are done."""
         try:
             async with asyncio.timeout(2):
-                return await self.as_worker(_answers)
+                return await self.look(_answers)
         except (Unavailable, TimeoutError):
             return False
 
-    async def _transact(self, pool: "Pool[Record]", step: Step[T]) -> T:
+    async def _transact(self, pool: "Pool[Record]", step: Step[T], *, whole: bool = True) -> T:
         if not self.migrated:
             raise Unavailable(f"{WHAT} (migrated to this version)")
         for attempt in range(TRIES):
+            noted = _Noted()
             try:
-                result, wrote, to_send = await self._once(pool, step)
+                result = await self._once(pool, step, noted if whole else None)
             except AGAIN:
                 await asyncio.sleep(_PAUSE * 2**attempt * random.uniform(0.5, 1.5))  # noqa: S311
                 continue
-            if wrote:
+            if noted.wrote:
                 self.bell.ring()
-            if to_send:
+            if noted.to_send:
                 self.outbox_bell.ring()
             return result
         raise Unavailable(f"{WHAT} (a lock)")
 
-    async def _once(self, pool: "Pool[Record]", step: Step[T]) -> tuple[T, bool, bool]:
+    async def _once(self, pool: "Pool[Record]", step: Step[T], noted: _Noted | None) -> T:
         try:
             conn = await pool.acquire(timeout=_CONNECT_SECONDS)
         except NOT_YET as error:
             raise Unavailable(WHAT) from error
-        noted = [False]
-        outer = _to_send.set(noted)
+        outer = _noted.set(noted)
         try:
+            if noted is None:
+                return await step(conn)
             async with conn.transaction():
                 result = await step(conn)
-                # A transaction that wrote or locked nothing has no number and rings no bell.
-                wrote = await conn.fetchval("select pg_current_xact_id_if_assigned() is not null")
+                if not noted.wrote:
+                    # A transaction that wrote or locked nothing has no number and rings no bell.
+                    noted.wrote = await conn.fetchval(_WROTE)
         except LOST as error:
             raise Unavailable(WHAT) from error
         except asyncpg.InterfaceError as error:
             if gone(conn):
                 raise Unavailable(WHAT) from error
             raise
+        else:
+            return result
         finally:
-            _to_send.reset(outer)
+            _noted.reset(outer)
             # What was committed is committed, however the connection ends.
             with suppress(*LOST, asyncpg.InterfaceError):
                 await pool.release(conn, timeout=_CONNECT_SECONDS)
-        return result, bool(wrote), noted[0]
 
 
 def gone(conn: Connection) -> bool:

@@ -203,6 +203,8 @@ async def _copy_to_dead_letters(
 
 async def release(sub: Subscription) -> bool:
     """Try one parked record whose turn has come; say whether there was one."""
+    if not await sub.db.look(lambda conn: parking.any_waiting(conn, sub.group)):
+        return False
     try:
         return await sub.db.as_worker(lambda conn: _release_one(conn, sub))
     except _StillFails as failed:

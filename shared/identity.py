@@ -124,7 +124,7 @@ class Guard:
         Raises Problem AUT-4011 when its client is revoked or its tokens are, Unavailable.
         """
         try:
-            return await self._db.as_worker(lambda conn: _stand(conn, standing.token))
+            return await self._db.look(lambda conn: _stand(conn, standing.token))
         except Refused as refused:
             _log.info("token refused", cause=str(refused))
             raise Problem("AUT-4011") from None
@@ -140,7 +140,7 @@ class Guard:
         token = await verify(
             compact, self._keys, issuer=self._settings.issuer, now=time.time(), longest=longest
         )
-        return await self._db.as_worker(lambda conn: _stand(conn, token))
+        return await self._db.look(lambda conn: _stand(conn, token))
 
 
 async def _stand(conn: Connection, token: Token) -> Standing:

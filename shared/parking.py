@@ -71,6 +71,17 @@ async def park(
     )
 
 
+async def any_waiting(conn: Connection, group: str) -> bool:
+    """Say whether a parked record may be tried again; `next_waiting` then finds the first."""
+    return bool(
+        await conn.fetchval(
+            "select exists (select from parked where consumer_group = $1"
+            " and (released_at is not null or cause is null))",
+            group,
+        )
+    )
+
+
 async def next_waiting(conn: Connection, group: str) -> Waiting | None:
     """Lock and return the first of a key that may be tried again: released, or never tried."""
     row = await conn.fetchrow(

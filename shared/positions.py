@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from uuid import UUID
 
-from shared.db import Connection, Database
+from shared.db import Connection, Database, note_write
 from shared.events.topics import TOPICS, Service, group
 from shared.kafka import KafkaAccess, KafkaLost, Moved, Place, Record
 from shared.kafka.reader import Reader
@@ -139,7 +139,10 @@ async def advance(conn: Connection, group: str, record: Record, *, generation: i
         record.offset + 1,
         record.event_id,
     )
-    return bool(done == "UPDATE 1")
+    if done != "UPDATE 1":
+        return False
+    note_write()
+    return True
 
 
 async def unread(

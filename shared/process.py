@@ -15,8 +15,8 @@ import uvloop
 from fastapi import FastAPI
 
 from shared import telemetry
+from shared.bell import Bell
 from shared.connection import Connection
-from shared.db import Bell
 from shared.errors import Unavailable
 
 Task: TypeAlias = Callable[[asyncio.Event], Coroutine[None, None, None]]

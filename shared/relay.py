@@ -12,7 +12,8 @@ import structlog
 from opentelemetry.trace import SpanKind
 
 from shared import healing, outbox_rows, telemetry
-from shared.db import LOST, Database, Listener, Session
+from shared.bell import Listener
+from shared.db import LOST, Database, Session
 from shared.errors import Unavailable
 from shared.events.topics import Service
 from shared.failpoint import reach

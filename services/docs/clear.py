@@ -30,7 +30,7 @@ CLOSED = "DSP-4101"
 async def clear_all(db: Database) -> bool:
     """Clear one chunk of every (sender, lane) where something may go; True if any went."""
     went = False
-    for line in await db.as_worker(queue.lines):
+    for line in await db.look(queue.lines):
         went = await db.as_worker(lambda conn, line=line: clear_chunk(conn, line)) or went
     return went
 

@@ -88,14 +88,14 @@ class Comparison:
 
         Returns in how many lanes the heads differ. Raises Unavailable while notify does not answer.
         """
-        epoch = await self._db.as_worker(dispatches.epoch)
+        epoch = await self._db.look(dispatches.epoch)
         raw = await self._internal.get("notify", "/internal/heads", docs_epoch=str(epoch))
         answer = _Heads.model_validate(raw)
         theirs = [
             Head(AgencyId(one.agency_id), one.lane, one.sequence, bytes.fromhex(one.hash))
             for one in answer.heads
         ]
-        missing = await self._db.as_worker(lambda conn: mailboxes.behind(conn, theirs))
+        missing = await self._db.look(lambda conn: mailboxes.behind(conn, theirs))
         for head in missing:
             await self._take_over(head)
         if missing:

@@ -116,7 +116,7 @@ async def take_over(db: Database, blobs: BlobStore) -> bool:
     A file that is not there yet, or not intact, is tried again: its draft stays frozen and the
     gauge `lienthong_signatures_pending` shows it.
     """
-    signature = await db.as_worker(store.next_made)
+    signature = await db.look(store.next_made)
     if signature is None or signature.signed_sha256 is None:
         return False
     path = blobs.path(signature.signed_sha256)

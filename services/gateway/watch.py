@@ -50,7 +50,7 @@ class Watch:
             return await agencies.clients_version(conn), await agencies.directory_version(conn)
 
         now = time.monotonic()
-        found = await self.db.as_worker(versions)
+        found = await self.db.look(versions)
         if found != self._seen:
             # Until then somebody may still be let in by what was believed before the change.
             self._hot_until = now + 2 * STANDING_SECONDS + LOOK_SECONDS

@@ -15,9 +15,10 @@ from services.notify.receive import Desk
 from services.notify.settings import Settings
 from services.notify.store import events, lanes, state, subscriptions
 from shared import following, health, outbox, telemetry
+from shared.bell import Bell
 from shared.chain import LANES
 from shared.consumer import On, consume
-from shared.db import Bell, Connection, Database
+from shared.db import Connection, Database
 from shared.events import DispatchChanged
 from shared.events.deliveries import deliveries_topic
 from shared.events.topics import LEVELS, Service
@@ -33,6 +34,7 @@ from shared.settings import load
 _MIGRATIONS = Path(__file__).with_name("migrations")
 _COMPARE_SECONDS = 5.0
 _LOOK_SECONDS = 1.0
+_CATCH_UP_SECONDS = 0.25
 
 
 def consumers(db: Database, access: KafkaAccess) -> list[Task]:
@@ -81,8 +83,8 @@ def background(db: Database, access: KafkaAccess, internal: Internal, ears: Ears
         repeat(
             partial(catchup.catch_up, db, internal),
             name="catch up",
-            bell=db.bell,
-            pause=_LOOK_SECONDS,
+            bell=Bell(),  # lanes fall behind too rarely to look after every commit
+            pause=_CATCH_UP_SECONDS,
         ),
         repeat(comparison.due, name="compare heads", bell=Bell(), pause=_LOOK_SECONDS),
         repeat(recovery, name="recover receipts", bell=Bell(), pause=_LOOK_SECONDS),

@@ -38,7 +38,7 @@ async def catch_up(db: Database, internal: Internal) -> bool:
 
     Raises Unavailable while docs does not answer.
     """
-    waiting = await db.as_worker(lambda conn: lanes.behind(conn, limit=LANES_AT_ONCE))
+    waiting = await db.look(lambda conn: lanes.behind(conn, limit=LANES_AT_ONCE))
     moved = False
     for lane in waiting:
         moved |= await _fetch(db, internal, lane)
@@ -46,7 +46,7 @@ async def catch_up(db: Database, internal: Internal) -> bool:
 
 
 async def _fetch(db: Database, internal: Internal, lane: LaneState) -> bool:
-    asked_under = await db.as_worker(state.docs_epoch)
+    asked_under = await db.look(state.docs_epoch)
     raw = await internal.get(
         "docs",
         f"/internal/mailboxes/{lane.agency}/{lane.lane}",

@@ -51,7 +51,7 @@ class Comparison:
 
     async def make(self) -> None:
         """Compare once: raise `behind` for what is missing, and alarms where hashes differ."""
-        asked_under = await self._db.as_worker(state.docs_epoch)
+        asked_under = await self._db.look(state.docs_epoch)
         answer = _Heads.model_validate(await self._internal.get("docs", "/internal/heads"))
         theirs: dict[LaneKey, _Head] = {
             (AgencyId(one.agency_id), one.lane): one for one in answer.heads if one.sequence > 0

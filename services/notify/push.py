@@ -1,6 +1,6 @@
 """Step 9, tell: events per agency get their numbers; readers and streams follow them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from services.notify.carry import Carrier
 from services.notify.cursor import EventCursor
@@ -31,22 +31,25 @@ class Teller:
 
         True when there may be more.
         """
-        numbered, since = await self._db.as_worker(self._number)
+        if self._position is None:
+            self._position = await self._db.look(events.last_position)
+        waiting = await self._db.look(events.any_unnumbered)
+        numbered = await self._db.as_worker(self._number) if waiting else 0
+        position = self._position
+        since = await self._db.look(lambda conn: events.numbered_since(conn, position))
         if since:
             self._position = max(since.values())
             self._ears.tell(since)
         return numbered == BATCH
 
-    async def _number(self, conn: Connection) -> tuple[int, Mapping[AgencyId, int]]:
-        if self._position is None:
-            self._position = await events.last_position(conn)
-        numbered = 0
-        if await events.any_unnumbered(conn) and await events.lock_numbering(conn):
-            before = await events.last_position(conn)
-            numbered = await events.number(conn, limit=BATCH)
-            await self._carrier.carry(conn, past=before)
-            reach("notify.number.before_commit")
-        return numbered, await events.numbered_since(conn, self._position)
+    async def _number(self, conn: Connection) -> int:
+        if not await events.lock_numbering(conn):
+            return 0
+        before = await events.last_position(conn)
+        numbered = await events.number(conn, limit=BATCH)
+        await self._carrier.carry(conn, past=before)
+        reach("notify.number.before_commit")
+        return numbered
 
 
 async def tell_sender(conn: Connection, event: DispatchChanged, _record: Record) -> None:

@@ -85,7 +85,7 @@ async def lease(
     end = clock() + wanted.wait.total_seconds()
     with ears.open(caller.visible) as ear:
         while True:
-            held = await db.as_caller(caller.visible, look)
+            held = await db.as_caller(caller.visible, look, by_keys=True)
             left = end - clock()
             if held or left <= 0 or ears.closed:
                 return held

@@ -43,7 +43,7 @@ async def recover(db: Database, internal: Internal, access: KafkaAccess) -> bool
     The names and notes of statuses are on no topic: of those that the backup lacks, code, time
     and agency come back. Raises Unavailable while docs or Kafka does not answer.
     """
-    if not (await db.as_worker(state.read)).recovering:
+    if not (await db.look(state.read)).recovering:
         return False
     _log.warning("recovering receipts after a restore")
     kept = await _from_docs(db, internal) + await _from_topic(db, access)

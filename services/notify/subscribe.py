@@ -98,9 +98,9 @@ async def acts_for(conn: Connection, client_id: str) -> frozenset[AgencyId]:
 
 async def keep(db: Database) -> bool:
     """End what nobody is entitled to any more, and sweep what ended; True when more is left."""
-    if await db.as_worker(subscriptions.unentitled):
+    if await db.look(subscriptions.unentitled):
         await db.as_worker(_end_unentitled)
-    return await db.as_worker(subscriptions.sweep)
+    return await db.look(subscriptions.any_unswept) and await db.as_worker(subscriptions.sweep)
 
 
 async def _end_unentitled(conn: Connection) -> None:

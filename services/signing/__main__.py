@@ -17,9 +17,10 @@ from services.signing.register import Register
 from services.signing.settings import Settings
 from services.signing.store import examinations, lists, withdrawals
 from shared import following, health, outbox, telemetry
+from shared.bell import Bell
 from shared.blobs import BlobStore
 from shared.consumer import On, consume
-from shared.db import Bell, Database
+from shared.db import Database
 from shared.events import DocumentDispatched, SignatureRequested
 from shared.events.topics import Service
 from shared.events.types import DOCUMENTS
@@ -71,9 +72,7 @@ def background(
         repeat(partial(ask.expire, db), name="expire", bell=Bell(), pause=_EXPIRE_SECONDS),
         # A bell of its own, never rung: the folder is looked at, not waited for.
         repeat(register.tend, name="register", bell=Bell(), pause=_REGISTER_SECONDS),
-        repeat(
-            partial(revoke.withdraw, db), name="withdraw", bell=db.bell, pause=_WITHDRAW_SECONDS
-        ),
+        repeat(partial(revoke.withdraw, db), name="withdraw", bell=Bell(), pause=_WITHDRAW_SECONDS),
         *dispatcher.slots(workers),
     ]
 

@@ -124,7 +124,8 @@ class Dispatcher:
 
     async def examine_next(self, worker: Worker) -> bool:
         """Examine one waiting file; False when none waits."""
-        claimed = await self._db.as_worker(self._claim)
+        waiting = await self._db.look(examinations.any_to_claim)
+        claimed = await self._db.as_worker(self._claim) if waiting else None
         if claimed is None:
             return False
         held, trust = claimed

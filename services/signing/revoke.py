@@ -61,6 +61,9 @@ async def withdraw(db: Database) -> bool:
     A good verdict that commits after the revocation was verified with its list, so this ends.
     """
 
+    if not await db.look(withdrawals.any_left):
+        return False
+
     async def step(conn: Connection) -> bool:
         certificate = await withdrawals.next_revoked(conn)
         if certificate is None:

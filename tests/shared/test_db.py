@@ -8,10 +8,12 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
-from shared import outbox
-from shared.db import Bell, Connection, Database, make_pool
+from shared import outbox, positions
+from shared.bell import Bell
+from shared.db import Connection, Database, make_pool
 from shared.errors import Unavailable
 from shared.ids import AgencyId
+from shared.kafka import Record
 from tests.fixtures.database import opened, settings_of
 from tests.fixtures.stack import Backing, Databases
 from tests.shared.notes import Noted
@@ -48,7 +50,7 @@ async def test_cancelled_requests_never_leave_a_setting(
     databases: Databases, few: "asyncpg.Pool[asyncpg.Record]"
 ):
     """Each request sees its own agencies, whatever was cancelled on the same connection before."""
-    db = Database(app=few, worker=few, alone=databases.worker)
+    db = Database(app=few, worker=few, looks=few, alone=databases.worker)
     db.migrated = True
     dice = random.Random(20201)  # noqa: S311 (a schedule, not a secret)
     foreign: list[tuple[UUID, str]] = []
@@ -177,6 +179,30 @@ async def test_the_relays_bell_rings_only_when_there_is_something_to_send(db: Da
         assert await _heard(db.outbox_bell, sent)
         wrote = group.create_task(db.as_worker(lambda conn: conn.execute(ROOM)))
         assert not await _heard(db.outbox_bell, wrote)
+
+
+async def test_a_position_that_moved_rings_and_one_that_did_not_stays_silent(db: Database):
+    """Both know without a question whether they wrote."""
+    record = Record("t", 0, 7, "k", {}, b"", uuid4())
+    first = "insert into offsets values ('g', 't', 0, 0, null, 0, 'c')"
+    await db.as_worker(lambda conn: conn.execute(first))
+
+    async def move(conn: Connection) -> object:
+        return await positions.advance(conn, "g", record, generation=0)
+
+    async with asyncio.TaskGroup() as group:
+        assert await _heard(db.bell, group.create_task(db.as_worker(move)))
+        assert not await _heard(db.bell, group.create_task(db.as_worker(move)))
+
+
+async def test_a_look_reads_what_is_there_and_can_write_nothing(db: Database):
+    async with asyncio.TaskGroup() as group:
+        assert not await _heard(db.bell, group.create_task(db.look(_clients)))
+    with pytest.raises(Unavailable):
+        await db.look(lambda conn: conn.execute(ROOM))
+    assert await db.look(_clients) == 0
+    await db.as_worker(lambda conn: conn.execute(ROOM))
+    assert await db.look(_clients) == 1
 
 
 async def test_a_task_does_not_hear_itself(db: Database):

@@ -16,7 +16,7 @@ import aiohttp
 import pytest
 
 from infra.stack.folder import TREE
-from shared.db import Bell
+from shared.bell import Bell
 from shared.errors import Unavailable
 from shared.process import repeat, together
 from tests.fixtures.eventually import eventually

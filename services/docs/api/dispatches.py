@@ -69,6 +69,7 @@ async def post_dispatch(
     return await db.as_caller(
         caller.visible,
         lambda conn: once(conn, request, caller, digest=digest, work=lambda: work(conn)),
+        by_keys=True,
     )
 
 

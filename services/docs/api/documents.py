@@ -120,6 +120,7 @@ async def post_document(request: Request, caller: Sender, *, dispatch: bool = Fa
     return await db.as_caller(
         caller.visible,
         lambda conn: once(conn, request, caller, digest=form.digest, work=lambda: work(conn)),
+        by_keys=True,
     )
 
 

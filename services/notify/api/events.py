@@ -185,9 +185,10 @@ async def _follow(
                 yield _sent(event, event_cursor(cursor, agencies=caller.visible))
                 if clock() >= look_again:
                     break  # a slow reader's token may have ended meanwhile
-            if not found:
-                await ear.wait(LOOK_SECONDS)
-                yield KEEPALIVE_COMMENT
+            else:
+                if len(found) < PAGE:  # whatever came after this look is told to the ear
+                    await ear.wait(LOOK_SECONDS)
+                    yield KEEPALIVE_COMMENT
     yield format_sse_event(retry=RETRY_MS)
 
 
@@ -226,6 +227,7 @@ async def _look(
             lambda conn: push.follow(
                 conn, cursor, agencies=caller.visible, limit=wanted.limit, kind=wanted.kind
             ),
+            by_keys=True,
         )
     except push.PastEpoch:
         raise Problem("REQ-4101") from None

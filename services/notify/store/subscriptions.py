@@ -124,6 +124,15 @@ async def unentitled(conn: Connection) -> list[StoredSubscription]:
     return [_subscription(row) for row in rows]
 
 
+async def any_unswept(conn: Connection) -> bool:
+    """Say whether an ended subscription may still have rows in the outbox."""
+    return bool(
+        await conn.fetchval(
+            "select exists (select from subscriptions where state = 'ended' and swept_at is null)"
+        )
+    )
+
+
 async def sweep(conn: Connection) -> bool:
     """Delete some outbox rows of an ended subscription; True when there may be more.
 

@@ -92,6 +92,17 @@ async def known(conn: Connection, dispatch_id: UUID) -> list[DocumentExamined]:
     return [DocumentExamined(**dict(row)) for row in rows if row["indication"] is not None]
 
 
+async def any_to_claim(conn: Connection) -> bool:
+    """Say whether some file may be claimed now."""
+    return bool(
+        await conn.fetchval(
+            "select exists (select from examinations where not settled"
+            " and next_try_at <= clock_timestamp()"
+            " and (claimed_until is null or claimed_until < clock_timestamp()))"
+        )
+    )
+
+
 async def claim(
     conn: Connection, *, lane: Lane, after: UUID | None, lease: timedelta
 ) -> Claim | None:

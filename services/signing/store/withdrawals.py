@@ -7,6 +7,11 @@ from shared.db import Connection
 from shared.events import VerdictWithdrawn
 
 
+async def any_left(conn: Connection) -> bool:
+    """Say whether verdicts of a revoked certificate are still to be withdrawn."""
+    return bool(await conn.fetchval("select exists (select from certificates where withdrawing)"))
+
+
 async def next_revoked(conn: Connection) -> str | None:
     """Lock a revoked certificate whose verdicts are still to be withdrawn; return its digest."""
     return await conn.fetchval(
