@@ -10,7 +10,7 @@ import structlog
 from shared import handling, positions
 from shared.db import Database
 from shared.errors import Unavailable
-from shared.events.topics import Service, group
+from shared.events.topics import BY_NAME, Service, group
 from shared.failpoint import reach
 from shared.handling import Handler, On, Parked, Subscription
 from shared.kafka import KafkaAccess, KafkaLost, Moved, Place, Record
@@ -25,6 +25,7 @@ _CHUNK = 64
 """Records of one partition in one transaction; one by one as soon as one of them fails."""
 _WAIT, _SHOW, _STUCK = 1.0, 5.0, 15.0
 _PAUSE, _LONGEST_PAUSE = 0.1, 3.0
+_FETCH_MS, _FETCH_ALONE_MS = 500, 2000
 _log = structlog.get_logger()
 
 
@@ -61,11 +62,22 @@ def consume(
     return task
 
 
+def _fetch_ms(topics: Sequence[str]) -> int:
+    """Return how long the broker may hold a request: records end the wait at once.
+
+    Long where no partition waits for another's answer; else what one may cost another.
+    """
+    known = [BY_NAME[topic].partitions for topic in topics if topic in BY_NAME]
+    return _FETCH_ALONE_MS if known == [1] else _FETCH_MS
+
+
 async def _keep_reading(sub: Subscription, access: KafkaAccess, stop: asyncio.Event) -> None:
-    pause = _PAUSE
+    pause, wait_ms = _PAUSE, _fetch_ms(sub.topics)
     while not stop.is_set():
         try:
-            async with Reader.open(access, group=sub.group, topics=sub.topics) as reader:
+            async with Reader.open(
+                access, group=sub.group, topics=sub.topics, wait_ms=wait_ms
+            ) as reader:
                 pause = _PAUSE
                 await Loop(sub, reader).run(stop)
         except Unavailable as error:

@@ -18,6 +18,8 @@ from shared.kafka import ID_HEADER, KafkaAccess, KafkaLost, Moved, Place, Record
 from shared.kafka.connection import CLOSE_SECONDS, REQUEST_MS, Line, guard, login, within
 
 _ASSIGN_SECONDS = 30
+_WAIT_MS = 250
+"""A partition whose records came while others were asked for waits so long at most."""
 
 
 class _Assigned(ConsumerRebalanceListener):
@@ -36,8 +38,10 @@ class _Assigned(ConsumerRebalanceListener):
 class Reader:
     """A consumer: of a group (with `group`), or of any log by place and offset (without)."""
 
-    def __init__(self, access: KafkaAccess, *, group: str | None = None) -> None:
-        """Prepare; `start` connects."""
+    def __init__(
+        self, access: KafkaAccess, *, group: str | None = None, wait_ms: int = _WAIT_MS
+    ) -> None:
+        """Prepare; `start` connects. The broker holds a request without records `wait_ms`."""
         self._client: Any = AIOKafkaConsumer(
             **login(access),
             group_id=group,
@@ -48,7 +52,7 @@ class Reader:
             heartbeat_interval_ms=1_500,
             max_poll_interval_ms=3_600_000,  # a lost database is waited out inside
             rebalance_timeout_ms=10_000,
-            fetch_max_wait_ms=250,
+            fetch_max_wait_ms=wait_ms,
             max_partition_fetch_bytes=2 * 1024 * 1024,
         )
         self._line = Line(self._client._client)  # noqa: SLF001
@@ -57,10 +61,15 @@ class Reader:
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, access: KafkaAccess, *, group: str | None = None, topics: Sequence[str] = ()
+        cls,
+        access: KafkaAccess,
+        *,
+        group: str | None = None,
+        topics: Sequence[str] = (),
+        wait_ms: int = _WAIT_MS,
     ) -> "AsyncGenerator[Reader]":
         """Open for the length of a `with`. Raises KafkaLost."""
-        reader = cls(access, group=group)
+        reader = cls(access, group=group, wait_ms=wait_ms)
         if topics:
             reader._client.subscribe(list(topics), listener=reader._assigned)
         try:
