@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from itertools import pairwise
 from types import MappingProxyType
+from typing import cast
 
 import asyncpg
 import httpx2
@@ -278,3 +279,22 @@ async def test_an_odd_report_is_the_callers_mistake(
     headers = notify.headers(mailbox.code) | {"Idempotency-Key": str(uuid7())}
     answer = await notify.client.post(url(mailbox), json=body, headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (422, "REQ-4221")
+
+
+@pytest.mark.parametrize(
+    ("words", "place"),
+    [
+        ({"note": "a\u202eb"}, "/note"),
+        ({"arrival_number": "12\u200b34"}, "/arrival_number"),
+        ({"arrival_number": "  "}, "/arrival_number"),
+        ({"staff": {"name": "\u3000"}}, "/staff/name"),
+        ({"staff": {"name": "Hoa\x07"}}, "/staff/name"),
+        ({"staff": {"name": "Hoa", "department": "Văn\u2028thư"}}, "/staff/department"),
+    ],
+)
+async def test_words_hide_nothing(notify: Running, mailbox: Mailbox, words: object, place: str):
+    headers = notify.headers(mailbox.code) | {"Idempotency-Key": str(uuid7())}
+    body = {"code": "03"} | cast("dict[str, object]", words)
+    answer = await notify.client.post(url(mailbox), json=body, headers=headers)
+    assert answer.status_code == 422
+    assert [one["pointer"] for one in answer.json()["errors"]] == [place]

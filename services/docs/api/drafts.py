@@ -4,7 +4,6 @@ from datetime import date
 from typing import Annotated, Any, cast
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     Field,
     ValidationError,
@@ -17,32 +16,15 @@ from services.docs.api.recipients import Recipient, choices
 from services.docs.document import Draft, Signer, Urgency, choices_as_json, refuse_state_secret
 from services.docs.document_types import DOCUMENT_TYPES
 from services.docs.routing import MOST_RECIPIENTS
-from services.docs.text import forbidden
 from shared.faults import Json, from_model
+from shared.text import SHOWN, Line
 
-_LINE = r"^[^\p{C}\p{Zl}\p{Zp}]*[^\p{C}\p{Z}][^\p{C}\p{Zl}\p{Zp}]*$"
-"""One line that is not blank, as a schema says it; `_line` says which character is wrong."""
+_Name = Annotated[Line, Field(min_length=1, max_length=50), SHOWN]
+_Office = Annotated[Line, Field(min_length=1, max_length=100), SHOWN]
+_Subject = Annotated[Line, Field(min_length=1, max_length=500), SHOWN]
 
-
-def _line(value: str) -> str:
-    found = forbidden(value)
-    if found is not None:
-        context = {"character": found.character, "position": found.position}
-        en = "The character {character} at position {position} is not allowed"
-        raise PydanticCustomError("forbidden_character", en, context)
-    if not value.strip():
-        raise PydanticCustomError("blank", "May not be blank")
-    return value
-
-
-_SHOWN = Field(json_schema_extra={"pattern": _LINE})
-_Line = Annotated[str, AfterValidator(_line)]
-_Name = Annotated[_Line, Field(min_length=1, max_length=50), _SHOWN]
-_Office = Annotated[_Line, Field(min_length=1, max_length=100), _SHOWN]
-_Subject = Annotated[_Line, Field(min_length=1, max_length=500), _SHOWN]
-
-Number = Annotated[_Line, Field(min_length=1, max_length=11, pattern=r"^[^\s/]+$")]
-Notation = Annotated[_Line, Field(min_length=1, max_length=30, pattern=r"^\S+$")]
+Number = Annotated[Line, Field(min_length=1, max_length=11, pattern=r"^[^\s/]+$")]
+Notation = Annotated[Line, Field(min_length=1, max_length=30, pattern=r"^\S+$")]
 """Its own slashes are part of it: `09/2025/QĐ-TTg` has the number 09."""
 
 

@@ -12,13 +12,13 @@ from services.docs.agency import Agency, AgencyState, clean_name
 from services.docs.api.agencies import agency_answer
 from services.docs.api.answered import AgencyItem
 from services.docs.api.answers import digest_of_json, expected_versions
-from services.docs.text import forbidden
 from shared.db import Connection, Database
 from shared.errors import Fault, Problem
 from shared.events.topics import LEVELS
 from shared.idempotency import once
 from shared.identity import Caller, Scoped
 from shared.openapi import told
+from shared.text import forbidden
 
 router = APIRouter(tags=["agencies"])
 

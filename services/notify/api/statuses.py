@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from services.notify import report, status
@@ -19,10 +19,12 @@ from shared.identity import Caller, Scoped
 from shared.ids import DeliveryId
 from shared.openapi import told
 from shared.status_codes import TEXTS
+from shared.text import SHOWN, Line, visible
 
 router = APIRouter(tags=["statuses"])
 
 Code = Literal["02", "03", "04", "05", "06"]
+_Note = Annotated[str, AfterValidator(visible)]
 
 
 class Staff(BaseModel):
@@ -30,8 +32,8 @@ class Staff(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    name: Annotated[str, Field(min_length=1, max_length=200, examples=["Nông Thị Hoa"])]
-    department: Annotated[str | None, Field(max_length=200, examples=["Văn thư"])] = None
+    name: Annotated[Line, Field(min_length=1, max_length=200, examples=["Nông Thị Hoa"]), SHOWN]
+    department: Annotated[Line | None, Field(max_length=200, examples=["Văn thư"])] = None
 
 
 class StatusReport(BaseModel):
@@ -41,7 +43,7 @@ class StatusReport(BaseModel):
 
     code: Annotated[Code, Field(description="The code, as GET /v1/status-codes explains it.")]
     arrival_number: Annotated[
-        str | None,
+        Line | None,
         Field(
             min_length=1,
             max_length=50,
@@ -50,10 +52,17 @@ class StatusReport(BaseModel):
         ),
     ] = None
     staff: Staff | None = None
-    note: Annotated[str | None, Field(max_length=1000, examples=["Vào sổ văn bản đến"])] = None
+    note: Annotated[_Note | None, Field(max_length=1000, examples=["Vào sổ văn bản đến"])] = None
     reopen: Annotated[
         bool, Field(description="With code 05 after 06: the end was reported by mistake.")
     ] = False
+
+
+class StaffItem(BaseModel):
+    """Who works on it, as it was recorded."""
+
+    name: str
+    department: str | None = None
 
 
 class StatusItem(BaseModel):
@@ -67,7 +76,7 @@ class StatusItem(BaseModel):
     acted: str | None
     """Code of the agency that acted: the recipient, or a successor of a closed one."""
     arrival_number: str | None = None
-    staff: Staff | None = None
+    staff: StaffItem | None = None
     note: str | None = None
 
 
@@ -166,7 +175,7 @@ def _item(one: StoredStatus, acted: str | None) -> StatusItem:
         arrival_number=words.arrival_number,
         staff=None
         if words.staff_name is None
-        else Staff(name=words.staff_name, department=words.staff_department),
+        else StaffItem(name=words.staff_name, department=words.staff_department),
         note=words.note,
     )
 

@@ -2,6 +2,10 @@
 
 import unicodedata
 from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 
 _FORBIDDEN = frozenset(("Cc", "Cf", "Co", "Cs", "Zl", "Zp"))
 """Control characters; invisible ones, which also turn the direction of text (U+202E) or make two
@@ -34,3 +38,27 @@ def forbidden(line: str) -> Forbidden | None:
         if unicodedata.category(char) in _FORBIDDEN:
             return Forbidden(f"U+{ord(char):04X}", position)
     return None
+
+
+def visible(value: str) -> str:
+    """Return text that people read as it is, for a model's field. Raises PydanticCustomError."""
+    found = forbidden(value)
+    if found is not None:
+        context = {"character": found.character, "position": found.position}
+        en = "The character {character} at position {position} is not allowed"
+        raise PydanticCustomError("forbidden_character", en, context)
+    return value
+
+
+def _line(value: str) -> str:
+    if not visible(value).strip():
+        raise PydanticCustomError("blank", "May not be blank")
+    return value
+
+
+_PATTERN = r"^[^\p{C}\p{Zl}\p{Zp}]*[^\p{C}\p{Z}][^\p{C}\p{Zl}\p{Zp}]*$"
+SHOWN = Field(json_schema_extra={"pattern": _PATTERN})
+"""`Line` as a schema says it; the validator says which character is wrong."""
+
+Line = Annotated[str, AfterValidator(_line)]
+"""One line that is not blank."""
