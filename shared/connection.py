@@ -38,7 +38,8 @@ class Connection(HttpToolsProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 (uvicorn's own)
         """Begin with nothing received."""
         super().__init__(*args, **kwargs)
-        self._in_head = self._in_body = self._upgrading = self._too_large = False
+        self._in_head = self._in_body = self._upgrading = False
+        self._faulty: str | None = None
         self._idle_bytes = self._thrown_away = 0
         self._closing = False
         self._timers: dict[Callable[[], None], TimerHandle] = {}
@@ -63,26 +64,35 @@ class Connection(HttpToolsProtocol):
         self._feed(data)
         if self.transport.is_closing():
             return
-        if self._too_large or self._idle_bytes > HEAD_BYTES:
+        if self._faulty is not None:
+            self._refuse(self._faulty)
+        elif self._idle_bytes > HEAD_BYTES:
             self._refuse("REQ-4311")
         elif self._in_head and self._head_is_late not in self._timers:
             self._arm(self._head_is_late, HEAD_SECONDS)
 
     def _feed(self, data: bytes) -> None:
         self._unset_keepalive_if_required()
+        rest: bytes | None = data
+        while rest is not None:  # each request of many may ask for an upgrade
+            rest = self._parse(rest)
+
+    def _parse(self, data: bytes) -> bytes | None:
+        """Parse, and return what has to be parsed anew: without the request to upgrade."""
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
             if not self._upgrading:
                 self._refuse("REQ-4005")  # CONNECT
-                return
+                return None
             self._upgrading = False
             head, rest = self._plain_head(), data[upgrade.args[0] :]
             self.parser = httptools.HttpRequestParser(self)
             self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
-            self._feed(head + rest)
+            return head + rest
         except httptools.HttpParserError:
             self._refuse("REQ-4005")
+        return None
 
     def _plain_head(self) -> bytes:
         """Write the present head anew, without what asks for another protocol."""
@@ -106,14 +116,21 @@ class Connection(HttpToolsProtocol):
         self._disarm(self._head_is_late)
         self._in_head, self._idle_bytes = False, 0
         if sum(len(name) + len(value) for name, value in self.headers) > HEAD_BYTES:
-            self._too_large = True
+            self._faulty = "REQ-4311"
+        elif self._hosts_wrongly():
+            self._faulty = "REQ-4005"
         elif self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
             self._upgrading = True
-        elif not self._too_large:
+        elif self._faulty is None:
             self._in_body, self._thrown_away = True, 0
             self.scope["lienthong.abort"] = self._abort  # type: ignore[typeddict-unknown-key]
             super().on_headers_complete()
             self.cycle.transport = _Gently(self)
+
+    def _hosts_wrongly(self) -> bool:
+        # RFC 9112 3.2: one Host in HTTP/1.1, never several.
+        hosts = sum(name == b"host" for name, _ in self.headers)
+        return hosts > 1 or (hosts == 0 and self.parser.get_http_version() == "1.1")
 
     def on_body(self, body: bytes) -> None:
         """Hand a part of the body on, or throw it away behind an early answer."""

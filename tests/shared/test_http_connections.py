@@ -199,8 +199,28 @@ async def test_an_upgrade_to_http2_is_ignored_and_the_body_read(
     writer.close()
 
 
+async def test_1500_pipelined_upgrades_are_all_answered(address: tuple[str, int]):
+    count, ask = (
+        1500,
+        b"GET /hello HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n",
+    )
+    reader, writer = await asyncio.open_connection(*address)
+    writer.write(ask * count)
+    for _ in range(count):
+        assert (await answer(reader))[::2] == (200, {"upgrade": None})
+    writer.close()
+
+
+NONSENSE = (
+    b"CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"\x16\x03\x01 hello\r\n\r\n",
+    b"GET /hello HTTP/1.1\r\n\r\n",  # RFC 9112 3.2: no Host
+    b"GET /hello HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+)
+
+
 async def test_connect_and_nonsense_are_problems(address: tuple[str, int]):
-    for sent in (b"CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n", b"\x16\x03\x01 hello\r\n\r\n"):
+    for sent in NONSENSE:
         reader, writer = await asyncio.open_connection(*address)
         writer.write(sent)
         status, _, body = await answer(reader)
