@@ -45,8 +45,9 @@ async def clear_chunk(conn: Connection, line: Line, *, size: int = CHUNK) -> boo
     if waiting is None:
         return False
     decision = decide(waiting.waiting, ripe=waiting.ripe)
-    held = await queue.hold(conn, [one.id for one in decision.hold])
-    await tell(conn, [changed(one, "held") for one in held])
+    if decision.hold:
+        held = await queue.hold(conn, [one.id for one in decision.hold])
+        await tell(conn, [changed(one, "held") for one in held])
     if decision.go is None:
         return bool(decision.hold)
     dispatch = await dispatches.lock(conn, decision.go.id)
