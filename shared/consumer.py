@@ -25,7 +25,7 @@ _CHUNK = 64
 """Records of one partition in one transaction; one by one as soon as one of them fails."""
 _WAIT, _SHOW, _STUCK = 1.0, 5.0, 15.0
 _PAUSE, _LONGEST_PAUSE = 0.1, 3.0
-_FETCH_MS, _FETCH_ALONE_MS = 500, 2000
+_FETCH_MS, _FETCH_ALONE_MS = 250, 2000
 _log = structlog.get_logger()
 
 
