@@ -33,6 +33,7 @@ CHECKS: tuple[Check, ...] = (
     Check("outbox", databases.outbox),
     Check("lag", flow.lag),
     Check("parked", databases.parked),
+    Check("signatures", flow.signatures),
     Check("examinations", flow.examinations),
     Check("dispatches", flow.dispatches),
     Check("lanes", flow.lanes),

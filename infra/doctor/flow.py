@@ -108,6 +108,16 @@ async def heads(site: Site) -> Seen:
     return Seen("docs and notify agree", tuple(findings))
 
 
+async def signatures(site: Site) -> Seen:
+    """Signed files come into their drafts at once."""
+    findings: Findings = []
+    for who, (before, now) in (await _lasting(site, "lienthong_signatures_pending")).items():
+        if now >= before:
+            text = f"{now:.0f} signed files are not in their drafts, and they do not grow fewer"
+            findings.append(doubt(text, f"{site.make(f'logs P={who}')} names the files"))
+    return Seen("all signed files are in their drafts", tuple(findings))
+
+
 async def examinations(site: Site) -> Seen:
     """No file waits long for its final verdict."""
     one = await site.query("signing", store.unexamined)

@@ -2,8 +2,10 @@
 
 import asyncio
 import hashlib
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import structlog
 
@@ -23,8 +25,16 @@ from shared.ids import AttachmentId, DocumentId, SignatureId, uuid7
 from shared.kafka import Record
 from shared.telemetry import AGENCY_FROM, CERTIFICATE, DOCUMENT_CODE, DOCUMENT_ID, span
 
+_Trouble = Literal["altered", "missing"]
 CHANGED = "SIG-4096"
 """Reason of a signature that was made for a file which the draft no longer holds."""
+LOST = "SIG-5002"
+"""Reason of a signature that was made and whose file is lost: the draft keeps what it had."""
+UNREAD = "SIG-5032"
+"""What is said of it while it is still tried."""
+_MOST_TRIES: Mapping[_Trouble, int] = {"altered": 6, "missing": 70}
+"""About half a minute for bytes that are others, an hour for a store that is away."""
+_LONGEST_PAUSE = 60.0
 _log = structlog.get_logger()
 
 
@@ -113,31 +123,45 @@ async def failed(conn: Connection, event: SignatureFailed, _record: Record) -> N
 async def take_over(db: Database, blobs: BlobStore) -> bool:
     """Apply one released signature: hash its file first, then change the draft; False if none.
 
-    A file that is not there yet, or not intact, is tried again: its draft stays frozen and the
-    gauge `lienthong_signatures_pending` shows it.
+    A file that is not there, or not intact, is tried again at its own times, while others go on.
+    At last its request fails (SIG-5002) and the draft thaws with the file that it had: what heals
+    later changes nothing. Until then `lienthong_signatures_pending` shows it.
     """
     signature = await db.look(store.next_made)
     if signature is None or signature.signed_sha256 is None:
         return False
     path = blobs.path(signature.signed_sha256)
-    blocks = await asyncio.to_thread(_blocks, path, signature.signed_sha256)
-    if blocks is None:
-        _log.error("signed file is missing or corrupt", sha256=signature.signed_sha256)
-        return False
+    read = await asyncio.to_thread(_blocks, path, signature.signed_sha256)
+    if isinstance(read, str):
+        await db.as_worker(partial(put_off, signature=signature, trouble=read))
+        return True
     reach("docs.sign.file_hashed")
-    await db.as_worker(partial(_apply, signature=signature, blocks=blocks))
+    await db.as_worker(partial(apply, signature=signature, blocks=read))
     reach("docs.sign.applied")
     return True
 
 
-async def _apply(conn: Connection, *, signature: Signature, blocks: bytes) -> None:
+async def apply(conn: Connection, *, signature: Signature, blocks: bytes) -> None:
+    """Put a signed file, hashed before, into its draft, unless the request has ended."""
     await store.lock_document(conn, signature.document_id)
     done = await store.apply(conn, signature, blocks=blocks)
     await store.end(conn, signature.id, reason=None if done else CHANGED)
 
 
-def _blocks(path: Path, sha256: str) -> bytes | None:
-    """Return the digest of each block of a file, None unless the whole has this digest."""
+async def put_off(conn: Connection, *, signature: Signature, trouble: _Trouble) -> None:
+    """Count a failed try, the last one for good; the lock keeps it apart from an `apply`."""
+    await store.lock_document(conn, signature.document_id)
+    if not await store.put_off(conn, signature, trouble=UNREAD, longest=_LONGEST_PAUSE):
+        return
+    tries, lost = signature.tries + 1, signature.tries + 1 >= _MOST_TRIES[trouble]
+    said = {"sha256": signature.signed_sha256, "tries": tries, "given_up": lost}
+    _log.error("signed file is " + trouble, signature=str(signature.id), **said)
+    if lost:
+        await store.end(conn, signature.id, reason=LOST)
+
+
+def _blocks(path: Path, sha256: str) -> bytes | _Trouble:
+    """Return the digest of each block of a file whose whole has this digest."""
     whole, blocks = hashlib.sha256(), bytearray()
     try:
         with path.open("rb") as file:
@@ -145,8 +169,8 @@ def _blocks(path: Path, sha256: str) -> bytes | None:
                 whole.update(block)
                 blocks += hashlib.sha256(block).digest()
     except OSError:
-        return None
-    return bytes(blocks) if whole.hexdigest() == sha256 else None
+        return "missing"
+    return bytes(blocks) if whole.hexdigest() == sha256 else "altered"
 
 
 HANDLERS = (On(SignatureMade, made), On(SignatureFailed, failed))

@@ -48,15 +48,17 @@ async def requested(system: System) -> tuple[str, dict[str, Any]]:
     return document, answer.json()
 
 
-async def tell(docs: Running, shown: dict[str, Any], *, source: str | None = None) -> None:
+async def tell(
+    docs: Running, shown: dict[str, Any], *, source: str | None = None, signed: bytes = SIGNED
+) -> None:
     """Hand in what signing says when it has released a signature."""
     event = SignatureMade(
         signature_id=UUID(shown["id"]),
         document_id=UUID(shown["document_id"]),
         attachment_id=UUID(shown["attachment_id"]),
         source_sha256=source or shown["source"]["sha256"],
-        signed_sha256=hashlib.sha256(SIGNED).hexdigest(),
-        signed_size=len(SIGNED),
+        signed_sha256=hashlib.sha256(signed).hexdigest(),
+        signed_size=len(signed),
         signed_at=datetime.now(UTC),
     )
     await docs.db.as_worker(lambda conn: sign.made(conn, event, RECORD))
@@ -82,6 +84,16 @@ async def store_signed(blobs: Path) -> BlobStore:
 
     await made.write(chunks(), limit=len(SIGNED))
     return made
+
+
+async def due(docs: Running, shown: dict[str, Any]) -> None:
+    """Let the time of the next try come."""
+    await docs.db.as_worker(
+        lambda conn: conn.execute(
+            "update signatures set next_try_at = clock_timestamp() where id = $1",
+            UUID(shown["id"]),
+        )
+    )
 
 
 async def states(system: System, document: str) -> list[tuple[str, str | None]]:
@@ -139,8 +151,10 @@ async def test_a_released_signature_is_the_drafts_file(docs: Running) -> None:
     assert await states(system, document) == [("made", None)]
     assert (await system.ask("DELETE", document)).headers["retry-after"] == "1"
     # Its bytes are not in the store yet: nothing is applied that was not hashed.
+    assert await sign.take_over(docs.db, BlobStore(docs.blobs))
     assert not await sign.take_over(docs.db, BlobStore(docs.blobs))
     assert await states(system, document) == [("made", None)]
+    await due(docs, shown)
     blobs = await store_signed(docs.blobs)
     assert await sign.take_over(docs.db, blobs)
     assert not await sign.take_over(docs.db, blobs)

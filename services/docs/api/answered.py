@@ -252,6 +252,8 @@ class SignatureItem(BaseModel):
     certificate: str
     state: str
     reason: Reason | None
+    trouble: Reason | None = None
+    next_try_at: datetime | None = None
     source: SourceFile
     signed: SignedFile | None
     requested_at: datetime

@@ -59,6 +59,8 @@ def as_json(one: Signature) -> dict[str, Any]:
         "certificate": one.certificate,
         "state": one.state,
         "reason": reason(one.reason),
+        "trouble": reason(one.trouble),
+        "next_try_at": one.next_try_at if one.trouble else None,
         "source": {"sha256": one.source_sha256, "size": one.source_size},
         "signed": signed,
         "requested_at": one.requested_at,
@@ -122,7 +124,8 @@ async def get_signatures(request: Request, document_id: UUID, caller: Sender) ->
     """Return all requests of the caller's own document, the oldest first.
 
     `requested` waits for its signer, `made` is about to be applied, `applied` stands in the
-    draft's file, `failed` has its reason.
+    draft's file, `failed` has its reason. One that is `made` and whose file cannot be read has
+    its `trouble` and is tried again at `next_try_at`; at last it fails as SIG-5002.
     """
     db: Database = request.app.state.db
 

@@ -12,7 +12,7 @@ from shared.ids import AgencyId, AttachmentId, DocumentId, SignatureId
 Kind = Literal["leader", "seal"]
 _COLUMNS = """s.id, s.document_id, s.attachment_id, s.kind, s.certificate, s.source_sha256,
     s.source_size, s.state, s.reason, s.signed_sha256, s.signed_size, s.signed_at,
-    s.requested_at, s.ended_at"""
+    s.requested_at, s.ended_at, s.tries, s.next_try_at, s.trouble"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,10 @@ class Signature:
     signed_at: datetime | None
     requested_at: datetime
     ended_at: datetime | None
+    tries: int
+    next_try_at: datetime
+    trouble: str | None
+    """Of one that is `made`: why its file could not be applied yet, a code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +129,11 @@ async def keep_failed(conn: Connection, event: SignatureFailed) -> None:
 
 
 async def next_made(conn: Connection) -> Signature | None:
-    """Return the oldest signature whose file is still to be hashed."""
+    """Return the signature whose file is to be hashed now, the one that has waited longest."""
     row = await conn.fetchrow(
         f"""select {_COLUMNS} from signatures as s
-        where s.state = 'made' order by s.id limit 1"""  # noqa: S608
+        where s.state = 'made' and s.next_try_at <= clock_timestamp()
+        order by s.next_try_at, s.id limit 1"""  # noqa: S608
     )
     return None if row is None else Signature(**dict(row))
 
@@ -165,11 +170,29 @@ async def end(conn: Connection, signature_id: SignatureId, *, reason: str | None
     await conn.execute(
         """update signatures
         set state = case when $2::text is null then 'applied' else 'failed' end, reason = $2,
-            ended_at = clock_timestamp()
+            trouble = null, ended_at = clock_timestamp()
         where id = $1 and state = 'made'""",
         signature_id,
         reason,
     )
+
+
+async def put_off(conn: Connection, signature: Signature, *, trouble: str, longest: float) -> bool:
+    """Count a try that failed, the next one later each time (1, 2, 4 … `longest` seconds).
+
+    False when the request has ended meanwhile, or the try was counted by another instance.
+    """
+    counted = await conn.fetchval(
+        """update signatures
+        set tries = tries + 1, trouble = $3,
+            next_try_at = clock_timestamp() + least($4, 2 ^ least(tries, 20)) * interval '1 second'
+        where id = $1 and state = 'made' and tries = $2 returning true""",
+        signature.id,
+        signature.tries,
+        trouble,
+        longest,
+    )
+    return counted is not None
 
 
 async def count_made(conn: Connection) -> float:
