@@ -12,6 +12,9 @@ from shared.events.topics import Service
 TABLE = Path(__file__).with_name("routes.json")
 """Made from the four services' OpenAPI documents by `python -m infra.contracts.routes`."""
 
+STREAMS = frozenset({"/v1/events/stream"})
+"""What never ends: it has no HEAD."""
+
 # A parameter takes one segment: never an empty one, nor one that a later hop might resolve.
 _NO_VALUE = frozenset({"", ".", ".."})
 
@@ -54,7 +57,12 @@ class Table:
         for route in found:
             if route.method == method:
                 return route
-        raise Problem("REQ-4051", allow=", ".join(sorted({route.method for route in found})))
+        raise Problem("REQ-4051", allow=", ".join(sorted(_allowed(found))))
+
+
+def _allowed(found: Iterable[Route]) -> set[str]:
+    read = any(route.method == "GET" and route.path not in STREAMS for route in found)
+    return {route.method for route in found} | ({"HEAD"} if read else set())
 
 
 def _fits(segments: tuple[str | None, ...], parts: list[str]) -> bool:

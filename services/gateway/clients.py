@@ -19,6 +19,7 @@ from shared.identity import INTERNAL
 from shared.tokens import MAX_AGENCIES
 
 _PAUSE = 0.2
+_REGISTRAR = "registrar"
 _log = structlog.get_logger()
 
 
@@ -127,7 +128,8 @@ async def change(
 
     Whoever loses an agency, a scope, a key or everything loses its tokens too: none issued until
     now is taken any more. Raises Problem REQ-4041, REQ-4121 when the client is in none of the
-    `expected` versions, AUT-4092 when it was revoked before.
+    `expected` versions, AUT-4092 when it was revoked before, AUT-4093 when nobody could
+    register systems any more.
     """
     version = await store.lock_versions(conn) + 1
     client = await find(conn, client_id)
@@ -138,11 +140,20 @@ async def change(
         return client
     if client.state == "revoked":
         raise Problem("AUT-4092")
+    ends = _registers(client) and not _registers(edited)
+    # Decided under the lock on versions: two at once cannot both go.
+    if ends and not await store.others_hold(conn, _REGISTRAR, than=client_id):
+        raise Problem("AUT-4093")
     made = replace(edited, version=version)
     await _require_agencies(conn, [code for code in made.agencies if code not in client.agencies])
     event = await store.update_client(conn, made, ends_tokens=_loses(client, made))
     await _tell(conn, event)
     return made
+
+
+def _registers(client: StoredClient) -> bool:
+    proves = client.secret_sha256 is not None or bool(client.jwks.get("keys"))
+    return client.state == "active" and _REGISTRAR in client.scopes and proves
 
 
 def _loses(before: StoredClient, after: StoredClient) -> bool:

@@ -151,3 +151,14 @@ async def test_the_list_as_a_table_that_no_spreadsheet_runs(network: Door):
     assert [row["agency"] for row in rows] == ["'=H1+1", "G22", "H14"]
     assert (rows[2]["state"], rows[2]["systems"]) == ("connected", "hub sys-h14")
     assert (rows[2]["last_hour_requests"], rows[2]["last_hour_bytes_out"]) == ("1", "100")
+
+
+async def test_a_form_that_is_not_offered_is_406(network: Door):
+    for accept in ("image/png", "text/csv;q=0, application/json;q=0", "application/json;q=0"):
+        headers = await network.headers("operator", Accept=accept)
+        answer = await network.client.get("/v1/connections", headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (406, "REQ-4061"), accept
+    for accept, kind in (("*/*", "application/json"), ("text/*", "text/csv")):
+        headers = await network.headers("operator", Accept=accept)
+        answer = await network.client.get("/v1/connections", headers=headers)
+        assert answer.headers["content-type"].startswith(kind)

@@ -231,6 +231,15 @@ async def test_errors_of_the_request_are_named_as_rfc_6749_says(door: Door):
     assert answer.json()["scope"] == "directory"
 
 
+async def test_parameters_in_the_address_are_refused(door: Door):
+    form = {"grant_type": "client_credentials", "client_assertion_type": ASSERTION}
+    form["client_assertion"] = door.assertion("sys-h14")
+    for query in ("client_secret=x", "grant_type=client_credentials", "x"):
+        answer = await door.client.post(f"/oauth/token?{query}", data=form)
+        assert error(answer) == (400, "invalid_request")
+    assert (await door.client.post("/oauth/token", data=form)).status_code == 200
+
+
 async def test_a_faulty_form_is_invalid_request(door: Door):
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     for body in (b"grant_type=a&grant_type=b", b"\xff\xfe", b"a=%ff", b"nonsense", b"", b"&" * 99):

@@ -4,6 +4,7 @@ from fastapi import FastAPI
 
 from services.gateway.api import connections, oauth, own, pages, passing, reference, register
 from services.gateway.compress import Compress
+from services.gateway.heads import Heads
 from services.gateway.points import Points
 from services.gateway.visit import Visiting, Visits
 from shared import operating
@@ -21,5 +22,6 @@ def create() -> FastAPI:
     app = create_app(title="Liên thông: gateway", routers=routers, edge=True)
     app.state.visits, app.state.points = Visits(), Points()
     app.add_middleware(Compress)
+    app.add_middleware(Heads)
     app.add_middleware(Visiting)  # outermost: it counts what really comes and goes
     return app

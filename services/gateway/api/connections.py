@@ -41,6 +41,7 @@ Under = Annotated[
     **told(
         "List all connection points, those never seen among them (JSON or CSV)",
         "Liệt kê mọi điểm kết nối, kể cả nơi chưa từng kết nối (JSON hoặc CSV)",
+        refuses=(406,),
     ),
 )
 async def get_connections(

@@ -24,6 +24,7 @@ _BOM = "\ufeff"
 """Without it, common spreadsheets read Vietnamese as another encoding."""
 _RUNS = ("=", "+", "-", "@", "\t", "\r", "\n")
 """What makes a spreadsheet take a cell for a formula."""
+_OFFERED = ("application/json", "text/csv")
 _WEIGHT = re.compile(r";\s*q=([0-9.]+)")
 
 
@@ -56,15 +57,27 @@ def next_page(request: Request, last: str | None) -> tuple[str | None, dict[str,
 
 
 def wants_csv(request: Request) -> bool:
-    """Say whether `Accept` prefers text/csv to JSON."""
-    weights = {"text/csv": 0.0, "application/json": 0.0}
-    for part in request.headers.get("accept", "*/*").lower()[:500].split(","):
-        kind = part.partition(";")[0].strip()
-        found = _WEIGHT.search(part)
-        weight = _number(found[1]) if found else 1.0
-        if kind in weights:
-            weights[kind] = weight
-    return weights["text/csv"] > weights["application/json"]
+    """Say whether `Accept` prefers text/csv to JSON. Raises Problem REQ-4061 for neither."""
+    accept = ",".join(request.headers.getlist("accept")) or "*/*"
+    ranges = [_range(part) for part in accept.lower().split(",") if part.strip()]
+    json, as_table = (_quality(kind, ranges) for kind in _OFFERED)
+    if max(json, as_table) <= 0:
+        raise Problem("REQ-4061", offered=list(_OFFERED))
+    return as_table > json
+
+
+def _range(part: str) -> tuple[str, float]:
+    found = _WEIGHT.search(part)
+    return part.partition(";")[0].strip(), _number(found[1]) if found else 1.0
+
+
+def _quality(kind: str, ranges: Sequence[tuple[str, float]]) -> float:
+    """The most specific range that fits decides (RFC 9110 12.5.1)."""
+    for wanted in (kind, f"{kind.partition('/')[0]}/*", "*/*"):
+        for offered, quality in ranges:
+            if offered == wanted:
+                return quality
+    return 0.0
 
 
 def _number(text: str) -> float:

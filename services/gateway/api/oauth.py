@@ -45,6 +45,12 @@ _REQUEST: dict[str, Any] = {
 
 router = APIRouter()
 
+_IN_ADDRESS = JSONResponse(
+    {"error": "invalid_request", "error_description": "parameters go into the body, not the URI"},
+    400,
+    {"Cache-Control": "no-store"},
+)
+
 
 class AccessToken(BaseModel):
     """RFC 6749 5.1; the token is a JWT (RFC 9068)."""
@@ -95,6 +101,8 @@ class KeySet(BaseModel):
 async def post_token(request: Request) -> Response:
     """Give a token for client credentials (RFC 6749 4.4): a signed assertion, or a secret."""
     issuer, limits = _issuer(request), request.app.state.limits
+    if request.url.query:  # addresses are written down on the way; secrets may not be in them
+        return _IN_ADDRESS
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
         raise Problem("REQ-4151", en=f"Send {FORM}.", vi=f"Gửi {FORM}.")
     body = await request.body()

@@ -11,7 +11,8 @@ from services.gateway.limits import Limits
 from shared.errors import Problem
 from shared.intake import lift, own_pace
 
-_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+# The others are refused here too, so that the table says what is allowed instead.
+_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
 
 router = APIRouter(include_in_schema=False)
 

@@ -165,7 +165,7 @@ async def patch_client(
 @router.delete(
     "/v1/clients/{client_id}",
     status_code=204,
-    **told("Revoke a system", "Thu hồi một hệ thống", refuses=(404, 412)),
+    **told("Revoke a system", "Thu hồi một hệ thống", refuses=(404, 409, 412)),
 )
 async def delete_client(request: Request, client_id: str, _caller: Registrar) -> Response:
     """Revoke a system for good: no token any more, and what is open ends within seconds."""

@@ -97,6 +97,18 @@ async def take_over(conn: Connection, seed: SeedClient, *, version: int) -> Clie
     return _changed(row)
 
 
+async def others_hold(conn: Connection, scope: str, *, than: str) -> bool:
+    """Say whether an active client other than this one has a scope and a way to prove itself."""
+    found = await conn.fetchval(
+        "select exists (select from clients where client_id <> $1 and state = 'active'"
+        " and $2 = any(scopes) and (secret_sha256 is not null"
+        " or jsonb_array_length(coalesce(jwks -> 'keys', '[]')) > 0))",
+        than,
+        scope,
+    )
+    return bool(found)
+
+
 async def list_clients(conn: Connection, *, after: str, limit: int) -> list[StoredClient]:
     """Return clients behind this id in the order of their ids; the services' own are left out."""
     rows = await conn.fetch(
