@@ -9,13 +9,14 @@ from pathlib import Path
 from services.signing import ask, examine, revoke
 from services.signing.anchor import Anchor
 from services.signing.api import create
-from services.signing.bench import Bench
+from services.signing.bench import LIMITS, WORKERS, Bench
 from services.signing.dispatcher import Dispatcher
 from services.signing.keys import Authorities, KeyFiles
 from services.signing.pool import Limits, Worker
 from services.signing.register import Register
 from services.signing.settings import Settings
 from services.signing.store import examinations, lists, withdrawals
+from services.signing.turns import Turns
 from shared import following, health, outbox, telemetry
 from shared.bell import Bell
 from shared.blobs import BlobStore
@@ -93,7 +94,8 @@ async def serve(settings: Settings, authorities: Authorities, stop: asyncio.Even
         blobs, anchor = BlobStore(settings.blobs), Anchor(authorities)
         dispatcher = Dispatcher(db, blobs, anchor, Limits())
         keys = KeyFiles(settings.pki / "keys")
-        bench = Bench(db, blobs, keys, anchor, Worker(Limits()))
+        turns = Turns(tuple(Worker(LIMITS) for _ in range(WORKERS)))
+        bench = Bench(db, blobs, keys, anchor, turns)
         app.state.bench = bench
         private = private_app(
             checks={

@@ -8,10 +8,17 @@ from services.signing.anchor import Anchor
 from services.signing.finding import STORE_TROUBLE, TOO_HEAVY, UNREADABLE, Finding
 from services.signing.keys import KeyStore
 from services.signing.pipe import Preparation
-from services.signing.pool import Look, Worker
+from services.signing.pool import Limits, Look
+from services.signing.turns import Turns
 from shared.blobs import BlobStore
 from shared.db import Database
 from shared.errors import Problem, Unavailable
+from shared.ids import AgencyId
+
+LIMITS = Limits(cpu_seconds=10)
+"""What preparing or verifying one file may use; more, and it is too complicated to be signed."""
+WORKERS = 2
+"""While one agency's slow file is in the hands of one, others are served by the other."""
 
 
 class Refused(Exception):  # noqa: N818 (what becomes of the request)
@@ -25,14 +32,13 @@ class Refused(Exception):  # noqa: N818 (what becomes of the request)
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """Shared by all activations of a process; one file at a time is in the worker's hands."""
+    """Shared by all activations of a process; one file of an agency is in a worker's hands."""
 
     db: Database
     blobs: BlobStore
     keys: KeyStore
     anchor: Anchor
-    worker: Worker
-    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    turns: Turns
     key_turns: WeakValueDictionary[str, asyncio.Lock] = field(
         default_factory=WeakValueDictionary[str, asyncio.Lock]
     )
@@ -44,16 +50,19 @@ class Bench:
         """
         return self.key_turns.setdefault(certificate, asyncio.Lock())
 
-    async def look(self, sha256: str, prepare: Preparation | None = None) -> Look:
-        """Have the worker verify a stored file with the newest lists, and prepare it if asked."""
-        async with self.turn:
+    async def look(
+        self, sha256: str, *, agency: AgencyId, prepare: Preparation | None = None
+    ) -> Look:
+        """Have a worker verify a stored file with the newest lists, and prepare it if asked."""
+        async with self.turns.of(agency) as worker:
             trust = await self.db.as_worker(self.anchor.now)
-            return await self.worker.look(self.blobs.path(sha256), sha256, trust, prepare=prepare)
+            return await worker.look(self.blobs.path(sha256), sha256, trust, prepare=prepare)
 
     async def serve(self, stop: asyncio.Event) -> None:
-        """End the worker with the process; it starts when the first signature is made."""
+        """End the workers with the process; each starts when it is first needed."""
         await stop.wait()
-        await self.worker.end()
+        for worker in self.turns.workers:
+            await worker.end()
 
 
 def finding_of(look: Look) -> Finding:

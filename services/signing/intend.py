@@ -43,7 +43,7 @@ async def intend(bench: Bench, begun: Begun) -> Intent:
         signer=begun.holder.person or shown.agency,
         at=begun.now.astimezone(stamp.VIETNAM),
     )
-    look = await bench.look(asked.source_sha256, preparation)
+    look = await bench.look(asked.source_sha256, agency=asked.agency_id, prepare=preparation)
     finding = finding_of(look)
     prepared = look.answer.prepared if look.answer else None
     intent = None if prepared is None else await _store(bench, begun, prepared)

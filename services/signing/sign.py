@@ -33,17 +33,29 @@ async def activate(
 
     Repeating it, after whatever death, ends in the same signature, byte for byte: the intent is
     written before the key is used, and keys sign deterministically. Raises Problem SIG-4041,
-    SIG-4092 (ended), SIG-4094 (locked), SIG-4033 (wrong PIN); another SIG code when the request
-    has failed for that reason; SIG-503x and Unavailable: activate again.
+    SIG-4092 (ended), SIG-4094 (locked), SIG-4033 (wrong PIN, also for one that was made);
+    another SIG code when the request has failed for that reason; REQ-4291 (too many of the
+    agency), SIG-503x and Unavailable: activate again.
     """
+    with bench.turns.admitted(agency):
+        return await _activate(
+            bench, signature_id=signature_id, pin=pin, agency=agency, client_id=client_id
+        )
+
+
+async def _activate(
+    bench: Bench, *, signature_id: SignatureId, pin: str, agency: AgencyId, client_id: str
+) -> Signature:
     began = await bench.db.as_worker(
         partial(_begin, bench=bench, signature_id=signature_id, agency=agency, client_id=client_id)
     )
-    if isinstance(began, Signature):
-        return began
     if isinstance(began, str):
         raise Problem(began, state="failed")
     asked = began.asked
+    if asked.state == "made":
+        async with bench.key_turn(asked.certificate):
+            await _unlock(bench, began, pin)
+        return asked
     attributes = {
         DOCUMENT_ID: str(asked.document_id),
         DOCUMENT_CODE: asked.document_code,
@@ -63,19 +75,18 @@ async def activate(
 
 async def _begin(
     conn: Connection, *, bench: Bench, signature_id: SignatureId, agency: AgencyId, client_id: str
-) -> Begun | Signature | str:
+) -> Begun | str:
     """Check what can be checked without the key; a code: the request has failed."""
     asked = await signatures.lock(conn, signature_id, agencies=[agency])
     if asked is None:
         raise Problem("SIG-4041")
-    if asked.state == "made":
-        return asked
     if asked.state == "failed":
         raise Problem(ENDED, state=asked.state, reason=asked.reason)
     holder = await certificates.lock_holder(conn, asked.certificate)
     if holder and holder.registered.agency_id is None:
         raise Unavailable("the directory's projection")
-    reason = await weigh(conn, asked, holder, bench.keys)
+    made = asked.state == "made"  # only its PIN is asked for: whatever became of its certificate
+    reason = None if made else await weigh(conn, asked, holder, bench.keys)
     if reason or holder is None:
         await end(conn, asked, reason=reason or NO_KEY)
         return reason or NO_KEY
@@ -92,10 +103,12 @@ async def _unlock(bench: Bench, begun: Begun, pin: str) -> SigningKey:
     except WrongPin:
         await bench.db.as_worker(partial(_note, begun=begun, outcome="wrong_pin"))
         _log.warning("wrong pin", certificate=asked.certificate, tries_left=left)
-        raise Problem(WRONG_PIN, tries_left=left) from None
+        vi = f"Còn {left} lần thử trước khi khóa ký bị khóa."
+        en = f"Tries left before the key is locked: {left}."
+        raise Problem(WRONG_PIN, vi=vi, en=en, tries_left=left) from None
     except NoKey:
         await bench.db.as_worker(partial(_refuse, asked=asked, reason=NO_KEY))
-        raise Problem(NO_KEY, state="failed") from None
+        raise Problem(NO_KEY, state="made" if asked.state == "made" else "failed") from None
     await bench.db.as_worker(partial(_note, begun=begun, outcome="activated"))
     reach("signing.sign.key_unlocked")
     return key
@@ -130,7 +143,7 @@ async def _release(bench: Bench, begun: Begun, intent: Intent, key: SigningKey) 
     content = await cms.container(begun.holder.der, intent.attributes, signature)
     blob = await _fill(bench, intent, content)
     reach("signing.sign.file_signed")
-    finding = finding_of(await bench.look(blob.sha256))
+    finding = finding_of(await bench.look(blob.sha256, agency=begun.asked.agency_id))
     done = await bench.db.as_worker(
         partial(_commit, bench=bench, begun=begun, intent=intent, blob=blob, finding=finding)
     )

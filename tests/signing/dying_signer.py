@@ -10,10 +10,11 @@ from uuid import UUID
 from pydantic import SecretStr
 
 from services.signing.anchor import Anchor
-from services.signing.bench import Bench
+from services.signing.bench import LIMITS, Bench
 from services.signing.keys import Authorities, KeyFiles
-from services.signing.pool import Limits, Worker
+from services.signing.pool import Worker
 from services.signing.sign import activate
+from services.signing.turns import Turns
 from shared.blobs import BlobStore
 from shared.db import Database
 from shared.ids import AgencyId, SignatureId
@@ -44,7 +45,9 @@ async def sign(order: Order) -> None:
     async with Database.open(settings) as db:
         db.migrated = True
         keys = KeyFiles(authorities.folder / "keys")
-        bench = Bench(db, BlobStore(Path(order.blobs)), keys, Anchor(authorities), Worker(Limits()))
+        worker = Worker(LIMITS)
+        blobs = BlobStore(Path(order.blobs))
+        bench = Bench(db, blobs, keys, Anchor(authorities), Turns((worker,)))
         try:
             await activate(
                 bench,
@@ -54,7 +57,7 @@ async def sign(order: Order) -> None:
                 client_id="sys-dying",
             )
         finally:
-            await bench.worker.end()
+            await worker.end()
 
 
 def main(text: str) -> None:

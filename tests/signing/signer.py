@@ -17,10 +17,11 @@ from infra.pki.registrar import Holder
 from services.signing import ask
 from services.signing.anchor import Anchor
 from services.signing.api import create
-from services.signing.bench import Bench
+from services.signing.bench import LIMITS, Bench
 from services.signing.keys import KeyFiles
-from services.signing.pool import Limits, Worker
+from services.signing.pool import Worker
 from services.signing.signature import Kind, Role
+from services.signing.turns import Turns
 from shared import agencies
 from shared.events import ClientChanged, SignatureRequested
 from shared.identity import Guard
@@ -165,9 +166,9 @@ async def open_signer(desk: Desk, backing: Backing) -> AsyncGenerator[Signer]:
             )
             await desk.db.as_worker(partial(agencies.apply_client, event=event))
         keys = KeyFiles(desk.authorities.folder / "keys")
-        worker = Worker(Limits())
+        worker = Worker(LIMITS)
         opened.push_async_callback(worker.end)
-        bench = Bench(desk.db, desk.blobs, keys, Anchor(desk.authorities), worker)
+        bench = Bench(desk.db, desk.blobs, keys, Anchor(desk.authorities), Turns((worker,)))
         app = create()
         app.state.db, app.state.authorities, app.state.bench = desk.db, desk.authorities, bench
         app.state.guard = await opened.enter_async_context(Guard.open(settings, desk.db))

@@ -1,6 +1,7 @@
 """What happens beside an activation: another one, a revocation, a cancellation."""
 
 import asyncio
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, replace
 from uuid import UUID
 
@@ -10,8 +11,10 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 from infra.pki.establish import PASSWORD
 from services.signing.bench import Bench
 from services.signing.keys import KeyFiles
+from services.signing.pool import Worker
 from services.signing.sign import activate
 from services.signing.signature import Signature
+from services.signing.turns import Turns
 from shared.errors import Problem
 from shared.ids import AgencyId, SignatureId
 from tests.fixtures.eventually import eventually
@@ -41,22 +44,27 @@ class Late:
         except Problem as problem:
             return problem.code
 
-    async def waits(self) -> None:
-        """Return when it waits for its worker."""
-        turn = self.bench.turn
-        await eventually(lambda: "waiters" in repr(turn), "it waits for its worker", timeout=60)
+    def busy(self) -> AbstractAsyncContextManager[Worker]:
+        """Hold its only worker, as another agency's file does."""
+        return self.bench.turns.of(AgencyId(AGENCIES[OTHER]))
+
+    async def waits(self, count: int = 1) -> None:
+        """Return when it, or so many, wait for the worker."""
+        turns = self.bench.turns
+        await eventually(lambda: turns.waiting == count, "it waits for its worker", timeout=60)
 
 
 def late(signer: Signer, signature: UUID) -> Late:
     """Return an activation with a turn of its own."""
-    return Late(replace(signer.bench, turn=asyncio.Lock()), signature)
+    turns = Turns(signer.bench.turns.workers[:1])
+    return Late(replace(signer.bench, turns=turns), signature)
 
 
 async def test_one_who_prepares_too_late_returns_the_signature_that_was_made(
     signer: Signer,
 ) -> None:
     slow = late(signer, await signer.asked(signer.desk.papers.letter.pdf))
-    async with asyncio.TaskGroup() as group, slow.bench.turn:
+    async with asyncio.TaskGroup() as group, slow.busy():
         task = group.create_task(slow.run())
         await slow.waits()
         first = await signer.activate(slow.signature)
@@ -70,14 +78,14 @@ async def test_one_who_prepares_too_late_returns_the_signature_that_was_made(
 async def test_revoked_or_cancelled_while_its_file_is_prepared(own_signer: Signer) -> None:
     letter = own_signer.desk.papers.letter.pdf
     slow = late(own_signer, await own_signer.asked(letter))
-    async with asyncio.TaskGroup() as group, slow.bench.turn:
+    async with asyncio.TaskGroup() as group, slow.busy():
         task = group.create_task(slow.run())
         await slow.waits()
         answer = await own_signer.call("DELETE", f"/v1/signatures/{slow.signature}")
         assert answer.status_code == 204
     assert task.result() == "SIG-4092"
     slow = late(own_signer, await own_signer.asked(letter))
-    async with asyncio.TaskGroup() as group, slow.bench.turn:
+    async with asyncio.TaskGroup() as group, slow.busy():
         task = group.create_task(slow.run())
         await slow.waits()
         await change(own_signer.desk, own_signer.certificate("leader"), "keyCompromise")
@@ -87,19 +95,19 @@ async def test_revoked_or_cancelled_while_its_file_is_prepared(own_signer: Signe
 
 async def test_revoked_while_its_signature_is_verified(own_signer: Signer) -> None:
     slow = late(own_signer, await own_signer.asked(own_signer.desk.papers.letter.pdf))
-    turn = slow.bench.turn
+    first, second = AsyncExitStack(), AsyncExitStack()
     async with asyncio.TaskGroup() as group:
-        await turn.acquire()
+        await first.enter_async_context(slow.busy())
         task = group.create_task(slow.run())
         await slow.waits()
-        again = group.create_task(turn.acquire())  # the next turn but one
-        await asyncio.sleep(0)
-        turn.release()
+        again = group.create_task(second.enter_async_context(slow.busy()))
+        await slow.waits(2)
+        await first.aclose()  # the next turn is the file's, the one after it is ours
         await again
         await slow.waits()
         assert await own_signer.state(slow.signature) == ("intended", None)
         await change(own_signer.desk, own_signer.certificate("leader"), "keyCompromise")
-        turn.release()
+        await second.aclose()
     assert task.result() == "SIG-4225"
     (told,) = await own_signer.told(slow.signature)
     assert told["type"] == "vn.lienthong.signature.failed.v1"

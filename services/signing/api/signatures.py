@@ -15,7 +15,7 @@ from services.signing.bench import Bench
 from services.signing.signature import Signature
 from services.signing.store import signatures as store
 from shared.db import Database
-from shared.errors import Problem, problem_types
+from shared.errors import Fault, Problem, problem_types
 from shared.identity import Caller, Scoped
 from shared.ids import SignatureId
 from shared.openapi import told
@@ -100,8 +100,17 @@ async def get_signature(request: Request, signature_id: UUID, caller: Signer) ->
     return _answer(found)
 
 
+def refuse_query(request: Request) -> None:
+    """Raise Problem REQ-4003 for any query: a PIN there would stand in logs of proxies."""
+    if request.url.query:
+        vi = "Không nhận tham số trên địa chỉ: mã PIN chỉ gửi trong nội dung JSON. Nên đổi mã PIN."
+        en = "Takes no query: a PIN goes into the JSON body only. Change one that you sent here."
+        raise Problem("REQ-4003", faults=[Fault("", vi, en, "query")])
+
+
 @router.post(
     _PLACE + "/activation",
+    dependencies=[Depends(refuse_query)],
     **told(
         "Open the key with its PIN and make the signature",
         "Nhập mã PIN để mở khóa ký và ký",
@@ -112,10 +121,11 @@ async def get_signature(request: Request, signature_id: UUID, caller: Signer) ->
 async def post_activation(
     request: Request, signature_id: UUID, body: Activation, caller: Signer
 ) -> Response:
-    """Make the signature and answer with it; repeated, answer with the same one.
+    """Make the signature and answer with it; repeated with the right PIN, with the same one.
 
-    Five wrong PINs in a row lock the key. Needs no `Idempotency-Key`: a request has one
-    signature, and no PIN is ever stored.
+    Five wrong PINs in a row lock the key, whatever request they come with. Needs no
+    `Idempotency-Key`: a request has one signature, and no PIN is ever stored. Agencies are
+    served in turn; a file that takes too long fails as SIG-4131. Takes no query.
     """
     bench: Bench = request.app.state.bench
     agency = caller.agency()
