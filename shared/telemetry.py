@@ -18,6 +18,7 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Link, NonRecordingSpan, Span, SpanContext, SpanKind, TraceFlags
 
+from shared.discretion import Discreet
 from shared.settings import ServiceSettings
 
 DOCUMENT_ID = "lienthong.document.id"
@@ -79,7 +80,10 @@ def start(settings: ServiceSettings) -> None:
     )
     # Ids are made without an endpoint too: errors and receipts carry them.
     provider = TracerProvider(
-        resource=resource, span_limits=SpanLimits(max_links=16), shutdown_on_exit=False
+        resource=resource,
+        sampler=Discreet(),
+        span_limits=SpanLimits(max_links=16),
+        shutdown_on_exit=False,
     )
     if settings.otlp_endpoint:
         exporter = OTLPSpanExporter(

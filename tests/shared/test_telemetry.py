@@ -151,6 +151,50 @@ def test_without_a_receiver_nothing_waits():
     assert ended - worked < 5
 
 
+QUERY = """
+    import asyncio
+    import httpx2
+    from fastapi import APIRouter
+    from opentelemetry import trace
+    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+    from shared import telemetry
+    from shared.http import create_app
+    from tests.shared.test_telemetry import settings
+
+    telemetry.start(settings(None))
+    exporter = InMemorySpanExporter()
+    trace.get_tracer_provider().add_span_processor(SimpleSpanProcessor(exporter))
+    router = APIRouter()
+
+    @router.get("/found/{number}")
+    async def get_found(number: int, q: str) -> str:
+        with telemetry.span("look", attributes={"url.full": f"http://a/b?q={q}"}):
+            return q
+
+    async def ask() -> None:
+        transport = httpx2.ASGITransport(create_app(title="test", routers=[router]))
+        async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
+            for path in ("/found/1", "/found/x", "/lost"):
+                await client.get(path, params={"q": "s3cr3t", "X-Other": "s3cr3t"})
+
+    asyncio.run(ask())
+    for span in exporter.get_finished_spans():
+        print(span.to_json(indent=None))
+"""
+
+
+def test_no_span_carries_the_query_of_an_address():
+    lines = _run(QUERY).stdout.splitlines()
+    spans = [json.loads(line) for line in lines if '"context"' in line]
+    paths = [span["attributes"].get("url.path") for span in spans]
+    assert sorted(path for path in paths if path) == ["/found/1", "/found/x", "/lost"]
+    assert [span["attributes"]["url.full"] for span in spans if span["name"] == "look"] == [
+        "http://a/b"
+    ]
+    assert "s3cr3t" not in json.dumps(spans)
+
+
 def test_the_rate_limit_speaks_again_after_a_while():
     limit = telemetry.RateLimit()
     record = logging.LogRecord("x", logging.ERROR, "file.py", 1, "again", None, None)
