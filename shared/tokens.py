@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 import jwt
@@ -23,6 +23,11 @@ EXTERNAL_LIFETIME = 3600
 """The same for tokens of an external issuer."""
 LEEWAY = 5
 """Seconds that clocks may differ."""
+
+KAFKA_SCOPE = "documents.receive"
+"""Only a token with it lets its bearer in at Kafka."""
+KAFKA_CLAIM = "kafka_principal"
+"""Who the bearer of a token is at Kafka; as `server.properties` names it."""
 
 _LONGEST = 16_384
 _FORM = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
@@ -58,6 +63,12 @@ class Token:
     client_version: int | None
     """Version of the client when the token was issued; None from an external issuer."""
     directory_version: int | None
+
+
+def kafka_principal(client_id: str, not_before: datetime) -> str:
+    """Return a client's user at Kafka: another one each time its older tokens come to an end."""
+    since = not_before - datetime.fromtimestamp(0, UTC)
+    return f"{client_id}@{since // timedelta(microseconds=1)}"
 
 
 async def verify(

@@ -73,12 +73,14 @@ async def rights(site: Site) -> Seen:
     """Nobody may do less or more than the list says; an integrator: read its own mailbox."""
     every = await site.kafka(lambda admin: admin.every_right(within=PATIENCE))
     found = {right for right in every if not _of_tests(right)}
-    clients = await site.query("gateway", store.active_clients)
+    users = await site.query("gateway", store.kafka_users)
     readers = await site.query("notify", store.kafka_readers)
     wanted = wanted_rights()
     passing: set[Right] = set()
     for reader, ready in readers.items():
-        (wanted if ready and reader in clients else passing).update(reader_rights(reader))
+        user, active = users.get(reader, ("", False))
+        if user:
+            (wanted if ready and active else passing).update(reader_rights(user))
     mend = site.make("provision")
     findings: Findings = [
         fault(f"missing: {_said(right)}", mend) for right in sorted(wanted - found, key=_said)

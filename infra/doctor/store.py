@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from infra.doctor.site import Connection
+from shared.tokens import kafka_principal
 
 _SHA256_READ = 50_000
 
@@ -144,7 +145,13 @@ async def codes(conn: Connection, ids: Iterable[str]) -> dict[str, str]:
     return {row["id"]: row["code"] for row in rows}
 
 
-async def active_clients(conn: Connection) -> set[str]:
-    """Return the clients that the gateway lets in."""
-    rows = await conn.fetch("select client_id from clients where state = 'active'")
-    return {row["client_id"] for row in rows}
+async def kafka_users(conn: Connection) -> dict[str, tuple[str, bool]]:
+    """Return of each client its user at Kafka (gateway), and whether it may come in."""
+    rows = await conn.fetch("select client_id, state, not_before from clients")
+    return {
+        row["client_id"]: (
+            kafka_principal(row["client_id"], row["not_before"]),
+            row["state"] == "active",
+        )
+        for row in rows
+    }

@@ -127,6 +127,11 @@ class Admin:
         if configured := [_configured(spec) for spec in there if spec.config]:
             _finish(self.client.incremental_alter_configs(configured).values())
 
+    def delete_topics(self, names: Collection[str]) -> None:
+        """Delete topics that are there, with all their records."""
+        if names:
+            _finish(self.client.delete_topics(list(names)).values())
+
     def rights(self, user: str) -> set[Right]:
         """Return what a user may do."""
         found = self.client.describe_acls(_filter(user)).result(timeout=_TIMEOUT)

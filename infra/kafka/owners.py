@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -12,10 +13,9 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from shared.events.topics import Service
 from shared.internal import ASSERTION, assertion, internal_audience
+from shared.tokens import KAFKA_SCOPE, kafka_principal
 
 CLIENT = "service-provisioner"
-READING = "documents.receive"
-"""The scope without which a client reads no mailbox."""
 DEADLINE = aiohttp.ClientTimeout(total=10, connect=2)
 _EARLY = 60.0
 
@@ -34,7 +34,9 @@ class Subscription:
     id: str
     client_id: str
     state: str
-    """`pending`, `ready`, or `ended`: to be confirmed when its rights are gone."""
+    """`pending`, `ready`, or `ended`: to be confirmed when rights and topic are gone."""
+    reader: str | None
+    """The Kafka user of the client's present tokens, as far as notify knows of its changes."""
 
 
 @dataclass(slots=True)
@@ -55,21 +57,24 @@ class Owners:
             raise NotAnswered("gateway publishes no key")
         return {"keys": found["keys"]}
 
-    async def clients(self, after: int) -> tuple[int, dict[str, bool]]:
-        """Return the newest version, and whether each client changed since may read a mailbox."""
+    async def clients(self, after: int) -> tuple[int, dict[str, str]]:
+        """Return the newest version, and of each client changed since who it is at Kafka.
+
+        Empty: it may read no mailbox.
+        """
         path = f"/internal/clients?after={after}"
         found = await self._ask("gateway", "GET", path)
-        may_read = {
-            str(item["client_id"]): item["state"] == "active" and READING in item["scopes"]
-            for item in found["items"]
+        return int(found["version"]), {
+            str(item["client_id"]): _reader(item) for item in found["items"]
         }
-        return int(found["version"]), may_read
 
     async def subscriptions(self) -> list[Subscription]:
         """Return those that live, and those whose end is not confirmed."""
         found = await self._ask("notify", "GET", "/internal/subscriptions")
         return [
-            Subscription(str(item["id"]), str(item["client_id"]), str(item["state"]))
+            Subscription(
+                str(item["id"]), str(item["client_id"]), str(item["state"]), item.get("reader")
+            )
             for item in found["items"]
         ]
 
@@ -79,7 +84,7 @@ class Owners:
         await self._ask("notify", "POST", path, body={"bootstrap": bootstrap})
 
     async def removed(self, subscription: Subscription) -> None:
-        """Tell notify that the rights are gone."""
+        """Tell notify that rights and topic are gone."""
         await self._ask("notify", "POST", f"/internal/subscriptions/{subscription.id}/removed")
 
     async def _ask(
@@ -131,6 +136,12 @@ class Owners:
                 return json.loads(text or "{}")
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             raise NotAnswered(f"{service} does not answer: {error or 'in time'}") from error
+
+
+def _reader(client: JsonObject) -> str:
+    if client["state"] != "active" or KAFKA_SCOPE not in client["scopes"]:
+        return ""
+    return kafka_principal(client["client_id"], datetime.fromisoformat(client["not_before"]))
 
 
 def _read(file: Path) -> bytes:

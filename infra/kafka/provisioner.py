@@ -17,7 +17,7 @@ from confluent_kafka import KafkaException
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from infra.kafka.admin import Admin
-from infra.kafka.integrators import holders, settle
+from infra.kafka.integrators import client_of, drop, holders, settle
 from infra.kafka.owners import DEADLINE, JsonObject, NotAnswered, Owners, Subscription
 from infra.stack.folder import Folder
 from infra.stack.kafka import WORD
@@ -56,8 +56,11 @@ class Provisioner:
     admin: Admin
     folder: Folder
     settings: Settings
-    may_read: dict[str, bool] = field(default_factory=dict[str, bool])
-    """Of each client: whether it may read a mailbox. Empty: the gateway was not asked yet."""
+    users: dict[str, str] = field(default_factory=dict[str, str])
+    """Of each client who it is at Kafka, by its present tokens; empty: it may read no mailbox.
+
+    None at all: the gateway was not asked yet.
+    """
     subscriptions: list[Subscription] | None = None
     """None: notify was not asked yet."""
     _version: int = 0
@@ -73,7 +76,7 @@ class Provisioner:
         """Make one pass; return whether another is due at once. What fails is said, and retried."""
         lacks = [why for why in (await self._ask_gateway(), await self._ask_notify()) if why]
         again = False
-        if self.may_read:
+        if self.users:
             try:
                 again = not await self._settle()
             except (KafkaException, TimeoutError) as error:
@@ -98,9 +101,9 @@ class Provisioner:
         except NotAnswered as error:
             return str(error)
         if whole:
-            self.may_read.clear()
+            self.users.clear()
             self._whole_at = time.monotonic()
-        self.may_read.update(changed)
+        self.users.update(changed)
         self._version = version
         return ""
 
@@ -116,18 +119,23 @@ class Provisioner:
         if self.subscriptions is None:
             # Nobody gets rights; those of clients that may no longer have any are taken away.
             holding = await asyncio.to_thread(holders, self.admin)
-            readers = frozenset(name for name in holding if self.may_read.get(name))
+            readers = frozenset(user for user in holding if self.users.get(client_of(user)) == user)
         else:
-            living = {s.client_id for s in self.subscriptions if s.state != "ended"}
-            readers = frozenset(name for name in living if self.may_read.get(name))
+            living = {s.client_id: s.reader for s in self.subscriptions if s.state != "ended"}
+            # Both have to know of a change: a subscription that it ends is not given to new tokens.
+            readers = frozenset(
+                user for client_id, user in living.items() if user and self._is(client_id, user)
+            )
         if not self._looked_lately(readers):
             self._settled = None
             if not await asyncio.to_thread(settle, self.admin, readers):
                 say("topics and rights changed on Kafka", readers=len(readers))
                 return False
             self._settled = readers, time.monotonic()
-        await self._confirm(readers)
-        return True
+        return await self._confirm(readers)
+
+    def _is(self, client_id: str, user: str) -> bool:
+        return self.users.get(client_id) == user
 
     def _looked_lately(self, readers: frozenset[str]) -> bool:
         if self._settled is None:
@@ -135,16 +143,22 @@ class Provisioner:
         then, at = self._settled
         return then == readers and time.monotonic() - at < LOOK_SECONDS
 
-    async def _confirm(self, readers: frozenset[str]) -> None:
+    async def _confirm(self, readers: frozenset[str]) -> bool:
+        """Tell notify what is done; False when a topic is only just being deleted."""
+        done = True
         for subscription in self.subscriptions or ():
             facts = {"subscription": subscription.id, "client_id": subscription.client_id}
             if subscription.state == "ended":
+                if not await asyncio.to_thread(drop, self.admin, subscription.client_id):
+                    done = False
+                    continue
                 await self.owners.removed(subscription)
                 say("subscription removed", **facts)
-            elif subscription.client_id in readers and subscription.id not in self._told:
+            elif subscription.reader in readers and subscription.id not in self._told:
                 await self.owners.ready(subscription, self.settings.kafka_oauth)
                 self._told.add(subscription.id)
                 say("subscription ready", **facts)
+        return done
 
     def _tell(self, why: str) -> None:
         """Say what is lacking when that has changed, and that we live."""

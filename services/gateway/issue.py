@@ -34,7 +34,7 @@ from shared.events.topics import SERVICES
 from shared.identity import INTERNAL
 from shared.internal import internal_audience
 from shared.process import Task
-from shared.tokens import ALGORITHMS
+from shared.tokens import ALGORITHMS, KAFKA_CLAIM, KAFKA_SCOPE, kafka_principal
 
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 LIFETIME_SECONDS = 600
@@ -190,6 +190,8 @@ class Issuer:
             "client_version": client.version,
             "directory_version": grant.directory_version,
         }
+        if KAFKA_SCOPE in grant.scopes and client.not_before is not None:
+            claims[KAFKA_CLAIM] = kafka_principal(client.client_id, client.not_before)
         body = {
             "access_token": self._signing.sign(claims),
             "token_type": "Bearer",

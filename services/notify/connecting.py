@@ -101,7 +101,7 @@ class Subscription(BaseModel):
     ready_at: datetime | None
     ended_at: datetime | None
     ended_because: str | None
-    """`asked`, or `revoked`: the system may not receive documents any more."""
+    """`asked`, `revoked` (the system may not receive any more), `agency_removed` (it lost one)."""
     kafka: KafkaMailbox | None = None
 
 

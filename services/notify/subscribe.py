@@ -106,5 +106,5 @@ async def keep(db: Database) -> bool:
 async def _end_unentitled(conn: Connection) -> None:
     await subscriptions.wait_for_numbering(conn)
     for one in await subscriptions.unentitled(conn):
-        _log.warning("subscription ended: its system may not receive", client=one.client_id)
-        await subscriptions.end(conn, one.id, because="revoked")
+        _log.warning("subscription ended", client=one.client_id, because=one.because)
+        await subscriptions.end(conn, one.id, because=one.because)

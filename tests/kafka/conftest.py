@@ -11,7 +11,7 @@ from infra.stack.kafka import JWKS
 from shared.kafka import KafkaAccess, Message
 from shared.kafka.producer import Producer
 from tests.fixtures.eventually import eventually
-from tests.kafka.tokens import TokenKey
+from tests.kafka.tokens import TokenKey, user
 from tests.shared.own_kafka import OwnKafka
 
 
@@ -53,8 +53,9 @@ class Broker:
 
     async def settled(self, *readers: str) -> None:
         """Give these clients, and no others, what subscribers have."""
+        users = [user(reader) for reader in readers]
         await eventually(
-            lambda: settle(self.admin, readers), "topics and rights are there", timeout=60
+            lambda: settle(self.admin, users), "topics and rights are there", timeout=60
         )
 
 

@@ -3,17 +3,19 @@
 import json
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import aiohttp
+import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
 
 from infra.client import Access, Client, connect, ports
+from shared.tokens import KAFKA_CLAIM
 from tests.fixtures.eventually import eventually
 
 SCOPES = ["directory", "documents.receive"]
@@ -26,6 +28,7 @@ class System:
     client: Client
     registrar: Client
     run: Path
+    session: aiohttp.ClientSession
 
     @property
     def id(self) -> str:
@@ -36,6 +39,23 @@ class System:
     def bootstrap(self) -> str:
         """Return where it reaches Kafka."""
         return str(ports(self.run)["kafka_oauth"])
+
+    def anew(self, *, scope: str = "") -> Client:
+        """Return a client that has no token yet, for some of its scopes."""
+        access = replace(self.client.access, scope=scope or self.client.access.scope)
+        return Client(self.session, str(ports(self.run)["gateway"]), access, patience=60)
+
+    async def user(self) -> str:
+        """Return who the bearer of its token is at Kafka."""
+        token = await self.client.token()
+        return str(jwt.decode(token, options={"verify_signature": False})[KAFKA_CLAIM])
+
+    async def change_key(self) -> None:
+        """Give it a second key, with which it goes on, and take the first away: it was lost."""
+        jwk = new_key(self.client.access.private_key, "2")
+        keys = f"/v1/clients/{self.id}/keys"
+        etag = (await self.registrar.ask("POST", keys, body=jwk)).headers["ETag"]
+        await self.registrar.ask("DELETE", f"{keys}/1", headers={"If-Match": etag})
 
     async def subscribe(self) -> str:
         """Ask for a Kafka mailbox; return the subscription's path."""
@@ -63,19 +83,24 @@ class System:
         await self.registrar.ask(method, path, body=body, headers={"If-Match": etag})
 
 
-@asynccontextmanager
-async def registered(run: Path, folder: Path, *agencies: str) -> AsyncGenerator[System]:
-    """Register a new system that receives for these agencies, and lend it."""
+def new_key(file: Path, kid: str) -> dict[str, Any]:
+    """Write a new private key; return its public one."""
     private = ec.generate_private_key(ec.SECP256R1())
-    key = folder / "key.pem"
-    key.write_bytes(
+    file.write_bytes(
         private.private_bytes(
             serialization.Encoding.PEM,
             serialization.PrivateFormat.PKCS8,
             serialization.NoEncryption(),
         )
     )
-    jwk = json.loads(ECAlgorithm.to_jwk(private.public_key())) | {"kid": "1", "alg": "ES256"}
+    return json.loads(ECAlgorithm.to_jwk(private.public_key())) | {"kid": kid, "alg": "ES256"}
+
+
+@asynccontextmanager
+async def registered(run: Path, folder: Path, *agencies: str) -> AsyncGenerator[System]:
+    """Register a new system that receives for these agencies, and lend it."""
+    key = folder / "key.pem"
+    jwk = new_key(key, "1")
     name = f"sys-kafka-{uuid4().hex[:8]}"
     async with connect(run, ["registrar"]) as clients, aiohttp.ClientSession() as session:
         registrar = clients["registrar"]
@@ -84,4 +109,4 @@ async def registered(run: Path, folder: Path, *agencies: str) -> AsyncGenerator[
         endpoint = registrar.access.token_endpoint
         access = Access(name, agencies, " ".join(SCOPES), key, endpoint)
         gateway = str(ports(run)["gateway"])
-        yield System(Client(session, gateway, access, patience=60), registrar, run)
+        yield System(Client(session, gateway, access, patience=60), registrar, run, session)

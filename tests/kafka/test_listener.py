@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError
 
+from shared.tokens import KAFKA_CLAIM
 from tests.fixtures.eventually import eventually
 from tests.kafka.conftest import Broker
 from tests.kafka.integrator import admitted, consuming, visible
@@ -28,10 +29,10 @@ async def test_the_bearer_of_a_token_is_its_client(broker: Broker):
         {"aud": ["https://lienthong.vn/api/"]},
         {"iss": "http://127.0.0.1:2"},
         {"iat": int(time.time()) - 700, "exp": int(time.time()) - 30},
-        {"client_id": ""},
-        {"client_id": None},
+        {KAFKA_CLAIM: ""},
+        {KAFKA_CLAIM: None},
     ],
-    ids=["audience", "similar audience", "issuer", "expired", "no client", "null client"],
+    ids=["audience", "similar audience", "issuer", "expired", "empty user", "no user"],
 )
 async def test_another_token_is_refused(broker: Broker, claims: dict[str, Any]):
     assert not await admitted(broker.bootstrap, broker.key.token("sys-a", **claims))

@@ -52,7 +52,8 @@ async def test_a_subscription_becomes_a_topic_that_its_system_reads(stack: Stack
     assert (kafka["bootstrap"], kafka["topic"]) == (system.bootstrap, topic)
     assert before == set()
     assert await seen(system) == {topic, "lienthong.agencies.v1"}
-    assert administrator(stack).rights(system.id) == reader_rights(system.id)
+    user = await system.user()
+    assert administrator(stack).rights(user) == reader_rights(user)
 
     token = await system.client.token()
 
@@ -73,7 +74,10 @@ async def test_the_end_of_a_subscription_ends_its_rights(stack: Stack, system: S
     etag = (await system.client.ask("GET", path)).headers["ETag"]
     await system.client.ask("DELETE", path, headers={"If-Match": etag})
     await eventually(lambda: sees_nothing(system), "the topics are out of sight", timeout=60)
-    assert administrator(stack).rights(system.id) == set()
+    admin = administrator(stack)
+    assert admin.rights(await system.user()) == set()
+    topic = mailbox_topic(system.id)
+    await eventually(lambda: topic not in admin.topics(), "the topic is gone", timeout=60)
 
     await system.ready(await system.subscribe())
     assert await seen(system) == {mailbox_topic(system.id), "lienthong.agencies.v1"}
@@ -170,7 +174,8 @@ async def test_a_wiped_kafka_has_topics_and_rights_of_subscribers_again(
         return topic in await seen(system)
 
     await eventually(again, f"{topic} is there and seen again", timeout=60, pause=1)
-    assert administrator(stack).rights(system.id) == reader_rights(system.id)
+    user = await system.user()
+    assert administrator(stack).rights(user) == reader_rights(user)
 
 
 async def test_a_new_token_key_reaches_the_broker_without_a_restart(stack: Stack, system: System):

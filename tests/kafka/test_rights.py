@@ -10,6 +10,7 @@ from infra.kafka.integrators import OURS, holders, reader_rights, settle
 from infra.kafka.provision import provision, rights
 from shared.events.deliveries import mailbox_topic
 from shared.events.topics import SERVICES
+from tests.fixtures.eventually import eventually
 from tests.kafka.conftest import Broker
 from tests.kafka.integrator import (
     RefusedError,
@@ -18,6 +19,7 @@ from tests.kafka.integrator import (
     visible,
     write,
 )
+from tests.kafka.tokens import user
 
 pytestmark = pytest.mark.timeout(240)  # the first test starts a broker
 
@@ -149,7 +151,7 @@ async def test_an_open_session_is_worth_nothing_when_its_rights_are_gone(pair: P
         group = f"{pair.me}.open"
         with consuming(pair.broker.bootstrap, pair.token, group, pair.mine) as consumer:
             next_record(consumer)
-            settle(pair.broker.admin, {pair.other})
+            settle(pair.broker.admin, {user(pair.other)})
             try:
                 while True:
                     next_record(consumer)
@@ -159,13 +161,23 @@ async def test_an_open_session_is_worth_nothing_when_its_rights_are_gone(pair: P
     assert await asyncio.to_thread(read_on) in {DENIED, "GROUP_AUTHORIZATION_FAILED"}
 
 
+async def test_only_the_present_tokens_of_a_client_are_worth_anything(pair: Pair):
+    await pair.broker.fill(pair.mine, "for the new one")
+    admin, present = pair.broker.admin, user(pair.me, since=9)
+    await eventually(lambda: settle(admin, {present}), "the rights have moved", timeout=60)
+    assert await asyncio.to_thread(pair.read, pair.mine) in {DENIED, "GROUP_AUTHORIZATION_FAILED"}
+    token = pair.broker.key.token(pair.me, kafka_principal=present)
+    seen = await asyncio.to_thread(visible, pair.broker.bootstrap, token)
+    assert seen == {pair.mine, "lienthong.agencies.v1"}
+
+
 async def test_settling_gives_exactly_these_rights_and_leaves_the_services_alone(pair: Pair):
     admin = pair.broker.admin
-    assert holders(admin) == {pair.me, pair.other}
-    assert admin.rights(pair.me) == reader_rights(pair.me)
-    assert not await asyncio.to_thread(settle, admin, {pair.other})
-    assert admin.rights(pair.me) == set()
-    assert admin.topics()[pair.mine] == 1  # kept: its records end with their time
+    assert holders(admin) == {user(pair.me), user(pair.other)}
+    assert admin.rights(user(pair.me)) == reader_rights(user(pair.me))
+    assert not await asyncio.to_thread(settle, admin, {user(pair.other)})
+    assert admin.rights(user(pair.me)) == set()
+    assert admin.topics()[pair.mine] == 1  # until the end of its subscription is confirmed
     of_services = {right for service in SERVICES for right in admin.rights(service)}
     assert of_services == rights()
 
@@ -173,7 +185,7 @@ async def test_settling_gives_exactly_these_rights_and_leaves_the_services_alone
 async def test_provisioning_anew_leaves_integrators_alone(pair: Pair):
     kafka = pair.broker.own.kafka
     assert await asyncio.to_thread(provision, kafka.address, kafka.folder.secret)
-    assert pair.broker.admin.rights(pair.me) == reader_rights(pair.me)
+    assert pair.broker.admin.rights(user(pair.me)) == reader_rights(user(pair.me))
 
 
 @pytest.mark.parametrize("name", sorted(OURS))
@@ -181,6 +193,7 @@ async def test_a_client_with_the_name_of_a_user_of_ours_gets_nothing(broker: Bro
     before = broker.admin.rights(name)
     await broker.settled("sys-a", name)
     assert broker.admin.rights(name) == before
+    assert broker.admin.rights(user(name)) == set()
     assert mailbox_topic(name) not in broker.admin.topics()
 
 

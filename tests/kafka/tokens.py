@@ -3,6 +3,7 @@
 import json
 import time
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -11,9 +12,15 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
 
 from shared.settings import AUDIENCE
+from shared.tokens import KAFKA_CLAIM, kafka_principal
 
 ISSUER = "http://127.0.0.1:1"
 """What `OwnKafka` takes for the issuer."""
+
+
+def user(client: str, *, since: int = 0) -> str:
+    """Return who the bearer of a client's token is, if its older tokens ended at a second."""
+    return kafka_principal(client, datetime.fromtimestamp(since, UTC))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +48,7 @@ class TokenKey:
             "exp": now + life,
             "jti": str(uuid4()),
             "client_id": client,
+            KAFKA_CLAIM: user(client),
             "agencies": ["G22"],
             "scope": "documents.receive",
             "client_version": 1,

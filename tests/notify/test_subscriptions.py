@@ -255,6 +255,25 @@ async def test_it_ends_with_the_right_to_receive(notify: Running, change: str):
     assert await notify.db.as_worker(unpublished) == 0
 
 
+async def act_for(conn: Connection, codes: list[str]) -> None:
+    """Let the system act for these agencies from now on."""
+    await conn.execute("update known_clients set agencies = $2 where client_id = $1", SYSTEM, codes)
+
+
+async def test_it_ends_when_its_system_loses_an_agency_that_it_had_for_a_moment(notify: Running):
+    made = await ask(notify, CODE)
+    await confirm(notify, made.json()["id"], "ready")
+    await put_rows(notify, 3)
+    for codes in ([CODE, "G22"], [CODE]):
+        assert await to_provide(notify) == [(SYSTEM, "ready")]
+        await notify.db.as_worker(partial(act_for, codes=codes))
+    assert await to_provide(notify) == []  # nobody gives it rights between loss and end
+    await keep(notify)
+    assert await notify.db.as_worker(unpublished) == 0
+    shown = await notify.client.get(made.headers["Location"], headers=notify.headers(CODE))
+    assert (shown.json()["state"], shown.json()["ended_because"]) == ("ended", "agency_removed")
+
+
 async def test_only_services_see_what_is_to_be_provided(notify: Running):
     id_ = (await ask(notify, CODE)).json()["id"]
     for path, verb in (

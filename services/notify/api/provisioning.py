@@ -1,5 +1,6 @@
 """Internal routes for the provisioner: which mailbox topics and rights have to be there."""
 
+from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from shared.db import Connection, Database
 from shared.errors import Problem
 from shared.identity import Caller, Scoped
 from shared.openapi import told
+from shared.tokens import kafka_principal
 
 router = APIRouter(tags=["internal"])
 
@@ -27,6 +29,8 @@ class Provided(BaseModel):
     state: Literal["pending", "ready", "ended"]
     topic: str
     version: int
+    reader: str | None = None
+    """In the list: the Kafka user of its system's present tokens, as far as notify knows."""
 
 
 class ToProvide(BaseModel):
@@ -49,13 +53,13 @@ class Ready(BaseModel):
     **told("List the subscriptions to provide for", "Liệt kê các đăng ký cần cấp phát"),
 )
 async def get_provided(request: Request, _caller: Provisioner) -> ToProvide:
-    """Return what needs a topic and rights, or has to lose its rights.
+    """Return what needs a topic and rights, or has to lose both.
 
     A new subscription to a topic is not here before the ended one before it is removed.
     """
     db: Database = request.app.state.db
     found = await db.as_worker(subscriptions.to_provide)
-    return ToProvide(items=[_show(one) for one in found])
+    return ToProvide(items=[_show(*one) for one in found])
 
 
 @router.post(
@@ -75,10 +79,10 @@ async def post_ready(
 
 @router.post(
     "/internal/subscriptions/{subscription_id}/removed",
-    **told("The rights are taken away", "Quyền đã được thu hồi", refuses=(404,)),
+    **told("Rights and topic are gone", "Quyền và chủ đề đã được gỡ bỏ", refuses=(404,)),
 )
 async def post_removed(request: Request, _caller: Provisioner, subscription_id: UUID) -> Provided:
-    """Note that an ended subscription's reader has no rights any more; a living one is left."""
+    """Note that an ended subscription has no rights and no topic any more; a living one is left."""
     db: Database = request.app.state.db
 
     async def note(conn: Connection) -> StoredSubscription:
@@ -91,11 +95,12 @@ async def post_removed(request: Request, _caller: Provisioner, subscription_id: 
     return _show(await db.as_worker(note))
 
 
-def _show(one: StoredSubscription) -> Provided:
+def _show(one: StoredSubscription, not_before: datetime | None = None) -> Provided:
     return Provided(
         id=one.id,
         client_id=one.client_id,
         state=one.state,
         topic=one.topic,
         version=one.version,
+        reader=None if not_before is None else kafka_principal(one.client_id, not_before),
     )

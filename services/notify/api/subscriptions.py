@@ -130,6 +130,7 @@ async def delete_subscription(
 ) -> Response:
     """End a subscription at once: nothing more is pushed, and its reader loses its rights.
 
+    Its topic is deleted with all its records; a next subscription begins with an empty one.
     Takes `If-Match`. Ending it again changes nothing.
     """
     db: Database = request.app.state.db

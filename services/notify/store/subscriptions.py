@@ -113,15 +113,30 @@ async def end(conn: Connection, id_: UUID, *, because: str) -> None:
     )
 
 
-async def unentitled(conn: Connection) -> list[StoredSubscription]:
-    """Return living subscriptions of systems that are revoked or may not receive any more."""
+@dataclass(frozen=True, slots=True)
+class Unentitled:
+    """A living subscription that has to end, and why: `revoked` or `agency_removed`."""
+
+    id: UUID
+    client_id: str
+    because: str
+
+
+async def unentitled(conn: Connection) -> list[Unentitled]:
+    """Return living subscriptions of systems that are revoked, may not receive or lost an agency.
+
+    What was pushed for an agency that was taken from a system stands on its topic.
+    """
     rows = await conn.fetch(
-        f"select {_COLUMNS} from subscriptions where state <> 'ended' and exists ("  # noqa: S608
-        " select from known_clients as client where client.client_id = subscriptions.client_id"
-        " and (client.state = 'revoked' or not 'documents.receive' = any (client.scopes)))"
-        " order by id"
+        "select own.id, own.client_id, case when client.state = 'revoked'"
+        " or not 'documents.receive' = any (client.scopes) then 'revoked'"
+        " else 'agency_removed' end as because"
+        " from subscriptions as own join known_clients as client using (client_id)"
+        " where own.state <> 'ended' and (own.narrowed_at is not null"
+        " or client.state = 'revoked' or not 'documents.receive' = any (client.scopes))"
+        " order by own.id"
     )
-    return [_subscription(row) for row in rows]
+    return [Unentitled(row["id"], row["client_id"], row["because"]) for row in rows]
 
 
 async def any_unswept(conn: Connection) -> bool:
@@ -158,20 +173,24 @@ async def sweep(conn: Connection) -> bool:
     return True
 
 
-async def to_provide(conn: Connection) -> list[StoredSubscription]:
+async def to_provide(conn: Connection) -> list[tuple[StoredSubscription, datetime | None]]:
     """Return what the provisioner has to see to: living ones, and ended ones to be removed.
 
-    A new subscription to a topic waits until the ended one before it is removed.
+    With each `not_before` of its client, as it is known here. A new subscription to a topic waits
+    until the ended one before it is removed; one that is about to end is left out.
     """
     rows = await conn.fetch(
-        f"select {_COLUMNS} from subscriptions as own where removed_at is null"  # noqa: S608
-        " and (state <> 'ended' or swept_at is not null)"
+        f"select {_COLUMNS}, (select not_before from known_clients as client"  # noqa: S608
+        " where client.client_id = own.client_id) as not_before"
+        " from subscriptions as own where removed_at is null"
+        " and (state = 'ended' and swept_at is not null"
+        " or state <> 'ended' and narrowed_at is null)"
         " and (state <> 'pending' or not exists ("
         "  select from subscriptions as ended where ended.topic = own.topic"
         "  and ended.state = 'ended' and ended.removed_at is null))"
         " order by id"
     )
-    return [_subscription(row) for row in rows]
+    return [(_subscription(row), row["not_before"]) for row in rows]
 
 
 async def lock(conn: Connection, id_: UUID) -> StoredSubscription | None:
@@ -207,7 +226,7 @@ async def move(conn: Connection, id_: UUID, *, bootstrap: str) -> None:
 
 
 async def removed(conn: Connection, id_: UUID) -> None:
-    """Note that an ended subscription has no rights on Kafka any more."""
+    """Note that an ended subscription has no rights and no topic on Kafka any more."""
     await conn.execute(
         "update subscriptions set removed_at = clock_timestamp()"
         " where id = $1 and state = 'ended' and removed_at is null",
