@@ -104,3 +104,27 @@ async def lane_stopped(ground: Ground) -> AsyncGenerator[Planted]:
             yield Planted(f"{code}/urgent has stopped after 0: another hash (1)", "operators.md")
         finally:
             await database.execute("delete from lanes where agency_id = $1", agency)
+
+
+@asynccontextmanager
+async def signed_file_lost(ground: Ground) -> AsyncGenerator[Planted]:
+    document = uuid.uuid4()
+    async with ground.owner("docs") as database:
+        await database.execute(
+            "insert into documents (id, sender_id, number, notation, type, subject, promulgated_on,"
+            " urgency, classification, client_id)"
+            " values ($1, $1, '1', 'X', 'cong_van', 'x', '2025-06-20', 'normal', 'none', 'x')",
+            document,
+        )
+        await database.execute(
+            "insert into signatures (id, document_id, attachment_id, sender_id, client_id, kind,"
+            " certificate, source_sha256, source_size, state, signed_sha256, signed_size,"
+            " signed_at, next_try_at) values ($1, $1, $1, $1, 'planted', 'leader', $2, $2, 1,"
+            " 'made', $2, 1, now(), now() + interval '1 hour')",
+            document,
+            "ab" * 32,
+        )
+        try:
+            yield Planted("1 signed files are not in their drafts", "make logs P=docs")
+        finally:
+            await database.execute("delete from documents where id = $1", document)

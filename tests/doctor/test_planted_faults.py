@@ -1,4 +1,4 @@
-"""Each of twelve faults is planted on the running stack, found by its check, healed, and gone."""
+"""Each of thirteen faults is planted on the running stack, found by its check, healed, and gone."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +21,7 @@ PLANTS: Mapping[str, tuple[str, Plant]] = {
     "event stuck": ("outbox", faults_of_databases.event_stuck),
     "record parked": ("parked", faults_of_databases.record_parked),
     "lane stopped": ("lanes", faults_of_databases.lane_stopped),
+    "signed file lost": ("signatures", faults_of_databases.signed_file_lost),
     "list too old": ("lists", faults_of_keys.list_too_old),
     "certificate near its end": ("certificates", faults_of_keys.certificate_near_its_end),
     "clock ahead": ("clock", faults_of_keys.clock_ahead),
