@@ -111,8 +111,10 @@ async def test_a_reader_that_brings_nothing_is_thrown_away(
     topic, made = ground.fresh_topic(), list[Any]()
 
     class Watched(Reader):
-        def __init__(self, access: KafkaAccess, *, group: str | None = None) -> None:
-            super().__init__(access, group=group)
+        def __init__(
+            self, access: KafkaAccess, *, group: str | None = None, wait_ms: int = 250
+        ) -> None:
+            super().__init__(access, group=group, wait_ms=wait_ms)
             made.append(self)
 
         def pause(self) -> None:
