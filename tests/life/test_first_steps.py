@@ -35,6 +35,21 @@ def test_every_command_of_the_page_works(stack: Stack, page: str) -> None:
             )
 
 
+def test_a_recipient_finds_its_document_behind_another(stack: Stack) -> None:
+    text = (TREE / "docs" / "agency.md").read_text(encoding="utf-8")
+    sending, receiving = text.split("## 4. ")[0], text.split("## 4. ")[1].split("## 5. ")[0]
+    script = "\n".join(
+        block
+        for part in (sending, sending, receiving)
+        for language, block in _BLOCK.findall(part)
+        if language == "sh"
+    )
+    told = 'echo "held$HELD"; test "$(field document_id < $RUN/entry.json)" = "$DOCUMENT"'
+    done = _bash(f"{script}\n{told}", stack.folder.path)
+    assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+    assert re.search(r"^held [0-9a-f-]{36}", done.stdout, re.MULTILINE), "one was in front"
+
+
 def _bash(script: str, run: Path) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         ["/bin/bash", "-euo", "pipefail", "-c", script],
