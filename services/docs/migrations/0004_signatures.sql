@@ -28,7 +28,6 @@ comment on column signatures.reason is 'Why there is none: a code of the problem
 
 create unique index signatures_open on signatures (document_id) where state in ('requested', 'made');
 create index signatures_document on signatures (document_id, id);
-create index signatures_made on signatures (id) where state = 'made';
 
 alter table signatures enable row level security;
 alter table signatures force row level security;

@@ -7,5 +7,4 @@ add column trouble text;
 comment on column signatures.tries is 'How often the signed file could not be read intact since it was made.';
 comment on column signatures.trouble is 'What kept the last try from applying it: a code of the problem table.';
 
-drop index signatures_made;
 create index signatures_made on signatures (next_try_at, id) where state = 'made';
