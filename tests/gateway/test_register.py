@@ -125,6 +125,30 @@ async def test_a_change_needs_the_present_version_and_ends_tokens_with_more(
     await eventually(refused, "the end of the token that had more", timeout=5)
 
 
+async def test_who_a_system_is_at_kafka_changes_whenever_its_tokens_end(
+    door: Door, registrar: dict[str, str]
+):
+    scopes = ["directory", "documents.receive", "documents.send"]
+    await register(door, registrar, agencies=["H14", "G22"], scopes=scopes)
+    edits: tuple[dict[str, list[str]], ...] = (
+        {},
+        {"agencies": ["H14"]},
+        {"agencies": ["H14", "G22"]},
+        {"agencies": ["G22"]},
+    )
+    users: list[str] = []
+    for edit in edits:  # within one second, or not
+        if edit:
+            answer = await door.client.patch(f"/v1/clients/{ID}", json=edit, headers=registrar)
+            assert answer.status_code == 200
+        token = (await door.ask_token(ID)).json()["access_token"]
+        users.append(door.claims(token)["kafka_principal"])
+    assert (users[1] == users[2], len(set(users))) == (True, 3)
+    assert {user.rpartition("@")[0] for user in users} == {ID}
+    other = (await door.ask_token(ID, scope="directory documents.send")).json()["access_token"]
+    assert "kafka_principal" not in door.claims(other)
+
+
 async def test_what_is_given_ends_no_token_and_nonsense_changes_nothing(
     door: Door, registrar: dict[str, str]
 ):

@@ -144,9 +144,11 @@ async def update_client(
     row = await conn.fetchrow(
         "update clients set state = $2, agencies = $3, scopes = $4, jwks = $5, version = $6,"
         " secret_sha256 = $7, changed_at = clock_timestamp(),"
-        # A token names whole seconds: this one still counts as before.
-        " not_before = case when $8 then date_trunc('second', clock_timestamp())"
-        " + interval '1 second' else not_before end where client_id = $1"
+        # A token names whole seconds: this one still counts as before. Two changes of one second
+        # are told apart all the same: the client's user at Kafka follows from it.
+        " not_before = case when $8 then greatest(date_trunc('second', clock_timestamp())"
+        " + interval '1 second', not_before + interval '1 microsecond') else not_before end"
+        " where client_id = $1"
         " returning client_id, state, agencies, scopes, not_before, version",
         client.client_id,
         client.state,
