@@ -36,7 +36,7 @@ Service = Literal["docs", "signing", "notify", "gateway"]
 SERVICES: tuple[Service, ...] = ("docs", "signing", "notify", "gateway")
 
 RESERVED = frozenset({"admin", "controller", "lienthong", *SERVICES})
-"""Kafka users and a group prefix of our own: a client's id is its user there, so it is none."""
+"""Kafka users and a group prefix of our own: a client's id begins its own there, so it is none."""
 
 LEVELS = ("central", "province", "district", "commune")
 """The levels that have delivery topics of their own."""
