@@ -6,14 +6,12 @@ pyHanko runs an event loop of its own here: call these by `asyncio.to_thread` in
 # pyright: reportUnknownVariableType=false, reportUnknownMemberType=false
 # pyright: reportUnknownArgumentType=false
 
-import binascii
 import datetime as dt
-import uuid
 from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 from zoneinfo import ZoneInfo
 
 from asn1crypto import x509 as asn1_x509
@@ -21,10 +19,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
-from pyhanko.pdf_utils.content import ImportedPdfPage
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
-from pyhanko.pdf_utils.layout import AxisAlignment, BoxConstraints, Margins, SimpleBoxLayoutRule
-from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.pdf_utils.layout import AxisAlignment, Margins, SimpleBoxLayoutRule
 from pyhanko.sign import PdfSignatureMetadata, PdfSigner
 from pyhanko.sign.fields import SigFieldSpec, SigSeedSubFilter
 from pyhanko.sign.signers import Signer
@@ -35,6 +31,7 @@ from pyhanko_certvalidator.util import get_pyca_cryptography_hash
 from infra.letter.render import Place, stamp
 from infra.pki.authority import PrivateKey
 from infra.pki.establish import PASSWORD
+from services.signing.look import Look
 
 LEADER_FIELD = "NguoiKy"
 SEAL_FIELD = "CoQuan"
@@ -73,23 +70,6 @@ class CachedKeySigner(Signer):
         if isinstance(self._key, rsa.RSAPrivateKey):
             return self._key.sign(data, padding.PKCS1v15(), algorithm)
         return self._key.sign(data, ec.ECDSA(algorithm))
-
-
-class _Look(ImportedPdfPage):
-    """What a signature shows: the one page of a PDF that is at hand."""
-
-    def __init__(self, pdf: bytes) -> None:
-        super().__init__(file_name="")
-        self._pdf = pdf
-
-    def render(self) -> bytes:
-        writer = cast("IncrementalPdfFileWriter", self.writer)
-        page: Any = writer.import_page_as_xobject(PdfFileReader(BytesIO(self._pdf)))
-        name = b"/Import" + binascii.hexlify(uuid.uuid4().bytes)
-        self.resources.xobject[name.decode("ascii")] = page
-        left, bottom, right, top = page.get_object()["/BBox"]
-        self.box = BoxConstraints(width=abs(right - left), height=abs(top - bottom))
-        return name + b" Do"
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +150,7 @@ def sign(
     if frame is not None:
         spec = SigFieldSpec(field, on_page=frame.place.page - 1, box=frame.box())
         style = StaticStampStyle(
-            background=_Look(frame.look), border_width=0, background_layout=_FILLED
+            background=Look(frame.look), border_width=0, background_layout=_FILLED
         )
     metadata = PdfSignatureMetadata(
         field_name=field, md_algorithm=digest, subfilter=SigSeedSubFilter.PADES

@@ -3,15 +3,12 @@
 # pyright: reportUnknownVariableType=false, reportUnknownMemberType=false
 # pyright: reportUnknownArgumentType=false
 
-import binascii
-import uuid
 from collections.abc import Sequence
 from io import BytesIO
 from typing import Any, cast
 
-from pyhanko.pdf_utils.content import ImportedPdfPage
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
-from pyhanko.pdf_utils.layout import AxisAlignment, BoxConstraints, Margins, SimpleBoxLayoutRule
+from pyhanko.pdf_utils.layout import AxisAlignment, Margins, SimpleBoxLayoutRule
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.fields import SigFieldSpec, SigSeedSubFilter, enumerate_sig_fields
 from pyhanko.sign.signers.cms_embedder import (
@@ -23,6 +20,7 @@ from pyhanko.sign.signers.cms_embedder import (
 from pyhanko.sign.signers.pdf_byterange import PreparedByteRangeDigest, SignatureObject
 from pyhanko.stamp import StaticStampStyle
 
+from services.signing.look import Look
 from services.signing.pipe import RESERVED, Preparation, Prepared
 from services.signing.place import Spot, for_annex, for_leader, for_seal, size_of
 
@@ -31,23 +29,6 @@ _PAGES = 1_000
 """Pages from the end among which a signature is looked for."""
 _CORNERS = ("left", "bottom", "right", "top")
 _FILLED = SimpleBoxLayoutRule(AxisAlignment.ALIGN_MID, AxisAlignment.ALIGN_MID, Margins.uniform(0))
-
-
-class _Look(ImportedPdfPage):
-    """What a signature shows: the one page of a PDF that is at hand."""
-
-    def __init__(self, pdf: bytes) -> None:
-        super().__init__(file_name="")
-        self._pdf = pdf
-
-    def render(self) -> bytes:
-        writer = cast("IncrementalPdfFileWriter", self.writer)
-        page: Any = writer.import_page_as_xobject(PdfFileReader(BytesIO(self._pdf)))
-        name = b"/Import" + binascii.hexlify(uuid.uuid4().bytes)
-        self.resources.xobject[name.decode("ascii")] = page
-        left, bottom, right, top = page.get_object()["/BBox"]
-        self.box = BoxConstraints(width=abs(right - left), height=abs(top - bottom))
-        return name + b" Do"
 
 
 def prepare(content: bytes, wanted: Preparation) -> Prepared:
@@ -64,7 +45,7 @@ def prepare(content: bytes, wanted: Preparation) -> Prepared:
     steps = PdfCMSEmbedder(new_field_spec=spec).write_cms(field, writer)
     next(steps)
     style = StaticStampStyle(
-        background=_Look(wanted.stamp), border_width=0, background_layout=_FILLED
+        background=Look(wanted.stamp), border_width=0, background_layout=_FILLED
     )
     steps.send(
         SigObjSetup(
