@@ -1,0 +1,112 @@
+"""The stack under proof, driven as an operator drives it: by `python -m infra.stack …`."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+Json: TypeAlias = dict[str, Any]
+
+_TREE = Path(__file__).resolve().parents[2]
+
+
+class NotDone(Exception):  # noqa: N818 (a command that did not do what it was told)
+    """A command of the stack failed; says which and what it printed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Harness:
+    """One stack: its state folder, and the checkout whose code runs."""
+
+    run: Path
+    """`$LIENTHONG_RUN`, absolute."""
+    tree: Path = _TREE
+    """A copy with a seeded bug is started from its own folder."""
+
+    @classmethod
+    def here(cls) -> "Harness":
+        """Return the stack that LIENTHONG_RUN names, else the one in `$PROOF_RUN/stack`."""
+        named = os.environ.get("LIENTHONG_RUN", "").strip()
+        folder = Path(named) if named else proof_run() / "stack"
+        return cls(folder.expanduser().resolve())
+
+    async def up(self, *words: str, env: Mapping[str, str] | None = None) -> None:
+        """Start what does not run yet; `SEED=today` sets a variable, other words are arguments.
+
+        Returns when it is ready. Raises NotDone.
+        """
+        told = dict(word.split("=", 1) for word in words if "=" in word)
+        rest = [word for word in words if "=" not in word]
+        await self._do("up", *rest, env={**told, **(env or {})})
+
+    async def down(self) -> None:
+        """End everything; what it holds stays. Raises NotDone."""
+        await self._do("down")
+
+    async def kill(self, process: str, *, hold: bool = False) -> None:
+        """SIGKILL a process; the supervisor has it back within 2 s unless it is held down."""
+        await self._do("kill", process, env={"HOLD": "1" if hold else "0"})
+
+    async def start(self, process: str, failpoint: str = "") -> None:
+        """Start what is held down; with a fail point (`name[:n]`) for one life."""
+        await self._do("start", process, env={"FAILPOINT": failpoint})
+
+    async def scale(self, service: str, n: int) -> None:
+        """Run so many instances of a service."""
+        await self._do("scale", service, str(n))
+
+    async def wait(self, process: str) -> None:
+        """Wait until a process is ready. Raises NotDone when it does not become so."""
+        await self._do("wait", process)
+
+    async def status(self) -> str:
+        """Return one line per process, whether they are well or not."""
+        return await self._do("status", may_fail=True)
+
+    def pid(self, process: str) -> int:
+        """Return a process's pid (`docs`, `docs-2`, `postgres`, …). Raises FileNotFoundError."""
+        text = (self.run / f"{process}.pid").read_text(encoding="utf-8")
+        return int(text.split()[0])
+
+    def ports(self) -> Json:
+        """Return the addresses of the running stack. Raises FileNotFoundError without one."""
+        return json.loads((self.run / "ports.json").read_text(encoding="utf-8"))
+
+    def clients(self) -> list[Json]:
+        """Return the connected systems of the seed."""
+        return json.loads((self.run / "clients.json").read_text(encoding="utf-8"))
+
+    def log(self, process: str) -> Path:
+        """Return the log of a process: one JSON object a line."""
+        return self.run / "log" / f"{process}.log"
+
+    async def _do(
+        self, *words: str, env: Mapping[str, str] | None = None, may_fail: bool = False
+    ) -> str:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "infra.stack",
+            *words,
+            cwd=self.tree,
+            env={**os.environ, "LIENTHONG_RUN": str(self.run), **(env or {})},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        said = (await process.communicate())[0].decode(errors="replace")
+        if process.returncode and not may_fail:
+            raise NotDone(f"{' '.join(words)}: exit {process.returncode}\n{said[-2000:]}")
+        return said
+
+
+def proof_run() -> Path:
+    """Return the folder of the proof's own state: `$PROOF_RUN`, `.run-prove` in the tree if unset.
+
+    A stack of its own lies in `stack` below it.
+    """
+    named = os.environ.get("PROOF_RUN", "").strip()
+    return Path(named).expanduser().resolve() if named else _TREE / ".run-prove"

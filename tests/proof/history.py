@@ -1,0 +1,154 @@
+"""What an observer knows, as plain facts: what was handed in, what was seen where, what is said."""
+
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+Lane: TypeAlias = Literal["normal", "urgent"]
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """One document, as it was about to be handed in."""
+
+    number: int
+    sender: str
+    """Code of an agency; so are all others here."""
+    lane: Lane
+    to: frozenset[str]
+    sha256: str
+    """Of the whole file; its canary makes it differ from every other document's."""
+    canary: str
+    begun: float
+    """Seconds of the monotonic clock, before the first byte of the first try."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The last word on an invocation. An invocation without one is unknown."""
+
+    kind: Literal["ok", "fail", "unknown"]
+    at: float
+    """Seconds of the monotonic clock, after the answer was read."""
+    dispatch: str = ""
+    document: str = ""
+    code: str = ""
+    """Of the problem, when it was refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An entry of a mailbox, as its recipient reads it after quiet."""
+
+    agency: str
+    """Whose mailbox it stands in."""
+    lane: Lane
+    sequence: int
+    hash: str
+    delivery: str
+    dispatch: str
+    sender: str
+    recipient: str
+    """Whom the entry itself names."""
+    digests: tuple[str, ...]
+    """SHA-256 of its files, the main one first."""
+    follows: bool
+    """Whether its hash is that of its bytes after the entry before it."""
+    acknowledged: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """An entry as a reader saw it under load; it must still stand there after quiet."""
+
+    agency: str
+    lane: Lane
+    sequence: int
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A file as it was downloaded."""
+
+    agency: str
+    dispatch: str
+    named: str
+    """SHA-256 that the entry names."""
+    got: str
+    """SHA-256 of the bytes that came."""
+    canary: str
+    """The canary that was found in them."""
+    fault: str = ""
+    """What is wrong with its signatures, verified offline; empty: nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A receipt as one answer gave it."""
+
+    delivery: str
+    agency: str
+    sha256: str
+    """Of its text: two answers must be the same bytes."""
+    fault: str = ""
+    """What is wrong with it, verified offline; empty: nothing. `absent`: none was given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """An event that told of a delivery: from the event log, a stream or a Kafka mailbox."""
+
+    system: str
+    """Whose door it came through: `kafka:<client>`, `events:<agency>`."""
+    agency: str
+    kind: str
+    delivery: str
+    event: str
+    """Its id: the same one again is a repetition, another one a second effect."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the sender is told of a dispatch after quiet."""
+
+    state: str
+    reason: str = ""
+    held: bool = False
+    """Whether the sender was ever told that it lost its place."""
+    failed: frozenset[str] = frozenset()
+    """Recipients with a named final refusal."""
+    open: frozenset[str] = frozenset()
+    """Recipients whose copy is neither there nor refused."""
+    acknowledged: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A status that a recipient reported and that was recorded (201)."""
+
+    delivery: str
+    code: str
+
+
+@dataclass(slots=True)
+class History:
+    """All facts of one proof."""
+
+    invocations: dict[int, Invocation] = field(default_factory=dict[int, Invocation])
+    outcomes: dict[int, Outcome] = field(default_factory=dict[int, Outcome])
+    resolved: set[int] = field(default_factory=set[int])
+    """Invocations that were once unknown and are not any more."""
+    entries: list[Entry] = field(default_factory=list[Entry])
+    """All, by agency, lane and order of the mailbox."""
+    sightings: list[Sighting] = field(default_factory=list[Sighting])
+    fetched: list[Fetched] = field(default_factory=list[Fetched])
+    receipts: list[Receipt] = field(default_factory=list[Receipt])
+    notices: list[Notice] = field(default_factory=list[Notice])
+    standings: dict[str, Standing] = field(default_factory=dict[str, Standing])
+    """By dispatch."""
+    reports: list[Report] = field(default_factory=list[Report])
+    statuses: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    """By delivery: what its status history says after quiet, without 01."""
+    unquiet: list[str] = field(default_factory=list[str])
+    """What was still under way when patience ended, and where."""
+    kills: int = 0
