@@ -63,6 +63,13 @@ verify-receipt: setup ## Verify a receipt offline, check by check: FILE=receipt.
 failpoints: setup ## List the places where a service can be told to die
 	@$(PY) -m infra.failpoints
 
+.PHONY: prove prove-tools
+prove: setup ## Break the running exchange in every way and count what became of each document [QUICK=1: 8 min] [SEEDED=1]
+	@$(PY) -m tests.proof
+
+prove-tools: setup ## Install what `make prove` breaks things with, and show that each works (root, apt)
+	@$(PY) -m infra.prove_tools
+
 test: setup ## Run the tests on the real parts [T=tests/docs] [KEEP=1 leaves their stack running]
 	@$(PY) -m infra.check test "$(T)"
 

@@ -15,7 +15,7 @@ from infra.stack.alive import Process
 from infra.stack.control import Door, Next, command
 from infra.stack.folder import TREE, Folder
 from infra.stack.seed import asked_seed, fixed_seed
-from infra.stack.services import environment_given
+from infra.stack.services import environment_given, is_for_one_life
 from infra.stack.trouble import Trouble
 
 _PATIENCE = 20.0
@@ -167,7 +167,7 @@ class Client:
 
 def _lasting_environment() -> dict[str, str]:
     """Return the environment for a supervisor: a fail point is for one life of one process."""
-    return {name: value for name, value in os.environ.items() if name != "FAILPOINT"}
+    return {name: value for name, value in os.environ.items() if not is_for_one_life(name)}
 
 
 def _print_states(lines: list[dict[str, object]]) -> None:

@@ -14,6 +14,8 @@ from infra.stack.part import NotYet, Say
 
 _PATIENCE = 2.0
 _METADATA = "/.well-known/oauth-authorization-server"
+ONE_LIFE = "LIFE_"
+"""`LIFE_LD_PRELOAD=…` beside `start` is LD_PRELOAD for one life of one process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ class Instance:
     private_fd: int
     private_url: str
     given: dict[str, str] = field(default_factory=dict[str, str])
-    """What the person who started it says in addition (FAILPOINT, other addresses)."""
+    """What the person who started it says in addition (FAILPOINT, LIFE_…, other addresses)."""
     outlives: bool = False
 
     @property
@@ -62,8 +64,11 @@ class Instance:
 
     def launch(self) -> Launch:
         """Say how the instance is started. A fail point is given to one life only."""
-        env = self._environment() | self.given
-        self.given.pop("FAILPOINT", None)
+        env = self._environment()
+        for name, value in [*self.given.items()]:
+            env[name.removeprefix(ONE_LIFE)] = value
+            if is_for_one_life(name):
+                del self.given[name]
         return Launch(
             argv=(sys.executable, "-m", f"services.{self.service}"),
             env=env,
@@ -126,13 +131,18 @@ class Instance:
         }[self.service]
 
 
+def is_for_one_life(name: str) -> bool:
+    """Say whether what is given under this name ends with the process that it is given to."""
+    return name == "FAILPOINT" or name.startswith(ONE_LIFE)
+
+
 def environment_given() -> dict[str, str]:
     """Return what this process's environment says to services beyond what they are told anyway."""
     prefixes = tuple(f"{service.upper()}_" for service in SERVICES)
     return {
         name: value
         for name, value in os.environ.items()
-        if name == "FAILPOINT" or name.startswith(prefixes)
+        if is_for_one_life(name) or name.startswith(prefixes)
     }
 
 

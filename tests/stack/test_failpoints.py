@@ -24,11 +24,16 @@ def test_a_fail_point_is_told_to_one_life_only(tmp_path: Path):
     urls: dict[str, str] = dict.fromkeys(SERVICES, "http://127.0.0.1:1")
     where = Where(urls, 1, "127.0.0.1:2", "http://127.0.0.1:3", "seed.csv")
     folder = Folder(tmp_path)
-    given = {"FAILPOINT": "relay.after_send", "DOCS_SIGNING_URL": "http://127.0.0.1:9"}
+    given = {
+        "FAILPOINT": "relay.after_send",
+        "LIFE_FAKETIME": "+1d",
+        "DOCS_SIGNING_URL": "http://127.0.0.1:9",
+    }
     instance = Instance("docs", 1, folder, where, 3, 4, "http://127.0.0.1:5", given)
     first, second = instance.launch().env, instance.launch().env
     assert first["FAILPOINT"] == "relay.after_send"
-    assert "FAILPOINT" not in second
+    assert first["FAKETIME"] == "+1d"
+    assert not {"FAILPOINT", "FAKETIME", "LIFE_FAKETIME"} & {*second}
     assert second["DOCS_SIGNING_URL"] == "http://127.0.0.1:9"
 
 
