@@ -51,9 +51,12 @@ class Harness:
         """SIGKILL a process; the supervisor has it back within 2 s unless it is held down."""
         await self._do("kill", process, env={"HOLD": "1" if hold else "0"})
 
-    async def start(self, process: str, failpoint: str = "") -> None:
-        """Start what is held down; with a fail point (`name[:n]`) for one life."""
-        await self._do("start", process, env={"FAILPOINT": failpoint})
+    async def start(
+        self, process: str, failpoint: str = "", life: Mapping[str, str] | None = None
+    ) -> None:
+        """Start what is held down; with a fail point (`name[:n]`) or environment for one life."""
+        more = {f"LIFE_{name}": value for name, value in (life or {}).items()}
+        await self._do("start", process, env={"FAILPOINT": failpoint, **more})
 
     async def scale(self, service: str, n: int) -> None:
         """Run so many instances of a service."""
