@@ -1,0 +1,167 @@
+"""`python -m tests.proof`: what `make prove` runs. QUICK=1: each fault once; SEEDED=1: the checker.
+
+A whole run that was broken off goes on where it was (`$PROOF_RUN`), until it has come to its end.
+"""
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from tests.proof.checker import Counts, line
+from tests.proof.drive import Drive
+from tests.proof.faults.disks import undo
+from tests.proof.faults.failpoints import listed
+from tests.proof.faults.plan import QUICK, WHOLE, Extent, one_broker, three_brokers
+from tests.proof.harness import Harness, NotDone, proof_run
+from tests.proof.ledger import Ledger
+from tests.proof.page import Ran, over_bound, page
+from tests.proof.session import Plan, Session, proving, settle
+
+_TREE = Path(__file__).resolve().parents[2]
+_WORD_EVERY = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One stack, and what it has to go through."""
+
+    folder: Path
+    brokers: int
+    extent: Extent
+
+    @property
+    def harness(self) -> Harness:
+        """Return its stack."""
+        return Harness(self.folder / "stack", _TREE)
+
+    @property
+    def ledger(self) -> Ledger:
+        """Return the account of its passes."""
+        return Ledger(self.folder / "passes.jsonl")
+
+    def counted(self) -> Counts | None:
+        """Return what its checker has counted; None: it has not come to its end."""
+        try:
+            found = json.loads((self.folder / "counts.json").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        return replace(Counts(**found), findings=tuple(found["findings"]))
+
+    def write(self, counts: Counts) -> None:
+        """Keep what was counted."""
+        whole = json.dumps(asdict(counts), ensure_ascii=False)
+        (self.folder / "counts.json").write_text(whole, encoding="utf-8")
+
+
+async def _load_on(session: Session, wanted: int) -> None:
+    """Let the load go on until so many documents were handed in."""
+    while session.accepted < wanted:
+        before, began = session.accepted, time.monotonic()
+        try:
+            async with asyncio.timeout(_WORD_EVERY):
+                await session.until_accepted(wanted - session.accepted)
+        except TimeoutError:
+            rate = (session.accepted - before) / (time.monotonic() - began)
+            print(f"  load goes on: {session.accepted}/{wanted} ({rate:.1f}/s)", flush=True)
+
+
+async def _go_through(stage: Stage) -> Counts:
+    """Take one stack through its faults and count; what was done before is not done again."""
+    extent, harness = stage.extent, stage.harness
+    stage.folder.mkdir(parents=True, exist_ok=True)
+    await undo(harness)
+    await harness.up(f"BROKERS={stage.brokers}")
+    if stage.brokers > 1:
+        faults = three_brokers(extent)
+    else:
+        faults = one_broker(extent, await listed(harness))
+    async with proving(harness, Plan(), stage.folder / "journal") as session:
+        await Drive(harness, session, stage.ledger, extent.passes).through(faults)
+        if stage.brokers == 1:
+            await _load_on(session, extent.documents)
+    counts = await settle(harness, stage.folder / "journal")
+    await harness.down()
+    stage.write(counts)
+    return counts
+
+
+def total(counts: list[Counts]) -> Counts:
+    """Add up what was counted on several stacks."""
+    numbers: dict[str, Any] = {
+        field.name: sum(getattr(one, field.name) for one in counts)
+        for field in fields(Counts)
+        if field.name != "findings"
+    }
+    every = Counts(**numbers)
+    return replace(every, findings=tuple(word for one in counts for word in one.findings))
+
+
+async def _prove(extent: Extent, run: Path) -> int:
+    began = time.monotonic()
+    stages = [Stage(run / "one", 1, extent)]
+    if not extent.quick:
+        stages.append(Stage(run / "three", 3, extent))
+    counts = [stage.counted() or await _go_through(stage) for stage in stages]
+    passes = [one for stage in stages for one in stage.ledger.passes()]
+    every = total(counts)
+    said = line(every, [one.seconds for one in passes if one.bound and not one.failed])
+    command = "make prove QUICK=1" if extent.quick else "make prove"
+    ran = Ran(command, said, time.monotonic() - began)
+    where = run / "PROOF.md" if extent.quick else _TREE / "PROOF.md"
+    where.write_text(page(ran, every, passes, _TREE), encoding="utf-8")
+    (run / "finished").touch()
+    for word in [*over_bound(passes), *every.findings]:
+        print(f"  {word}")
+    failed = [one for one in passes if one.failed]
+    for one in failed:
+        print(f"  {one.fault}: {one.failed}")
+    print(f"prove: {ran.seconds:.0f} s; {where}")
+    print(said)
+    return 1 if failed or not every.clean else 0
+
+
+def _fresh(run: Path, *, again: bool) -> None:
+    """Begin anew, unless a run that was broken off goes on."""
+    if not run.exists() or (not again and not (run / "finished").exists()):
+        return
+    for stack in run.glob("*/stack"):
+        env = {**os.environ, "LIENTHONG_RUN": str(stack)}
+        subprocess.run(
+            [sys.executable, "-m", "infra.stack", "down"], cwd=_TREE, env=env, check=False
+        )
+    shutil.rmtree(run)
+
+
+def _set(name: str) -> bool:
+    return os.environ.get(name, "") not in ("", "0")
+
+
+def main() -> int:
+    """Prove what the environment says."""
+    if _set("SEEDED"):
+        return subprocess.run([sys.executable, "-m", "tests.proof.seeded"], check=False).returncode
+    tools = [sys.executable, "-m", "infra.prove_tools"]
+    if subprocess.run(tools, cwd=_TREE, check=False).returncode:
+        return 1
+    extent = QUICK if _set("QUICK") else WHOLE
+    run = proof_run() / ("quick" if extent.quick else "whole")
+    _fresh(run, again=extent.quick)
+    try:
+        return asyncio.run(_prove(extent, run))
+    except NotDone as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted; `make prove` goes on from here", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,144 @@
+"""Kafka dies, freezes, is away, forgets everything or a part; three brokers lose one and two."""
+
+import asyncio
+import shutil
+import signal
+import time
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+from tests.proof.faults.fault import OF_PART, Broken, Fault, NotReached
+from tests.proof.faults.kills import at_random
+from tests.proof.faults.processes import gone, send
+from tests.proof.harness import Harness
+from tests.proof.session import Session
+
+_PATIENCE = 120.0
+_OUTAGE = 20.0
+"""Seconds within which documents have to be accepted while there is no broker (P9)."""
+_TOPICS = ("lienthong.documents", "lienthong.signatures", "lienthong.deliveries")
+
+
+def of_kafka(*, frozen: float, stopped: float) -> Iterator[Fault]:
+    """Yield what one broker suffers, with the seconds of the long ones."""
+    inflicts = {
+        "-9": _kill,
+        f"SIGSTOP for {frozen:.0f} s": partial(_freeze, pause=frozen),
+        f"stopped for {stopped:.0f} s": partial(_stop, pause=stopped),
+        "log directory wiped": wipe,
+        "a partition truncated": truncate,
+    }
+    for name, inflict in inflicts.items():
+        yield Fault(f"Kafka: {name}", "Kafka", inflict, bound=OF_PART, patience=stopped + 240)
+
+
+def of_three(leaderless: float) -> Iterator[Fault]:
+    """Yield what a stack of three brokers suffers."""
+    for names in (("kafka-2",), ("kafka-2", "kafka-3")):
+        yield Fault(
+            name=f"{len(names)} of three brokers killed",
+            group="three brokers",
+            inflict=partial(_kill_some, names=names, pause=leaderless),
+            bound=OF_PART,
+            patience=leaderless + 240,
+        )
+
+
+async def _returned(session: Session) -> float:
+    return await session.recovered(time.monotonic(), _PATIENCE)
+
+
+async def _still_accepts(session: Session) -> None:
+    """See that documents are taken while there is no broker. Raises Broken."""
+    try:
+        async with asyncio.timeout(_OUTAGE):
+            await session.until_accepted(2)
+    except TimeoutError:
+        raise Broken(f"no document was accepted in {_OUTAGE:.0f} s without Kafka") from None
+
+
+async def _kill(harness: Harness, session: Session) -> float:
+    await at_random()
+    pid = send(harness, "kafka", signal.SIGKILL)
+    session.killed()
+    await gone(pid)
+    await harness.wait("kafka")
+    return await _returned(session)
+
+
+async def _freeze(harness: Harness, session: Session, *, pause: float) -> float:
+    send(harness, "kafka", signal.SIGSTOP)
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_still_accepts(session))
+            await asyncio.sleep(pause)
+    finally:
+        send(harness, "kafka", signal.SIGCONT)
+    return await _returned(session)
+
+
+@asynccontextmanager
+async def _away(harness: Harness, session: Session) -> AsyncGenerator[Path]:
+    """Hold the broker down meanwhile; lends its log directory."""
+    await harness.kill("kafka", hold=True)
+    session.killed()
+    try:
+        yield harness.run / "kafka" / "data"
+    finally:
+        await harness.start("kafka")
+
+
+async def _stop(harness: Harness, session: Session, *, pause: float) -> float:
+    async with _away(harness, session), asyncio.TaskGroup() as group:
+        group.create_task(_still_accepts(session))
+        await asyncio.sleep(pause)
+    return await _returned(session)
+
+
+async def wipe(harness: Harness, session: Session) -> float:
+    """Empty the log directory: cluster, users, rights, topics and records are gone."""
+    async with _away(harness, session) as directory:
+        await asyncio.to_thread(shutil.rmtree, directory)
+    return await _returned(session)
+
+
+async def truncate(harness: Harness, session: Session) -> float:
+    """Cut the end off one partition, as a disk that lied about its cache would."""
+    async with _away(harness, session) as directory:
+        await asyncio.to_thread(_cut, directory)
+    return await _returned(session)
+
+
+def _cut(directory: Path) -> None:
+    """Cut the last third off the longest segment of our topics."""
+    segments = [file for file in directory.glob("*/*.log") if file.parent.name.startswith(_TOPICS)]
+    longest = max(segments, key=lambda file: file.stat().st_size, default=None)
+    if longest is None or longest.stat().st_size == 0:
+        raise NotReached("no segment holds a record")
+    with longest.open("r+b") as file:
+        file.truncate(longest.stat().st_size * 2 // 3)
+
+
+async def _kill_some(
+    harness: Harness, session: Session, *, names: tuple[str, ...], pause: float
+) -> float:
+    """Kill brokers and hold them down; with one gone all goes on, with two all is accepted."""
+    async with asyncio.TaskGroup() as group:
+        for name in names:
+            group.create_task(harness.kill(name, hold=True))
+    session.killed(len(names))
+    since = time.monotonic()
+    goes_on = 0.0
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_still_accepts(session))
+            group.create_task(asyncio.sleep(pause))
+            if len(names) == 1:
+                goes_on = await session.recovered(since, _PATIENCE)
+    finally:
+        async with asyncio.TaskGroup() as group:
+            for name in names:
+                group.create_task(harness.start(name))
+    return max(goes_on, await _returned(session))

@@ -1,0 +1,60 @@
+"""The clock of one service jumps by a day and back: that may delay and refuse, nothing else."""
+
+import asyncio
+import itertools
+import signal
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from tests.proof.faults.fault import SERVICES, Fault, NotReached
+from tests.proof.faults.processes import send
+from tests.proof.harness import Harness
+from tests.proof.session import Session
+
+_PATIENCE = 60.0
+
+
+def jumps(pause: float) -> Iterator[Fault]:
+    """Yield a day ahead and a day back, which go round among the services."""
+    for days, first in ((1, 0), (-1, 2)):
+        order = itertools.cycle([*SERVICES[first:], *SERVICES[:first]])
+        yield Fault(
+            name=f"the clock of one service jumps by {days:+d} day for {pause:.0f} s",
+            group="clock",
+            inflict=partial(_jump, services=order, days=days, pause=pause),
+        )
+
+
+def _library() -> Path:
+    for found in sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1")):
+        return found
+    raise NotReached("libfaketime is not here: make prove-tools")
+
+
+async def _jump(
+    harness: Harness, session: Session, *, services: Iterator[str], days: int, pause: float
+) -> float:
+    """Start a service under libfaketime, let its clock jump, and jump back while it runs."""
+    service = next(services)
+    clock = harness.run / f"clock-{service}"
+    await asyncio.to_thread(clock.write_text, "+0\n")
+    await harness.kill(service, hold=True)
+    session.killed()
+    life = {
+        "LD_PRELOAD": str(await asyncio.to_thread(_library)),
+        "FAKETIME_TIMESTAMP_FILE": str(clock),
+        "FAKETIME_NO_CACHE": "1",
+        # Else the loop, which waits by this clock, hangs.
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+    }
+    await harness.start(service, life=life)
+    await session.recovered(time.monotonic(), _PATIENCE)
+    await asyncio.to_thread(clock.write_text, f"{days:+d}d\n")
+    await asyncio.sleep(pause)
+    await asyncio.to_thread(clock.write_text, "+0\n")
+    seconds = await session.recovered(time.monotonic(), _PATIENCE)
+    send(harness, service, signal.SIGKILL)  # its next life has the machine's own clock
+    session.killed()
+    return seconds

@@ -1,0 +1,109 @@
+"""Every fail point: a service kills itself between two effects that are not one transaction."""
+
+import asyncio
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from tests.proof.faults.brokers import truncate, wipe
+from tests.proof.faults.fault import OF_SERVICE, Fault
+from tests.proof.faults.processes import kills_told, until
+from tests.proof.harness import Harness, NotDone
+from tests.proof.session import Session
+
+_PATIENCE = 45.0
+"""Seconds until a point that nobody passes counts as never reached."""
+_DAMAGES: Mapping[str, Callable[[Harness, Session], Awaitable[float]]] = {
+    "truncate": truncate,
+    "wipe": wipe,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A fail point as `python -m infra.failpoints` lists it."""
+
+    name: str
+    services: tuple[str, ...]
+    """Which pass it."""
+    driver: str
+    """What makes them pass it: the load, a probe's kind, or damage to a topic."""
+    place: str
+    """File and line."""
+
+
+async def listed(harness: Harness) -> list[Point]:
+    """Ask the tree that runs for its fail points. Raises NotDone."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "infra.failpoints"),
+        cwd=harness.tree,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    said = (await process.communicate())[0].decode()
+    if process.returncode or not said.strip():
+        raise NotDone(f"infra.failpoints: exit {process.returncode}")
+    return [read(row) for row in said.splitlines() if row.strip()]
+
+
+def read(row: str) -> Point:
+    """Read a row of the list. Raises NotDone when it is not one."""
+    words = row.split()
+    if len(words) != 4:
+        raise NotDone(f"infra.failpoints printed {row!r}, not name, services, driver, place")
+    return Point(words[0], tuple(words[1].split(",")), words[2], words[3])
+
+
+def at_failpoints(points: Sequence[Point]) -> Iterator[Fault]:
+    """Yield a fault for each point; those that several services pass are shared out among them.
+
+    Points that a topic has to be damaged for come last and alone.
+    """
+    turns: dict[tuple[str, ...], int] = {}
+    for point in sorted(points, key=lambda point: point.driver in _DAMAGES):
+        turn = turns.setdefault(point.services, 0)
+        turns[point.services] += 1
+        at = turn % len(point.services)
+        order = [*point.services[at:], *point.services[:at]]
+        yield Fault(
+            name=f"fail point {point.name}",
+            group="fail points",
+            inflict=partial(_die, point=point, order=order),
+            lane="" if point.driver in _DAMAGES else order[0],
+            bound=0 if point.driver in _DAMAGES else OF_SERVICE,
+        )
+
+
+async def _die(harness: Harness, session: Session, *, point: Point, order: list[str]) -> float:
+    """Start a service with the point armed, wait for its death there, and for the recovery."""
+    service = order[0]
+    order.append(order.pop(0))  # the next pass is another service's
+    await harness.kill(service, hold=True)
+    session.killed()
+    before = kills_told(harness, service)
+    async with asyncio.TaskGroup() as group:
+        starting = group.create_task(harness.start(service, point.name))
+        driving = group.create_task(_drive(harness, session, point.driver))
+        await until(
+            f"never reached: {service} passes {point.name} ({point.place})",
+            lambda: kills_told(harness, service) > before,
+            _PATIENCE,
+        )
+        died = time.monotonic()
+        session.killed()
+        if point.driver in _DAMAGES:
+            await driving
+        driving.cancel()
+        await starting
+    return await session.recovered(died, _PATIENCE)
+
+
+async def _drive(harness: Harness, session: Session, driver: str) -> None:
+    """Do what makes the point be passed, until cancelled; damage is done once."""
+    if driver in _DAMAGES:
+        await harness.wait("docs")
+        await _DAMAGES[driver](harness, session)
+        return
+    while driver != "load":
+        await session.probe(driver)  # pyright: ignore[reportArgumentType] (the list names a probe)

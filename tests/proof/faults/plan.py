@@ -1,0 +1,80 @@
+"""Which faults a run inflicts, how often and for how long."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+from tests.proof.faults.brokers import of_kafka, of_three
+from tests.proof.faults.clocks import jumps
+from tests.proof.faults.databases import of_postgres
+from tests.proof.faults.disks import small_disks
+from tests.proof.faults.failpoints import Point, at_failpoints
+from tests.proof.faults.fault import Fault
+from tests.proof.faults.freezes import freezes
+from tests.proof.faults.kills import at_any_moment, instances, of_everything
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How far a run goes. Pauses in seconds."""
+
+    quick: bool
+    documents: int
+    """Handed in at least."""
+    passes: int
+    """Of each fault at most."""
+    power_cuts: int
+    frozen: float
+    """A service, past session (6 s) and lock limits (5 s)."""
+    kafka_frozen: float
+    kafka_stopped: float
+    leaderless: float
+    clock: float
+    disk: float
+
+
+QUICK = Extent(
+    quick=True,
+    documents=0,
+    passes=1,
+    power_cuts=1,
+    frozen=10,
+    kafka_frozen=8,
+    kafka_stopped=8,
+    leaderless=10,
+    clock=6,
+    disk=4,
+)
+WHOLE = Extent(
+    quick=False,
+    documents=20_000,
+    passes=20,
+    power_cuts=20,
+    frozen=30,
+    kafka_frozen=60,
+    kafka_stopped=120,
+    leaderless=90,
+    clock=20,
+    disk=15,
+)
+
+
+def one_broker(extent: Extent, points: Sequence[Point]) -> list[Fault]:
+    """Return what a stack with one broker goes through; small disks come while little is there."""
+    found = chain(
+        small_disks(extent.disk),
+        at_failpoints(points),
+        at_any_moment(),
+        instances(),
+        freezes(extent.frozen),
+        of_postgres(extent.disk),
+        of_kafka(frozen=extent.kafka_frozen, stopped=extent.kafka_stopped),
+        jumps(extent.clock),
+        of_everything(extent.power_cuts),
+    )
+    return [fault for fault in found if fault.quick or not extent.quick]
+
+
+def three_brokers(extent: Extent) -> list[Fault]:
+    """Return what a stack with three brokers goes through."""
+    return list(of_three(extent.leaderless))

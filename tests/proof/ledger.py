@@ -1,0 +1,57 @@
+"""What a run has done so far, a line per pass, fsync'd: a run that was broken off goes on."""
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """One fault, inflicted once."""
+
+    fault: str
+    group: str
+    bound: float = 0
+    """Seconds promised for p95 of its group; 0: none."""
+    seconds: float = 0
+    """To recovery."""
+    failed: str = ""
+    """Why it did not come to its end; empty: it did."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """The passes of one run in one file."""
+
+    file: Path
+
+    def passes(self) -> list[Pass]:
+        """Return all so far; a line that a crash cut short was never written."""
+        try:
+            lines = self.file.read_text(encoding="utf-8").splitlines()
+        except FileNotFoundError:
+            return []
+        found: list[Pass] = []
+        for line in lines:
+            try:
+                found.append(Pass(**json.loads(line)))
+            except (ValueError, TypeError):
+                continue
+        return found
+
+    def done(self, fault: str) -> int:
+        """Return how often a fault has been inflicted."""
+        return sum(one.fault == fault for one in self.passes())
+
+    def write(self, one: Pass) -> None:
+        """Write a pass down before anything else happens."""
+        with self.file.open("a", encoding="utf-8") as file:
+            file.write("\n" if self._cut() else "")
+            file.write(json.dumps(asdict(one), ensure_ascii=False) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def _cut(self) -> bool:
+        raw = self.file.read_bytes() if self.file.exists() else b""
+        return bool(raw) and not raw.endswith(b"\n")

@@ -1,0 +1,121 @@
+"""What a run has shown, as a page: figures, by group and by fault, with what they bound."""
+
+import os
+import platform
+import subprocess
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tests.proof.checker import Counts, percentile
+from tests.proof.ledger import Pass
+
+_WHAT = (
+    "Written by `make prove`: what was broken, how often, and what an observer outside counted"
+    " afterwards. No figure here was typed."
+)
+_RECOVERY = (
+    "Recovery: seconds from the kill of a service, or from the return of PostgreSQL or Kafka,"
+    " until the first document handed in after that is in a mailbox. A fault that lasts is"
+    " measured from its end; everything at once and the supervisor from the kill."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """One run's circumstances."""
+
+    command: str
+    line: str
+    """The RELIABILITY line."""
+    seconds: float
+
+
+def page(ran: Ran, counts: Counts, passes: Sequence[Pass], tree: Path) -> str:
+    """Return the page in Markdown."""
+    parts = [
+        "# The proof",
+        _WHAT,
+        f"```\n{ran.line}\n```",
+        _when(ran, tree),
+        bounds(counts),
+        "## By kind of fault",
+        table(passes, lambda one: one.group),
+        _RECOVERY,
+        "## By fault",
+        table(passes, lambda one: one.fault),
+    ]
+    if failed := [one for one in passes if one.failed]:
+        parts += ["## What did not come to its end"]
+        parts += ["\n".join(f"* {one.fault}: {one.failed.splitlines()[0]}" for one in failed)]
+    if counts.findings:
+        parts += ["## What the checker names", "\n".join(f"* {one}" for one in counts.findings)]
+    return "\n\n".join(parts) + "\n"
+
+
+def bounds(counts: Counts) -> str:
+    """Say what the counts bound: 0 of n leaves at most 3/n, with 95 % confidence."""
+    kills, documents = max(counts.kills, 1), max(counts.acked, 1)
+    if counts.lost or counts.dup_effect:
+        return "Something was lost or doubled: no bound follows from this run."
+    return (
+        f"0 documents lost or doubled at {counts.kills} kills bounds the probability of it per"
+        f" kill at 3/{kills} = {3 / kills:.2%}; 0 of {counts.acked} acknowledged documents at"
+        f" 3/{documents} = {3 / documents:.1e} each (95 % confidence)."
+    )
+
+
+def table(passes: Sequence[Pass], by: Callable[[Pass], str]) -> str:
+    """Return one row for each kind, in order of first appearance."""
+    rows = ["| fault | passes | failed | recovery p50 s | p95 s | promised | 0 lost of n: ≤ |"]
+    rows += ["|---|---|---|---|---|---|---|"]
+    for name in dict.fromkeys(by(one) for one in passes):
+        some = [one for one in passes if by(one) == name]
+        good = [one.seconds for one in some if not one.failed]
+        half = f"{percentile(good, 50):.1f}" if good else "-"
+        most = f"{percentile(good, 95):.1f}" if good else "-"
+        promised = f"{some[0].bound:.0f}" if some[0].bound else "-"
+        failed = len(some) - len(good)
+        rows.append(
+            f"| {name} | {len(some)} | {failed} | {half} | {most} | {promised}"
+            f" | {min(1, 3 / len(some)):.1%} |"
+        )
+    return "\n".join(rows)
+
+
+def over_bound(passes: Sequence[Pass]) -> list[str]:
+    """Return each group whose recovery took longer than is promised for it."""
+    found: list[str] = []
+    for group in dict.fromkeys(one.group for one in passes if one.bound):
+        some = [one for one in passes if one.group == group and not one.failed]
+        if some and (most := percentile([one.seconds for one in some], 95)) > some[0].bound:
+            found.append(f"{group}: recovery p95 {most:.1f} s, promised {some[0].bound:.0f} s")
+    return found
+
+
+def _when(ran: Ran, tree: Path) -> str:
+    now = datetime.now(UTC)
+    return (
+        f"`{ran.command}`, {now:%Y-%m-%d %H:%M} UTC, {ran.seconds / 60:.0f} min,"
+        f" commit {_commit(tree)}, {_machine()}."
+    )
+
+
+def _commit(tree: Path) -> str:
+    done = subprocess.run(
+        ["git", "describe", "--always", "--dirty"],  # noqa: S607 (git of PATH)
+        cwd=tree,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    return done.stdout.strip() or "unknown"
+
+
+def _machine() -> str:
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 30
+    return (
+        f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors, {memory} GiB,"
+        f" Python {platform.python_version()}"
+    )
