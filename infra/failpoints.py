@@ -1,10 +1,56 @@
 """`python -m infra.failpoints`: lists where a service can be told to kill itself."""
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from infra.stack.folder import TREE
 
 _REACH = re.compile(r"""\breach\(\s*["']([^"']+)["']\s*\)""")
+
+_EVERY = ("gateway", "docs", "signing", "notify")
+_BEHIND = ("docs", "signing", "notify")
+_SHARED: Mapping[str, tuple[str, ...]] = {
+    "blobs": ("docs",),
+    "consumer": _BEHIND,
+    "database": _EVERY,
+    "healing": _BEHIND,
+    "http.before": ("gateway", "docs", "notify"),
+    "http.body": ("gateway", "notify"),
+    "internal": ("docs", "notify"),
+    "relay": _BEHIND,
+}
+"""By how a point in `shared/` begins: the services that pass it under ordinary load."""
+
+DRIVERS = frozenset({"load", "draft", "signature", "status", "subscription", "truncate", "wipe"})
+"""What makes a service pass a point: documents that are sent and received, a request of another
+kind beside them, or a topic that is damaged."""
+
+_DRIVEN: Mapping[str, str] = {
+    "docs.accept.file_attached": "draft",
+    "docs.dispatch.": "draft",
+    "docs.sign.": "signature",
+    "docs.upload.": "draft",
+    "healing.records_set_back": "truncate",
+    "healing.topic_set_back": "wipe",
+    "notify.status.": "status",
+    "notify.subscription.": "subscription",
+    "signing.sign.": "signature",
+}
+"""By how a point begins: what has to be done for it to be passed, beside ordinary load."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failpoint:
+    """A place where a service can be told to die."""
+
+    name: str
+    services: tuple[str, ...]
+    """Which pass it."""
+    driver: str
+    """One of `DRIVERS`."""
+    place: str
+    """File and line."""
 
 
 def failpoints() -> list[tuple[str, str]]:
@@ -18,10 +64,29 @@ def failpoints() -> list[tuple[str, str]]:
     return sorted(found)
 
 
+def described() -> list[Failpoint]:
+    """Return the fail points with who passes them, and what makes him."""
+    return [
+        Failpoint(name, _services(name, place), _driver(name), place)
+        for name, place in failpoints()
+    ]
+
+
+def _services(name: str, place: str) -> tuple[str, ...]:
+    package, service = place.split("/")[:2]
+    if package == "services":
+        return (service,)
+    return next(passing for start, passing in _SHARED.items() if name.startswith(start))
+
+
+def _driver(name: str) -> str:
+    return next((what for start, what in _DRIVEN.items() if name.startswith(start)), "load")
+
+
 def main() -> None:
-    """Print them."""
-    for name, place in failpoints():
-        print(f"{name:<40} {place}")
+    """Print them: name, services that pass it, what makes them, and where it stands."""
+    for one in described():
+        print(f"{one.name:<36} {','.join(one.services):<28} {one.driver:<13} {one.place}")
 
 
 if __name__ == "__main__":

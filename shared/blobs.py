@@ -14,6 +14,7 @@ from typing import BinaryIO
 import structlog
 
 from shared.errors import Problem
+from shared.failpoint import reach
 
 BLOCK = 1 << 20
 """Bytes per block that has a digest of its own."""
@@ -103,6 +104,7 @@ class BlobStore:
         final.parent.mkdir(parents=True, exist_ok=True)
         # Replaces a file of the same digest: the same bytes, or what a bad disk has made of them.
         written.replace(final)
+        reach("blobs.renamed")
         # All three, also when the folders were there: who made them may have died before this.
         for folder in (final.parent, final.parent.parent, self._root):
             _sync_folder(folder)
@@ -162,7 +164,9 @@ class _Intake:
     def finish(self, rest: bytes) -> None:
         if rest:
             self.take(rest)
+        reach("blobs.written")
         os.fsync(self._file.fileno())
+        reach("blobs.synced")
 
     def blob(self) -> Blob:
         return Blob(self._whole.hexdigest(), self.size, bytes(self._blocks), self._head)
@@ -186,5 +190,6 @@ def _sync_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
+        reach("blobs.folder_synced")
     finally:
         os.close(descriptor)

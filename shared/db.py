@@ -14,6 +14,7 @@ from asyncpg.pool import Pool, PoolConnectionProxy
 
 from shared.bell import Bell
 from shared.errors import Unavailable
+from shared.failpoint import reach
 from shared.ids import AgencyId
 from shared.settings import ServiceSettings
 
@@ -28,8 +29,7 @@ Step: TypeAlias = Callable[[Connection], Awaitable[T]]
 WHAT = "PostgreSQL"
 TRIES = 6
 """How often a transaction is begun when locks or deadlocks end it."""
-_PAUSE = 0.02
-_CONNECT_SECONDS, _COMMAND_SECONDS = 5, 30
+_PAUSE, _CONNECT_SECONDS, _COMMAND_SECONDS = 0.02, 5, 30
 _ONCE = "force_generic_plan"
 """Statements are planned once per connection, not for each call's values."""
 _SCOPE = "select set_config('app.agencies', $1, true), set_config('plan_cache_mode', $2, true)"
@@ -184,10 +184,9 @@ class Database:
     ) -> T:
         """Run `step` in one transaction that sees only what these agencies may see.
 
-        Role `app` under row-level security; `app.agencies` is set first. The commit has happened
-        when this returns. Raises Unavailable when PostgreSQL does not answer (then nothing is
-        known about the commit of a write: only repeating with the same key tells). `by_keys` says
-        that its statements read by keys alone: they need no plan for the values of each call.
+        Role `app` under row-level security; `app.agencies` is set first. It is committed when this
+        returns. Raises Unavailable when PostgreSQL does not answer (of a write nothing is known
+        then: only repeating with the same key tells). `by_keys`: reads by keys, planned once.
         """
         visible = ",".join(str(agency) for agency in agencies)
 
@@ -263,26 +262,30 @@ class Database:
             raise Unavailable(WHAT) from error
         outer = _noted.set(noted)
         try:
-            if noted is None:
-                return await step(conn)
-            async with conn.transaction():
-                result = await step(conn)
-                if not noted.wrote:
-                    # A transaction that wrote or locked nothing has no number and rings no bell.
-                    noted.wrote = await conn.fetchval(_WROTE)
+            return await (step(conn) if noted is None else _whole(conn, step, noted))
         except LOST as error:
             raise Unavailable(WHAT) from error
         except asyncpg.InterfaceError as error:
             if gone(conn):
                 raise Unavailable(WHAT) from error
             raise
-        else:
-            return result
         finally:
             _noted.reset(outer)
             # What was committed is committed, however the connection ends.
             with suppress(*LOST, asyncpg.InterfaceError):
                 await pool.release(conn, timeout=_CONNECT_SECONDS)
+
+
+async def _whole(conn: Connection, step: Step[T], noted: _Noted) -> T:
+    async with conn.transaction():
+        result = await step(conn)
+        # A transaction that wrote or locked nothing has no number and rings no bell.
+        noted.wrote = noted.wrote or await conn.fetchval(_WROTE)
+        if noted.wrote:
+            reach("database.before_commit")
+    if noted.wrote:
+        reach("database.committed")
+    return result
 
 
 def gone(conn: Connection) -> bool:

@@ -11,6 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.errors import Problem
+from shared.failpoint import reach
 from shared.faults import Json, problem_response
 from shared.language import preferred
 
@@ -26,6 +27,7 @@ JSON_SECONDS = 30.0
 SILENT_SECONDS = 30.0
 """For which any body may pause, uploads too; in total it may take as long as it needs."""
 
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _LIMIT_KEY = "lienthong.limit"
 _PACE_KEY = "lienthong.pace"
 _TRACE_KEY = "lienthong.trace_id"
@@ -156,6 +158,8 @@ class _Sender:
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.started = True
+            if self._scope["method"] not in _SAFE:
+                reach("http.before_answer")
             headers = MutableHeaders(scope=message)
             headers["Trace-Id"] = trace_id(self._scope)
             context = trace.get_current_span().get_span_context()
@@ -253,6 +257,7 @@ async def _checked(receive: Receive) -> Receive:
     body = b"".join(parts)
     if body:
         strict_json(body)
+    reach("http.body_read")
     pending: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def replay() -> Message:

@@ -14,6 +14,7 @@ from opentelemetry import propagate
 
 from shared.errors import Unavailable
 from shared.events.topics import Service
+from shared.failpoint import reach
 from shared.settings import ServiceSettings
 
 DEADLINE = aiohttp.ClientTimeout(total=20, connect=2)
@@ -91,7 +92,7 @@ class Internal:
         url = self._addresses[service].rstrip("/") + path
         content = bytearray()
         try:
-            async with self._session.get(url, headers=headers) as answer:
+            async with self._answer("GET", url, headers=headers) as answer:
                 if answer.status != _OK:
                     self._tokens.pop(service, None)
                     raise Unavailable(f"{service} ({path}: {answer.status})")
@@ -136,10 +137,21 @@ class Internal:
 
     async def _ask(self, method: str, url: str, *, what: str, **options: Any) -> tuple[int, Any]:  # noqa: ANN401
         try:
-            async with self._session.request(method, url, **options) as answer:
+            async with self._answer(method, url, **options) as answer:
                 return answer.status, await answer.json(content_type=None)
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             raise Unavailable(what) from error
+
+    @asynccontextmanager
+    async def _answer(
+        self,
+        method: str,
+        url: str,
+        **options: Any,  # noqa: ANN401
+    ) -> AsyncGenerator[aiohttp.ClientResponse]:
+        async with self._session.request(method, url, **options) as answer:
+            reach("internal.answered")
+            yield answer
 
 
 def _read(file: Path) -> bytes:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from shared.db import Session
+from shared.failpoint import reach
 from shared.kafka import Message, Place
 
 
@@ -71,6 +72,7 @@ async def mark(conn: Session, cluster: str, taken: Sequence[Taken]) -> None:
         [place[1] for _, place, _ in taken],
         [offset for _, _, offset in taken],
     )
+    reach("relay.marked")
 
 
 async def park(conn: Session, row: Row, cause: str) -> None:
@@ -131,6 +133,7 @@ async def set_back(conn: Session, ids: Sequence[int]) -> None:
         " where id = any($1::bigint[])",
         ids,
     )
+    reach("healing.records_set_back")
 
 
 async def set_back_topic(conn: Session, topic: str, *, but_of: str | None, restated: bool) -> int:
@@ -146,6 +149,7 @@ async def set_back_topic(conn: Session, topic: str, *, but_of: str | None, resta
         but_of,
         restated,
     )
+    reach("healing.topic_set_back")
     return int(done.split()[-1])
 
 

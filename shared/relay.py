@@ -167,7 +167,6 @@ async def _send(leader: Leader, producer: Producer, rows: Sequence[Row]) -> bool
         messages = [row.message() for row in now]
         future, fitted = await leader.beside(producer.begin(place, messages))
         sent.append((place, future, now[:fitted]))
-        reach("relay.mid_batch")
     well = await _answered(leader, producer, [future for _, future, _ in sent])
     reach("relay.after_send")
     taken: list[Taken] = []

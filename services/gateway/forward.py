@@ -16,6 +16,7 @@ from yarl import URL
 
 from shared.errors import Problem, Unavailable
 from shared.events.topics import Service
+from shared.failpoint import reach
 
 ANSWER_SECONDS = 35.0
 """From the last byte of a request to the first of its answer. A dead service's socket stays open
@@ -109,6 +110,8 @@ class Upstreams:
                     data=upload.chunks() if _has_body(request) else None,
                     allow_redirects=False,
                 )
+            if request.method not in _BODILESS:
+                reach("gateway.upstream_answered")
         except TimeoutError as error:
             if upload.begun and not upload.finished:
                 raise Problem("REQ-4081") from error
@@ -161,6 +164,7 @@ class _Upload:
             raise
         self.progressed()
         self.finished = True
+        reach("gateway.body_passed_on")
 
 
 def _nothing() -> None:

@@ -17,6 +17,7 @@ from aiokafka.errors import (
 )
 from aiokafka.partitioner import DefaultPartitioner
 
+from shared.failpoint import reach
 from shared.kafka import KafkaAccess, KafkaLost, Message, Place, RecordRefused, TopicRefused
 from shared.kafka.connection import CLOSE_SECONDS, REQUEST_MS, Line, guard, login, within
 
@@ -86,9 +87,11 @@ class Producer:
         topic, partition = place
         try:
             sending = self._client.send_batch(batch, topic, partition=partition)
-            return await within(REQUEST_MS / 1000, sending), count
+            begun = await within(REQUEST_MS / 1000, sending)
         except (KafkaError, OSError, TimeoutError) as error:
             raise KafkaLost from error
+        reach("relay.mid_batch")
+        return begun, count
 
     @staticmethod
     def offset(sent: Any) -> int:  # noqa: ANN401 (aiokafka's future)

@@ -14,6 +14,7 @@ from aiokafka.errors import (
     OffsetOutOfRangeError,
 )
 
+from shared.failpoint import reach
 from shared.kafka import ID_HEADER, KafkaAccess, KafkaLost, Moved, Place, Record
 from shared.kafka.connection import CLOSE_SECONDS, REQUEST_MS, Line, guard, login, within
 
@@ -177,6 +178,7 @@ class Reader:
         with suppress(KafkaError, ConsumerStoppedError, OSError, TimeoutError, ValueError):
             wanted = {TopicPartition(*place): offset for place, offset in offsets.items()}
             await within(CLOSE_SECONDS, self._client.commit(wanted))
+            reach("consumer.offsets_shown")
 
 
 def _record(raw: Any) -> Record:  # noqa: ANN401 (aiokafka has no types)

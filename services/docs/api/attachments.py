@@ -19,6 +19,7 @@ from services.docs.store import documents as store
 from shared.blobs import BlobStore
 from shared.db import Connection, Database
 from shared.errors import Problem
+from shared.failpoint import reach
 from shared.idempotency import once
 from shared.identity import Caller, Scoped
 from shared.ids import AttachmentId, DocumentId
@@ -142,6 +143,7 @@ async def put_content(
         caller.visible,
         lambda conn: accept.attach(conn, expected, blob, sender=sender, repr_digest=repr_digest),
     )
+    reach("docs.upload.committed")
     return Response(status_code=204)
 
 

@@ -21,6 +21,7 @@ from services.docs.store.progress import Standing
 from services.docs.store.verdicts import Judgement
 from shared.db import Connection, Database
 from shared.errors import Problem
+from shared.failpoint import reach
 from shared.idempotency import once
 from shared.identity import Caller, Scoped
 from shared.ids import DispatchId, DocumentId
@@ -66,11 +67,13 @@ async def post_dispatch(
         body = await resource(conn, dispatch_id, caller)
         return answer(body, 202, headers={"Location": f"/v1/dispatches/{dispatch_id}"})
 
-    return await db.as_caller(
+    sent = await db.as_caller(
         caller.visible,
         lambda conn: once(conn, request, caller, digest=digest, work=lambda: work(conn)),
         by_keys=True,
     )
+    reach("docs.dispatch.committed")
+    return sent
 
 
 @router.get(

@@ -28,6 +28,7 @@ from services.docs.store import agencies, dispatches
 from services.docs.store import documents as store
 from shared.db import Connection, Database
 from shared.errors import Problem
+from shared.failpoint import reach
 from shared.idempotency import once
 from shared.identity import Caller, Scoped
 from shared.ids import DocumentId
@@ -117,11 +118,13 @@ async def post_document(request: Request, caller: Sender, *, dispatch: bool = Fa
         headers = {"Location": f"/v1/documents/{document_id}", **tag(version)}
         return answer(body, 202 if dispatch else 201, headers=headers)
 
-    return await db.as_caller(
+    made = await db.as_caller(
         caller.visible,
         lambda conn: once(conn, request, caller, digest=form.digest, work=lambda: work(conn)),
         by_keys=True,
     )
+    reach("docs.document.committed")
+    return made
 
 
 async def _read(request: Request) -> Form:

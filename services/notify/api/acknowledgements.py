@@ -11,6 +11,7 @@ from services.notify import receive
 from services.notify.api.inbox import Receiver
 from services.notify.store.receipts import StoredReceipt
 from shared.db import Database
+from shared.failpoint import reach
 from shared.identity import Caller, Scoped
 from shared.ids import DeliveryId
 from shared.openapi import told
@@ -59,6 +60,7 @@ async def post_acknowledgement(
         caller.visible,
         lambda conn: receive.acknowledge(conn, desk, caller, DeliveryId(delivery_id), body.digests),
     )
+    reach("notify.acknowledge.committed")
     return _show(kept)
 
 

@@ -14,6 +14,7 @@ from services.notify.api.inbox import Receiver
 from services.notify.report import History, Report
 from services.notify.store.statuses import StoredStatus, Words
 from shared.db import Connection, Database
+from shared.failpoint import reach
 from shared.idempotency import once
 from shared.identity import Caller, Scoped
 from shared.ids import DeliveryId
@@ -125,7 +126,9 @@ async def post_status(
 
         return await once(conn, request, caller, digest=digest(body), work=work)
 
-    return await db.as_caller(caller.visible, step)
+    recorded = await db.as_caller(caller.visible, step)
+    reach("notify.status.committed")
+    return recorded
 
 
 @router.get(
