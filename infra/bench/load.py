@@ -14,7 +14,7 @@ from infra.bench.plan import Mailbox, Plan
 from infra.client import Client, Json, Refused, Unreachable
 
 _BOUNDARY = "lienthong-bench-7f3d9a"
-_TYPE = f"multipart/form-data; boundary={_BOUNDARY}"
+TYPE = f"multipart/form-data; boundary={_BOUNDARY}"
 _MOST_IN_FLIGHT = 2_000
 """An open loop that falls so far behind has nothing more to show."""
 Papers = Mapping[Size, Mapping[str, Sequence[bytes]]]
@@ -101,7 +101,7 @@ class Loader:
     async def _hand_in(self, client_id: str, body: bytes) -> str:
         """Send and return the dispatch's id. Raises Refused, Unreachable."""
         answer = await self._clients[client_id].ask(
-            "POST", "/v1/documents?dispatch=true", raw=body, headers={"Content-Type": _TYPE}
+            "POST", "/v1/documents?dispatch=true", raw=body, headers={"Content-Type": TYPE}
         )
         return str(answer.json()["dispatch"]["id"])
 

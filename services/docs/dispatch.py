@@ -9,7 +9,7 @@ from uuid import UUID
 from services.docs.document import RecipientChoice
 from services.docs.routing import Routing, resolve
 from services.docs.sign import refuse_frozen
-from services.docs.store import deliveries, dispatches, queue
+from services.docs.store import deliveries, dispatches, frozen, queue
 from services.docs.store.dispatches import Dispatch, New
 from shared import outbox
 from shared.db import Connection
@@ -152,11 +152,11 @@ async def _accept(conn: Connection, new: New, routing: Routing) -> DispatchId:
     ]
     await deliveries.freeze(conn, copies, dispatch_id=new.id, document_id=new.document_id)
     await dispatches.freeze_document(conn, new.document_id)
-    await outbox.put(conn, _told(new))
+    await outbox.put(conn, await _told(conn, new))
     return new.id
 
 
-def _told(dispatch: New | Dispatch) -> DocumentDispatched:
+async def _told(conn: Connection, dispatch: New | Dispatch) -> DocumentDispatched:
     return DocumentDispatched(
         dispatch_id=dispatch.id,
         document_id=dispatch.document_id,
@@ -164,10 +164,11 @@ def _told(dispatch: New | Dispatch) -> DocumentDispatched:
         sender_id=dispatch.sender_id,
         lane=dispatch.lane,
         files=dispatch.files,
+        frozen_sha256=await frozen.of(conn, dispatch.id),
     )
 
 
 async def ask_again(conn: Connection, *, seconds: float = ASK_AGAIN_SECONDS) -> None:
     """Ask signing anew about dispatches long without a verdict: it repeats what it knows."""
     asked = await queue.unanswered(conn, seconds=seconds)
-    await outbox.put_all(conn, [_told(one) for one in asked])
+    await outbox.put_all(conn, [await _told(conn, one) for one in asked])

@@ -90,6 +90,8 @@ class DocumentDispatched(Event):
     sender_id: UUID
     lane: Lane
     files: tuple[FileRef, ...]
+    frozen_sha256: str | None = None
+    """Of dispatch, document, files and recipients (`services.docs.frozen`), lower-case hex."""
 
     def topic(self) -> str:
         return DOCUMENTS

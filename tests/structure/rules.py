@@ -57,13 +57,13 @@ def names_say_something(tree: Tree) -> Iterator[str]:
             yield f"{module.path}: this name excludes nothing"
 
 
-# Provisioning makes roles and databases, the doctor and the bench look into all: no service's
+# Provisioning makes roles and databases; doctor, bench and audit look into all: no service's
 # store could.
 SQL_FILES = re.compile(
     r"services/\w+/store(/\w+|_\w+)?\.py"
     r"|shared/(outbox|outbox_rows|inbox|parking|positions)\.py"
     r"|shared/(migrate|idempotency|agencies|identity|db)\.py"
-    r"|infra/(stack|postgres)/\w+\.py|infra/(doctor|bench)/store(_\w+)?\.py"
+    r"|infra/(stack|postgres)/\w+\.py|infra/(doctor|bench|audit)/store(_\w+)?\.py"
 )
 SQL = re.compile(
     r"\b(select\b.+\bfrom|insert\s+into|update\s+\S+\s+((as\s+)?\w+\s+)?set|delete\s+from"

@@ -53,14 +53,16 @@ class NewVerdict:
 
 
 async def insert(conn: Connection, event: DocumentDispatched, *, trace: str | None) -> None:
-    """Note the files of a dispatch; those that are noted stay as they are."""
+    """Note the files of a dispatch; those that are noted stay, another digest of it is added."""
     files = sorted(event.files, key=lambda file: file.role != "MAIN")  # MAIN wins for equal bytes
     await conn.executemany(
         """
-        insert into examinations
-            (dispatch_id, sha256, document_id, document_code, sender_id, lane, role, size, trace)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-        on conflict do nothing
+        insert into examinations as e
+            (dispatch_id, sha256, document_id, document_code, sender_id, lane, role, size, trace,
+             frozen)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, array_remove(array[$10::text], null))
+        on conflict (dispatch_id, sha256) do update set frozen = e.frozen || excluded.frozen
+        where not e.frozen @> excluded.frozen
         """,
         [
             (
@@ -73,6 +75,7 @@ async def insert(conn: Connection, event: DocumentDispatched, *, trace: str | No
                 file.role,
                 file.size,
                 trace,
+                event.frozen_sha256,
             )
             for file in files
         ],

@@ -1,0 +1,162 @@
+"""What the audit reads of dispatches, verdicts and signatures: sorted streams, never a write."""
+
+from infra.audit.store import Query
+from services.docs.frozen import COPY, DISPATCH, DOCUMENT, FILE
+
+
+def _columns(of: str, names: list[str]) -> str:
+    return ", ".join(f"{of}.{name}" for name in names)
+
+
+DISPATCHES: dict[str, Query] = {
+    "dispatch": (
+        "docs",
+        f"""select d.id as dispatch, {_columns("d", DISPATCH)}, d.state, d.reason, d.verdict,
+            d.verdict_at, d.cleared_at from dispatches as d order by d.id""",  # noqa: S608
+    ),
+    "document": (
+        "docs",
+        f"""select p.id as dispatch, {_columns("o", DOCUMENT)}, o.state, o.code
+        from dispatches as p join documents as o on o.id = p.document_id
+        order by p.id""",  # noqa: S608
+    ),
+    "file": (
+        "docs",
+        f"""select p.id as dispatch, {_columns("f", FILE)}
+        from dispatches as p join attachments as f on f.document_id = p.document_id
+        order by p.id, f.position""",  # noqa: S608
+    ),
+    "copy": (
+        "docs",
+        f"""select c.dispatch_id as dispatch, {_columns("c", COPY)}, c.sequence, c.reason,
+            c.successors, c.cleared_at
+        from deliveries as c order by c.dispatch_id, c.recipient_id""",  # noqa: S608
+    ),
+    "change": (
+        "docs",
+        """select dispatch_id as dispatch, document_id as document, sender_id as sender, change,
+            reason, recipient_id as recipient, successors, at
+        from dispatch_changes order by dispatch_id, at""",
+    ),
+    "docs_verdict": (
+        "docs",
+        """select dispatch_id as dispatch, sha256, judgement, indication, reason, judged_at,
+            evidence_sha256
+        from verdicts order by dispatch_id, sha256, judgement""",
+    ),
+    "docs_withdrawal": (
+        "docs",
+        """select dispatch_id as dispatch, judgement, reason from withdrawals
+        order by dispatch_id""",
+    ),
+    "news": (
+        "notify",
+        """select subject as dispatch, agency_id as listener, detail from (
+            select subject, agency_id, detail from events where type = 'dispatch.changed'
+            union all select subject, agency_id, detail from events_unnumbered
+            where type = 'dispatch.changed') as told order by subject""",
+    ),
+    "examination": (
+        "signing",
+        """select dispatch_id as dispatch, sha256, document_id as document, document_code,
+            sender_id as sender, lane, role, size, judgement, indication, reason, judged_at,
+            evidence_sha256, settled, frozen
+        from examinations order by dispatch_id, sha256""",
+    ),
+    "verdict": (
+        "signing",
+        """select v.dispatch_id as dispatch, v.sha256, v.judgement, v.sender_id as sender,
+            v.indication, v.reason, v.judged_at, v.evidence, v.evidence_sha256,
+            array(select c.certificate from verdict_certificates as c
+                where c.dispatch_id = v.dispatch_id and c.sha256 = v.sha256
+                    and c.judgement = v.judgement order by 1) as certificates
+        from verdicts as v order by v.dispatch_id, v.sha256, v.judgement""",
+    ),
+    "resting": (
+        "signing",
+        """select dispatch_id as dispatch, sha256, judgement, certificate
+        from verdict_certificates order by dispatch_id, certificate""",
+    ),
+    "withdrawal": (
+        "signing",
+        """select w.dispatch_id as dispatch, w.document_id as document, w.sender_id as sender,
+            w.judgement, w.certificate, w.reason, c.state
+        from withdrawals as w left join certificates as c on c.sha256 = w.certificate
+        order by w.dispatch_id""",
+    ),
+}
+"""By dispatch."""
+
+SIGNATURES: dict[str, Query] = {
+    "docs": (
+        "docs",
+        """select id as signature, document_id as document, attachment_id as attachment,
+            sender_id as agency, kind, certificate, source_sha256, source_size, state, reason,
+            signed_sha256, signed_size, signed_at
+        from signatures order by id""",
+    ),
+    "signing": (
+        "signing",
+        """select id as signature, document_id as document, document_code, attachment_id as
+            attachment, agency_id as agency, kind, role, certificate, source_sha256, source_size,
+            state, reason, signed_sha256, signed_size, signed_at
+        from signatures order by id""",
+    ),
+    "draft": (
+        "docs",
+        """select s.id as signature, d.code, f.role from signatures as s
+        left join documents as d on d.id = s.document_id
+        left join attachments as f on f.id = s.attachment_id order by s.id""",
+    ),
+    "intent": (
+        "signing",
+        """select signature_id as signature, prepared_sha256, gap_start, gap_end, attributes,
+            signing_time
+        from signature_intents order by signature_id""",
+    ),
+    "use": (
+        "signing",
+        """select u.signature_id as signature, u.outcome, u.certificate, u.person, u.agency_id as
+            agency, u.sha256, c.person as registered
+        from key_uses as u left join certificates as c on c.sha256 = u.certificate
+        order by u.signature_id, u.id""",
+    ),
+}
+"""By signature."""
+
+CERTIFICATES: dict[str, Query] = {
+    "certificate": (
+        "signing",
+        """select sha256, der, serial, issuer, kind, agency_code, person, not_before, not_after,
+            state, reason, revoked_at
+        from certificates order by sha256 collate "C" """,
+    ),
+}
+"""By digest."""
+
+LISTS = """select distinct on (authority) authority, number, der from revocation_lists
+order by authority, number desc"""
+
+FILES: dict[str, Query] = {
+    "attachment": (
+        "docs",
+        """select sha256, size, blocks, id from attachments where stored_at is not null
+        order by sha256 collate "C", id""",
+    ),
+    "prepared": (
+        "signing",
+        """select prepared_sha256 as sha256 from signature_intents
+        order by prepared_sha256 collate "C" """,
+    ),
+    "signed": (
+        "signing",
+        """select signed_sha256 as sha256, signed_size as size from signatures
+        where signed_sha256 is not null order by signed_sha256 collate "C" """,
+    ),
+    "source": (
+        "signing",
+        """select source_sha256 as sha256, source_size as size from signatures
+        order by source_sha256 collate "C" """,
+    ),
+}
+"""By digest of the whole file."""

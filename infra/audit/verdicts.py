@@ -1,0 +1,132 @@
+"""Verdicts: signing's evidence against the digest that docs keeps, file by file."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from infra.audit.cogroup import Case
+from infra.audit.finding import Books, Finding, Row, differing
+
+_DEFAULT = "DSP-4091"
+"""Reason of a refusal for which signing gave none."""
+_BOTH = ("indication", "reason", "judged_at", "evidence_sha256")
+
+
+def weigh(
+    files: Sequence[Row], judged: Sequence[Row], withdrawn: Sequence[Row]
+) -> tuple[str | None, set[str]]:
+    """Return what judgements come to (withdrawn > bad > good > none yet), and why it may be so."""
+    wanted = {file["sha256"] for file in files}
+    bad = [one for one in judged if one["indication"] == "TOTAL-FAILED" and one["sha256"] in wanted]
+    reasons = {one["reason"] or _DEFAULT for one in bad}
+    if withdrawn:
+        return "withdrawn", {one["reason"] for one in withdrawn} | reasons
+    if bad:
+        return "bad", reasons
+    good = {one["sha256"] for one in judged if one["indication"] == "TOTAL-PASSED"}
+    return ("good" if wanted and wanted <= good else None), set()
+
+
+def check_verdicts(where: str, case: Case, books: Books) -> Iterator[Finding]:
+    """Yield what is wrong with the verdicts of one dispatch, on both sides."""
+    books.counted["verdicts"] += len(case["verdict"])
+    ours, theirs = (
+        {(one["sha256"], one["judgement"], one["indication"]): one for one in case[name]}
+        for name in ("docs_verdict", "verdict")
+    )
+    for key in sorted(ours.keys() | theirs.keys()):
+        name = f"{where}: verdict {key[1]} on {key[0]}"
+        if key not in ours or key not in theirs:
+            absent = "docs" if key not in ours else "signing"
+            yield Finding(name, f"is not at {absent}", passing=True)
+        else:
+            yield from differing(name, "docs against signing", theirs[key], ours[key], _BOTH)
+    for verdict in case["verdict"]:
+        name = f"{where}: verdict {verdict['judgement']} on {verdict['sha256']}"
+        yield from _evidence(name, verdict)
+    yield from _last(where, case)
+    yield from _resting(where, case)
+    yield from _withdrawals(where, case)
+
+
+def _evidence(where: str, verdict: Row) -> Iterator[Finding]:
+    """The evidence has its digest, and says what the row says."""
+    made = hashlib.sha256(verdict["evidence"]).hexdigest()
+    if made != verdict["evidence_sha256"]:
+        yield Finding(where, f"its evidence has the digest {made}, told was another")
+        return
+    try:
+        content: dict[str, Any] = json.loads(verdict["evidence"])
+        said = {
+            "dispatch": content["subject"]["dispatch_id"],
+            "sha256": content["subject"]["sha256"],
+            "sender": content["subject"]["sender_id"],
+            "indication": content["verdict"]["indication"],
+            "reason": content["verdict"]["reason"],
+        }
+        rests = sorted(one["sha256"] for one in content["registered"])
+    except (ValueError, LookupError, TypeError) as error:
+        yield Finding(where, f"its evidence cannot be read: {error!r}")
+        return
+    found = {name: verdict[name] for name in said}
+    found |= {"dispatch": str(verdict["dispatch"]), "sender": str(verdict["sender"])}
+    yield from differing(where, "row against evidence", said, found, said)
+    expected = rests if said["indication"] == "TOTAL-PASSED" else []
+    if verdict["certificates"] != expected:
+        yield Finding(where, "does not rest on the certificates that its evidence names")
+
+
+def _last(where: str, case: Case) -> Iterator[Finding]:
+    """What signing shows of a file is its last verdict."""
+    last = {one["sha256"]: one for one in case["verdict"]}
+    for one in case["examination"]:
+        name = f"{where}: examination of {one['sha256']}"
+        verdict = last.get(one["sha256"])
+        if verdict is None:
+            if one["judgement"] or one["indication"] is not None:
+                yield Finding(name, "has a judgement without its verdict")
+            continue
+        columns = ("judgement", *_BOTH)
+        yield from differing(name, "examination against verdict", verdict, one, columns)
+        if one["settled"] != (one["indication"] != "INDETERMINATE"):
+            yield Finding(name, f"is {'' if one['settled'] else 'not '}settled")
+    for sha256 in sorted(last.keys() - {one["sha256"] for one in case["examination"]}):
+        yield Finding(f"{where}: verdict on {sha256}", "has no examination")
+
+
+def _resting(where: str, case: Case) -> Iterator[Finding]:
+    known = {(one["sha256"], one["judgement"]) for one in case["verdict"]}
+    for one in case["resting"]:
+        if (one["sha256"], one["judgement"]) not in known:
+            said = f"verdict {one['judgement']} on {one['sha256']} rests on a certificate"
+            yield Finding(where, f"{said}, and is missing")
+
+
+def _withdrawals(where: str, case: Case) -> Iterator[Finding]:
+    docs, signing = case["docs_withdrawal"], case["withdrawal"]
+    for one in docs:
+        # Docs withdraws by itself what was judged bad after numbers were given.
+        own = one["judgement"] == 0 and any(
+            verdict["indication"] == "TOTAL-FAILED" for verdict in case["docs_verdict"]
+        )
+        if not signing and not own:
+            yield Finding(where, "docs knows it as withdrawn, signing does not", passing=True)
+    for one in signing:
+        if not docs:
+            yield Finding(where, "its withdrawal is not at docs", passing=True)
+        elif docs[0]["judgement"] != 0:
+            yield from differing(
+                f"{where}: withdrawal", "docs", one, docs[0], ("judgement", "reason")
+            )
+        yield from _withdrawn(f"{where}: withdrawal", one, case)
+
+
+def _withdrawn(where: str, one: Row, case: Case) -> Iterator[Finding]:
+    rests = {(row["judgement"], row["certificate"]) for row in case["resting"]}
+    if (one["judgement"], one["certificate"]) not in rests:
+        yield Finding(where, "no verdict of it rests on that certificate")
+    if one["state"] == "good":
+        yield Finding(where, "its certificate is good")
+    for row in case["examination"][:1]:
+        yield from differing(where, "against examination", row, one, ("document", "sender"))

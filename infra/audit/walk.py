@@ -1,0 +1,129 @@
+"""One audit: every case of one snapshot, in order, with progress; and again for what may pass."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from functools import partial
+from typing import Any, TypeAlias
+
+from cryptography import x509
+
+from infra.audit import files, store, store_judged
+from infra.audit.certificates import check_certificate
+from infra.audit.cogroup import Case, cogroup
+from infra.audit.deliveries import check_delivery
+from infra.audit.dispatches import check_dispatch
+from infra.audit.finding import Books, Finding, Row
+from infra.audit.lanes import check_lane, check_line
+from infra.audit.signatures import check_signature
+from infra.audit.site import Site, opened
+from infra.audit.store import Query
+from infra.stack.folder import Folder
+
+Say: TypeAlias = Callable[[str], None]
+Check: TypeAlias = Callable[[Any, Case, Books], Iterator[Finding]]
+
+PATIENCE_SECONDS = 20.0
+"""What is on its way from one service to another may be so for so long."""
+_PAUSE_SECONDS = 2.0
+_TELL_SECONDS = 2.0
+
+
+async def audit(folder: Folder, say: Say, *, patience: float = PATIENCE_SECONDS) -> Books:
+    """Audit the stack of a folder; what is on its way is looked at until it has come, or stays.
+
+    Raises CannotAudit.
+    """
+    began = time.monotonic()
+    async with opened(folder) as site:
+        books = await walk(site, say)
+    while passing := {one for one in books.findings if one.passing}:
+        if time.monotonic() - began > patience:
+            break
+        say(f"{len(passing)} things may be on their way: looking again")
+        await asyncio.sleep(_PAUSE_SECONDS)
+        async with opened(folder) as site:
+            again = await walk(site, say, with_files=False)
+        stays = passing & set(again.findings)
+        books.findings = [one for one in books.findings if not one.passing or one in stays]
+    return books
+
+
+async def walk(site: Site, say: Say, *, with_files: bool = True) -> Books:
+    """Audit one snapshot; without files where they were just read."""
+    books = Books(await store.agency_codes(site.connections["docs"]))
+    teller = _Teller(books, say)
+    lists = await _lists(site)
+    agency_lane = ("agency", "lane")
+    walks: list[tuple[str, Mapping[str, Query], tuple[str, ...], Check]] = [
+        ("mailboxes", store.LANES, agency_lane, check_lane),
+        ("turns", store.LINES, ("sender", "lane"), check_line),
+        ("deliveries", store.DELIVERIES, ("delivery",), partial(check_delivery, trust=site.trust)),
+        ("dispatches", store_judged.DISPATCHES, ("dispatch",), check_dispatch),
+        (
+            "signatures",
+            store_judged.SIGNATURES,
+            ("signature",),
+            partial(check_signature, blobs=site.blobs),
+        ),
+        (
+            "certificates",
+            store_judged.CERTIFICATES,
+            ("sha256",),
+            partial(check_certificate, lists=lists),
+        ),
+    ]
+    for name, queries, key, check in walks:
+        streams = {one: _stream(site, query) for one, query in queries.items()}
+        await _cases(streams, key, check, books, teller.of(name))
+    if with_files:
+        await _files(site, books, teller)
+    return books
+
+
+async def _files(site: Site, books: Books, teller: "_Teller") -> None:
+    streams = {one: _stream(site, query) for one, query in store_judged.FILES.items()}
+    streams["there"] = files.listed(site.blobs)
+    check = partial(files.check_file, root=site.blobs)
+    books.note(files.foreign(site.blobs))
+    await _cases(streams, ("sha256",), check, books, teller.of("files"))
+
+
+async def _cases(
+    streams: Mapping[str, AsyncIterator[Row]],
+    key: tuple[str, ...],
+    check: Check,
+    books: Books,
+    tell: Callable[[], None],
+) -> None:
+    async for value, case in cogroup(streams, key):
+        books.note(check(value, case, books))
+        tell()
+
+
+def _stream(site: Site, query: Query) -> AsyncIterator[Row]:
+    service, question = query
+    return store.stream(site.connections[service], question)
+
+
+async def _lists(site: Site) -> dict[str, x509.CertificateRevocationList]:
+    rows = await site.connections["signing"].fetch(store_judged.LISTS)
+    return {row["authority"]: x509.load_der_x509_crl(row["der"]) for row in rows}
+
+
+class _Teller:
+    """Says every two seconds how far the walk is."""
+
+    def __init__(self, books: Books, say: Say) -> None:
+        self._books, self._say, self._next = books, say, time.monotonic() + _TELL_SECONDS
+
+    def of(self, name: str) -> Callable[[], None]:
+        """Return what is to be called after each case of one walk."""
+
+        def tell() -> None:
+            if time.monotonic() >= self._next:
+                self._next = time.monotonic() + _TELL_SECONDS
+                counted = " ".join(f"{what}={n:,}" for what, n in self._books.counted.items())
+                self._say(f"{name}: {counted}")
+
+        return tell
