@@ -18,6 +18,7 @@ from tests.fixtures.stack import (
     run_folder,
     stack_command,
     start,
+    supervised,
 )
 
 FreshDatabase: TypeAlias = Callable[[Service], Awaitable[Databases]]
@@ -46,6 +47,15 @@ def stack() -> Stack:
     waited = stack_command(folder, "wait", "jaeger")
     assert waited.returncode == 0, f"{waited.stdout}\n{waited.stderr}"
     return Stack(folder)
+
+
+@pytest.fixture(autouse=True)
+def a_supervisor(request: pytest.FixtureRequest) -> None:
+    """Start one again where a failed test has left none: it is to fail alone."""
+    if "stack" in request.fixturenames:
+        request.getfixturevalue("stack")
+        if not supervised(run_folder()):
+            start(run_folder())
 
 
 @pytest.fixture

@@ -80,20 +80,28 @@ class Client:
 
     async def kill(self, process: str, *, hold: bool) -> int:
         """Kill a process at once; the supervisor too, and any process when it is dead."""
-        if process != "supervisor":
-            try:
-                outcome = await self._exchange("kill", {"process": process, "hold": hold})
-            except (OSError, SupervisorGone):
-                pass
-            else:
-                print(_killed(process, cast("int | None", outcome.get("pid")), hold=hold))
-                return 0
+        if process == "supervisor":
+            return await self._kill_unwatched(process, begun=False)
+        try:
+            outcome = await self._exchange("kill", {"process": process, "hold": hold})
+        except SupervisorGone:
+            return await self._kill_unwatched(process, begun=True)
+        except OSError:
+            return await self._kill_unwatched(process, begun=False)
+        print(_killed(process, cast("int | None", outcome.get("pid")), hold=hold))
+        return 0
+
+    async def _kill_unwatched(self, process: str, *, begun: bool) -> int:
+        """Kill without a supervisor, or finish what one that died over it had `begun`."""
         found = Process.recorded(self.folder.pid_file(process))
-        if found is None:
+        if found is None and not begun:
             raise Trouble(
                 f"no process '{process}' runs here, nor a supervisor that could start it",
                 f"{self._make_up}; make status shows what runs",
             )
+        if found is None:
+            print(self._alone(f"{process} is dead, and its supervisor too: both stay down"))
+            return 0
         found.send(signal.SIGKILL)
         await _gone(found)
         print(f"killed {process} (pid {found.pid})")

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import time
+import traceback
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -87,6 +88,8 @@ class Keeper:
                 except Trouble as trouble:
                     self._complain(trouble)
                     await self._rest(_LONGEST_PAUSE)
+                except Exception:  # noqa: BLE001 (the other processes are not to die of it)
+                    await self._begin_anew()
         finally:
             self._gone.set()
 
@@ -135,6 +138,16 @@ class Keeper:
         self.say(f"{self.part.name} {cause}; it is started again")
         if not was_ready:
             await self._rest(self._pause(cause))
+
+    async def _begin_anew(self) -> None:
+        """After a fault of ours: say all of it, end what runs, and wait before the next life."""
+        text = traceback.format_exc()
+        name = self.part.name
+        self._complain(Trouble(f"{name}: a fault of the supervisor\n{text}", "report this fault"))
+        if self.process is not None:
+            await end(self.process, self._launched)
+            self._bury(self.process)
+        await self._rest(_LONGEST_PAUSE)
 
     async def _adopted_or_started(self) -> Process:
         if self.part.outlives:

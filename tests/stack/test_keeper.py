@@ -36,6 +36,8 @@ class Small:
     name: str = "small"
     address: str = "nowhere"
     prepared: list[str] = field(default_factory=list[str])
+    faults: list[Exception] = field(default_factory=list[Exception])
+    """Raised by checks, one each."""
 
     async def prepare(self, say: Say) -> None:
         """Count."""
@@ -49,6 +51,8 @@ class Small:
 
     async def check(self) -> None:
         """Look for the file."""
+        if self.faults:
+            raise self.faults.pop()
         if not (self.cwd / "up").exists():
             raise NotYet("has not made its file")
 
@@ -99,6 +103,15 @@ async def test_one_that_dies_again_and_again_is_tried_less_often_and_says_why(tm
         assert "no room" in trouble.what
         assert "make down" in trouble.way_out
     assert len((tmp_path / "lives").read_text()) >= HOPELESS
+
+
+async def test_a_fault_of_ours_ends_one_life_and_not_the_keeping(tmp_path: Path):
+    async with kept(Small(tmp_path, LASTING, faults=[KeyError("node")])) as (keeper, said):
+        await eventually(lambda: keeper.trouble, "it complains")
+        assert keeper.process is None
+        keeper.release()
+        await eventually(keeper.ready.is_set, "it is tried again")
+    assert "KeyError: 'node'" in "".join(said)
 
 
 async def test_the_workers_of_a_killed_process_end_with_it(tmp_path: Path):

@@ -1,5 +1,6 @@
 """Stacks of their own beside the tests' stack: PostgreSQL and Kafka only, so they are quick."""
 
+import asyncio
 import shutil
 import socket
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 from infra.kafka.admin import Admin
 from infra.kafka.provision import rights
 from infra.stack.alive import Process
+from infra.stack.control import Door
 from infra.stack.endings import strays
 from infra.stack.folder import Folder
 from infra.stack.kafka import Kafka
@@ -157,6 +159,21 @@ def test_a_kill_says_whom_it_killed_and_whether_it_comes_back(folder: Folder):
     assert f"killed postgres (pid {pid})" in lost
     assert "no supervisor is here to bring postgres back" in lost
     assert "make up" in lost
+
+
+async def test_a_kill_whose_supervisor_dies_over_it_is_done_when_nothing_is_left(folder: Folder):
+    folder.make()
+    door = Door(folder).bound()  # a supervisor that takes the command and dies of it
+    door.listen()
+    async with asyncio.TaskGroup() as group:
+        killing = group.create_task(asyncio.to_thread(stack_command, folder, "kill", "docs"))
+        taken, _ = await asyncio.to_thread(door.accept)
+        assert b'"docs"' in await asyncio.to_thread(taken.recv, 1000)
+        taken.close()
+        door.close()
+    told = killing.result()
+    assert told.returncode == 0, told.stderr
+    assert "docs is dead, and its supervisor too" in told.stdout
 
 
 def test_down_without_a_supervisor_leaves_no_process(folder: Folder):
