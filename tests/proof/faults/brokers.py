@@ -1,6 +1,7 @@
 """Kafka dies, freezes, is away, forgets everything or a part; three brokers lose one and two."""
 
 import asyncio
+import itertools
 import shutil
 import signal
 import time
@@ -18,7 +19,12 @@ from tests.proof.session import Session
 _PATIENCE = 120.0
 _OUTAGE = 20.0
 """Seconds within which documents have to be accepted while there is no broker (P9)."""
-_TOPICS = ("lienthong.documents", "lienthong.signatures", "lienthong.deliveries")
+TOPICS = {
+    "docs": ("lienthong.documents", "lienthong.deliveries"),
+    "signing": ("lienthong.signatures",),
+    "notify": ("lienthong.receipts",),
+}
+"""How the topics begin that each service writes."""
 
 
 def of_kafka(*, frozen: float, stopped: float) -> Iterator[Fault]:
@@ -28,7 +34,7 @@ def of_kafka(*, frozen: float, stopped: float) -> Iterator[Fault]:
         f"SIGSTOP for {frozen:.0f} s": partial(_freeze, pause=frozen),
         f"stopped for {stopped:.0f} s": partial(_stop, pause=stopped),
         "log directory wiped": wipe,
-        "a partition truncated": truncate,
+        "a partition truncated": partial(truncate, writers=itertools.cycle(TOPICS)),
     }
     for name, inflict in inflicts.items():
         yield Fault(f"Kafka: {name}", "Kafka", inflict, bound=OF_PART, patience=stopped + 240)
@@ -104,16 +110,16 @@ async def wipe(harness: Harness, session: Session) -> float:
     return await _returned(session)
 
 
-async def truncate(harness: Harness, session: Session) -> float:
-    """Cut the end off one partition, as a disk that lied about its cache would."""
+async def truncate(harness: Harness, session: Session, *, writers: Iterator[str]) -> float:
+    """Cut the end off a partition of a service's, as a disk that lied about its cache would."""
     async with _away(harness, session) as directory:
-        await asyncio.to_thread(_cut, directory)
+        await asyncio.to_thread(_cut, directory, TOPICS[next(writers)])
     return await _returned(session)
 
 
-def _cut(directory: Path) -> None:
-    """Cut the last third off the longest segment of our topics."""
-    segments = [file for file in directory.glob("*/*.log") if file.parent.name.startswith(_TOPICS)]
+def _cut(directory: Path, topics: tuple[str, ...]) -> None:
+    """Cut the last third off the longest segment of these topics."""
+    segments = [file for file in directory.glob("*/*.log") if file.parent.name.startswith(topics)]
     longest = max(segments, key=lambda file: file.stat().st_size, default=None)
     if longest is None or longest.stat().st_size == 0:
         raise NotReached("no segment holds a record")

@@ -3,7 +3,7 @@
 import asyncio
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -15,10 +15,7 @@ from tests.proof.session import Session
 
 _PATIENCE = 45.0
 """Seconds until a point that nobody passes counts as never reached."""
-_DAMAGES: Mapping[str, Callable[[Harness, Session], Awaitable[float]]] = {
-    "truncate": truncate,
-    "wipe": wipe,
-}
+_DAMAGES = frozenset({"truncate", "wipe"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +81,7 @@ async def _die(harness: Harness, session: Session, *, point: Point, order: list[
     before = kills_told(harness, service)
     async with asyncio.TaskGroup() as group:
         starting = group.create_task(harness.start(service, point.name))
-        driving = group.create_task(_drive(harness, session, point.driver))
+        driving = group.create_task(_drive(harness, session, point.driver, service))
         await until(
             f"never reached: {service} passes {point.name} ({point.place})",
             lambda: kills_told(harness, service) > before,
@@ -99,11 +96,18 @@ async def _die(harness: Harness, session: Session, *, point: Point, order: list[
     return await session.recovered(died, _PATIENCE)
 
 
-async def _drive(harness: Harness, session: Session, driver: str) -> None:
-    """Do what makes the point be passed, until cancelled; damage is done once."""
+async def _drive(harness: Harness, session: Session, driver: str, service: str) -> None:
+    """Do what makes the service pass the point, until cancelled; damage is done once."""
     if driver in _DAMAGES:
-        await harness.wait("docs")
-        await _DAMAGES[driver](harness, session)
-        return
+        await harness.wait(service)
+    if driver == "wipe":
+        await wipe(harness, session)
+    elif driver == "truncate":
+        await truncate(harness, session, writers=iter([service]))
+    else:
+        await _ask(session, driver)
+
+
+async def _ask(session: Session, driver: str) -> None:
     while driver != "load":
         await session.probe(driver)  # pyright: ignore[reportArgumentType] (the list names a probe)
