@@ -139,21 +139,25 @@ class _Asked:
 
     async def kafka(self) -> str:
         """Ask which requests it knows: any broker says so before a login (KIP-35)."""
-        host, _, port = self._address.rpartition(":")
+        said = [await self._broker(one) for one in self._address.split(",")]
+        return "; ".join(filter(None, said))
+
+    async def _broker(self, address: str) -> str:
+        host, _, port = address.rpartition(":")
         header = struct.pack(">hhih", _API_VERSIONS, 0, _CORRELATION, -1)
         try:
             reader, writer = await asyncio.open_connection(host, int(port))
         except OSError:
-            return f"nobody listens at {self._address}"
+            return f"nobody listens at {address}"
         try:
             writer.write(struct.pack(">i", len(header)) + header)
             answer = await reader.readexactly(8)
         except (OSError, asyncio.IncompleteReadError):
-            return f"what listens at {self._address} is no Kafka"
+            return f"what listens at {address} is no Kafka"
         finally:
             writer.close()
         known = struct.unpack(">ii", answer)[1] == _CORRELATION
-        return "" if known else f"what listens at {self._address} is no Kafka"
+        return "" if known else f"what listens at {address} is no Kafka"
 
 
 def _unlike(status: int, expected: int, body: bytes, mark: bytes) -> str:

@@ -35,6 +35,8 @@ Secret: TypeAlias = Callable[[str], str]
 """From a user's name to its password."""
 _TIMEOUT = 30.0
 _ITERATIONS = 4096
+_AS_CONFIGURED = -1
+"""As many copies of a topic as the brokers' `default.replication.factor` says."""
 _ALLOW = AclPermissionType.ALLOW
 _ANY = cast("str", None)  # what the client takes for "any" in a filter
 Operation: TypeAlias = Literal["read", "write", "describe", "all"]
@@ -110,7 +112,7 @@ class Admin:
         """Make the topics that are missing; grow and configure those that are there."""
         present = self.topics()
         missing = [
-            NewTopic(spec.name, spec.partitions, 1, config=dict(spec.config))
+            NewTopic(spec.name, spec.partitions, _AS_CONFIGURED, config=dict(spec.config))
             for spec in specs
             if spec.name not in present
         ]

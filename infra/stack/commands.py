@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeAlias, cast
 
 from infra.stack.control import Answer, Door, serve
-from infra.stack.folder import PROCESSES, SERVICES
+from infra.stack.folder import PROCESSES, SERVICES, kind_of
 from infra.stack.keeper import Keeper
 from infra.stack.part import NotYet
 from infra.stack.services import Instance
@@ -74,7 +74,8 @@ async def _up(supervisor: Supervisor, words: Mapping[str, object]) -> dict[str, 
     for sentence in supervisor.sockets.ports.moved:
         supervisor.say(sentence)
     supervisor.sockets.ports.moved.clear()
-    await supervisor.up(wanted, str(words.get("seed") or ""), _given(words))
+    asked = {name: str(words.get(name) or "") for name in ("seed", "brokers")}
+    await supervisor.up(wanted, _given(words), **asked)
     return {"ports": supervisor.folder.read("ports.json")}
 
 
@@ -93,7 +94,7 @@ async def _kill(supervisor: Supervisor, words: Mapping[str, object]) -> dict[str
 async def _start(supervisor: Supervisor, words: Mapping[str, object]) -> dict[str, object]:
     name, given = str(words.get("process")), _given(words)
     if name not in supervisor.keepers and name in PROCESSES:
-        await supervisor.up([name], "", given)
+        await supervisor.up([name], given)
         return {}
     keeper = _named(supervisor, words)
     if given and isinstance(keeper.part, Instance):
@@ -156,7 +157,7 @@ async def _down(supervisor: Supervisor, words: Mapping[str, object]) -> dict[str
 def _in_order(supervisor: Supervisor) -> list[Keeper]:
     order = {name: number for number, name in enumerate(PROCESSES)}
     kept = supervisor.keepers
-    return [kept[name] for name in sorted(kept, key=lambda n: (order[n.partition("-")[0]], n))]
+    return [kept[name] for name in sorted(kept, key=lambda n: (order[kind_of(n)], n))]
 
 
 def _named(supervisor: Supervisor, words: Mapping[str, object]) -> Keeper:

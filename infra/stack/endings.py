@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from infra.stack.alive import Process
-from infra.stack.folder import PARTS, PROCESSES, Folder
+from infra.stack.folder import PARTS, PROCESSES, Folder, kind_of
 from infra.stack.keeper import end
 from infra.stack.launch import Launch
 
@@ -20,7 +20,8 @@ def left_behind(folder: Folder, *, parts: bool) -> list[tuple[str, Process]]:
     found: list[tuple[str, Process]] = []
     for file in sorted(folder.path.glob("*.pid")):
         name = file.stem
-        if name.partition("-")[0] not in PROCESSES or (name in PARTS and not parts):
+        kind = kind_of(name)
+        if kind not in PROCESSES or (kind in PARTS and not parts):
             continue
         process = Process.recorded(file)
         if process is None:
@@ -35,15 +36,17 @@ async def end_left_behind(folder: Folder, *, parts: bool) -> None:
     found = left_behind(folder, parts=parts)
     async with asyncio.TaskGroup() as group:
         for name, process in found:
-            if name not in PARTS:
+            if kind_of(name) not in PARTS:
                 group.create_task(_end_one(folder, name, process))
-    for name in _PARTS_IN_ORDER:
-        if (process := dict(found).get(name)) is not None:
-            await _end_one(folder, name, process)
+    for kind in _PARTS_IN_ORDER:
+        async with asyncio.TaskGroup() as group:
+            for name, process in found:
+                if kind_of(name) == kind:
+                    group.create_task(_end_one(folder, name, process))
 
 
 async def _end_one(folder: Folder, name: str, process: Process) -> None:
-    grace = 20 if name in PARTS else _SERVICE_GRACE
+    grace = 20 if kind_of(name) in PARTS else _SERVICE_GRACE
     await end(process, Launch(argv=(), stop=_STOP.get(name, signal.SIGTERM), grace=grace))
     folder.pid_file(name).unlink(missing_ok=True)
 

@@ -19,6 +19,11 @@ ATTENDANTS = ("provisioner",)
 PROCESSES = (*PARTS, *SERVICES, *ATTENDANTS)
 
 
+def kind_of(process: str) -> str:
+    """Return what a process is one of: `docs` of `docs-2`, `kafka` of `kafka-3`."""
+    return process.partition("-")[0]
+
+
 @dataclass(frozen=True, slots=True)
 class Folder:
     """`$LIENTHONG_RUN`: everything a stack leaves behind lies here."""

@@ -1,12 +1,13 @@
-"""Kafka 4 as one KRaft node; a start makes whatever its log directory lacks."""
+"""Kafka 4 as one KRaft node or three; a start makes whatever a log directory lacks."""
 
 import asyncio
 import base64
+import re
 import shutil
 import subprocess
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from confluent_kafka import KafkaException
@@ -14,6 +15,8 @@ from confluent_kafka import KafkaException
 from infra.kafka.admin import Admin
 from infra.kafka.jars import class_path
 from infra.kafka.provision import provision
+from infra.stack.brokers import broker_name, brokers_of, port_names
+from infra.stack.caches import alone
 from infra.stack.folder import TREE, Folder
 from infra.stack.java import java
 from infra.stack.launch import Launch
@@ -32,7 +35,7 @@ WORD = "provisioner.json"
 
 @dataclass(frozen=True, slots=True)
 class Kafka:
-    """One stack's Kafka: `prepare`, start what `launch` says, then `provision`."""
+    """One node of a stack's Kafka: `prepare`, start what `launch` says, then `provision`."""
 
     folder: Folder
     port: int
@@ -41,16 +44,32 @@ class Kafka:
     """Where integrators come in, with an access token."""
     issuer: str
     """`iss` of their tokens."""
-    name: str = "kafka"
+    number: int = 1
+    controllers: tuple[int, ...] = ()
+    """The controllers' ports of all nodes, in order; empty: it is alone."""
     outlives: bool = True
 
     @classmethod
-    def at(cls, folder: Folder, ports: Mapping[str, int]) -> "Kafka":
-        """Describe the Kafka of a stack by the stack's ports."""
+    def at(cls, folder: Folder, ports: Mapping[str, int], number: int = 1) -> "Kafka":
+        """Describe a node of a stack's Kafka by the stack's ports."""
         issuer = f"http://127.0.0.1:{ports['gateway']}"
-        # A folder of before there was a listener for tokens does not name its port.
-        oauth_port = ports.get("kafka_oauth", 0)
-        return cls(folder, ports["kafka"], ports["kafka_controller"], oauth_port, issuer)
+        client, controller, oauth = port_names(number)
+        names = [port_names(one)[1] for one in range(1, brokers_of(folder) + 1)]
+        return cls(
+            folder,
+            ports[client],
+            ports[controller],
+            # A folder of before there was a listener for tokens does not name its port.
+            ports.get(oauth, 0),
+            issuer,
+            number=number,
+            controllers=tuple(ports[name] for name in names),
+        )
+
+    @property
+    def name(self) -> str:
+        """`kafka`, and `kafka-2`, `kafka-3` for the further ones."""
+        return broker_name(self.number)
 
     @property
     def address(self) -> str:
@@ -60,7 +79,7 @@ class Kafka:
     @property
     def data(self) -> Path:
         """Return the log directory."""
-        return self.folder.path / "kafka" / "data"
+        return self.folder.path / self.name / "data"
 
     @property
     def jwks(self) -> Path:
@@ -78,17 +97,25 @@ class Kafka:
             self.folder.write(JWKS, {"keys": []})
         self._settings().write_text(self.settings(data=self.data, jwks=self.jwks))
         self._settings().chmod(0o600)
-        if not self._formatted():
-            say("formats its log directory")
-            self._format(jars)
+        # One node after the other: the first begins a cluster, the others find it.
+        with alone(self.folder.path / "kafka.lock"):
+            if not _formatted(self.data):
+                say("formats its log directory")
+                self._format(jars)
 
     def settings(self, *, data: Path, jwks: Path) -> str:
         """Return `server.properties` for a log directory and a file of token keys."""
+        controllers = self.controllers or (self.controller_port,)
+        voters = [f"{node}@127.0.0.1:{port}" for node, port in enumerate(controllers, start=1)]
         return (
             (_CONFIG / "server.properties")
             .read_text()
             .format_map(
                 {
+                    "node": self.number,
+                    "voters": ",".join(voters),
+                    "copies": len(voters),
+                    "in_sync": len(voters) // 2 + 1,
                     "port": self.port,
                     "controller_port": self.controller_port,
                     "oauth_port": self.oauth_port,
@@ -129,14 +156,19 @@ class Kafka:
         """Return if the broker answers its administrator; raises NotYet."""
         if not listening(self.port):
             raise NotYet("does not listen yet")
+        away = sum(not listening(port) for port in self.controllers)
+        if 2 * away > len(self.controllers):
+            raise NotYet(f"has no leader: {away} of {len(self.controllers)} nodes are away")
         admin = Admin.of(self.address, self.folder.secret)
         if not await asyncio.to_thread(admin.answers):
             raise NotYet("does not answer its administrator")
         if not listening(self.oauth_port):  # adopted, and started before there was that listener
-            raise NotYet("takes no tokens; begin it anew: make kill P=kafka")
+            raise NotYet(f"takes no tokens; begin it anew: make kill P={self.name}")
 
     async def provision(self) -> None:
-        """Make users, rights and topics as they have to be; again at every start."""
+        """Make users, rights and topics as they have to be; again at every start of the first."""
+        if self.number > 1:
+            return
         try:
             complete = await asyncio.to_thread(provision, self.address, self.folder.secret)
         except (KafkaException, TimeoutError) as error:
@@ -147,15 +179,9 @@ class Kafka:
     def _settings(self) -> Path:
         return self.data.parent / "server.properties"
 
-    def _formatted(self) -> bool:
-        """Say whether the directory has its mark and its metadata; one alone is a half-made one."""
-        metadata = self.data / "__cluster_metadata-0"
-        marked = (self.data / "meta.properties").exists()
-        return marked and metadata.is_dir() and any(metadata.iterdir())
-
     def _format(self, jars: str) -> None:
         # A new cluster id tells every relay that all it has published is gone.
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        cluster = self._others_cluster() or _new_cluster()
         shutil.rmtree(self.data, ignore_errors=True)
         scram = f"SCRAM-SHA-256=[name=admin,password={self.folder.secret('admin')}]"
         tool = ("kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self._settings()))
@@ -175,3 +201,25 @@ class Kafka:
                 f"Kafka's log directory could not be formatted:\n{said[-800:]}",
                 f"make room or repair what it says, then: {self.folder.hint('')} make up",
             )
+
+    def _others_cluster(self) -> str:
+        """Return the id of the cluster that another node holds; empty: none does."""
+        for number in range(1, len(self.controllers) + 1):
+            other = replace(self, number=number)
+            if number != self.number and _formatted(other.data):
+                said = (other.data / "meta.properties").read_text()
+                found = re.search(r"^cluster\.id=(\S+)$", said, re.MULTILINE)
+                if found:
+                    return found[1]
+        return ""
+
+
+def _formatted(data: Path) -> bool:
+    """Say whether the directory has its mark and its metadata; one alone is a half-made one."""
+    metadata = data / "__cluster_metadata-0"
+    marked = (data / "meta.properties").exists()
+    return marked and metadata.is_dir() and any(metadata.iterdir())
+
+
+def _new_cluster() -> str:
+    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")

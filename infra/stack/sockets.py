@@ -4,14 +4,12 @@ import socket
 from dataclasses import dataclass, field
 
 from infra.stack.alive import Process
+from infra.stack.brokers import broker_name, brokers_of, port_names
 from infra.stack.folder import SERVICES, Folder
 from infra.stack.ports import Ports, keep_ports, kept_ports
 
 _OWNERS = {
     "postgres": "postgres",
-    "kafka": "kafka",
-    "kafka_controller": "kafka",
-    "kafka_oauth": "kafka",
     "jaeger": "jaeger",
     "jaeger_grpc": "jaeger",
     "otlp": "jaeger",
@@ -34,12 +32,34 @@ class Sockets:
         """
         kept = kept_ports(self.folder)
         for name, owner in _OWNERS.items():
-            adopted = Process.recorded(self.folder.pid_file(owner)) is not None
-            self.ports.choose(name, kept=kept.get(name), ours=adopted)
+            self._choose(name, owner, kept)
+        self._choose_brokers(kept)
         for name in SERVICES:
             self.ports.choose(name, kept=kept.get(name))
             self.ports.held[name].listen(_BACKLOG)
         keep_ports(self.folder, self.ports.chosen)
+
+    def open_brokers(self) -> None:
+        """Choose the ports of all nodes of Kafka, once their number is fixed."""
+        self._choose_brokers(kept_ports(self.folder))
+        keep_ports(self.folder, self.ports.chosen)
+
+    def _choose_brokers(self, kept: dict[str, int]) -> None:
+        for number in self._numbers():
+            for name in port_names(number):
+                self._choose(name, broker_name(number), kept)
+
+    def _choose(self, name: str, owner: str, kept: dict[str, int]) -> None:
+        adopted = Process.recorded(self.folder.pid_file(owner)) is not None
+        self.ports.choose(name, kept=kept.get(name), ours=adopted)
+
+    def _numbers(self) -> range:
+        return range(1, brokers_of(self.folder) + 1)
+
+    def _kafka(self, which: int) -> str:
+        """Return where clients begin: every node, as one or two may be away."""
+        names = [port_names(number)[which] for number in self._numbers()]
+        return ",".join(f"127.0.0.1:{self.ports[name]}" for name in names)
 
     def private_of(self, service: str, number: int) -> socket.socket:
         """Return the private socket of an instance, opened at the first call."""
@@ -65,8 +85,8 @@ class Sockets:
         """Return the address of everything that is reached from outside the stack."""
         return {
             **self.urls,
-            "kafka": f"127.0.0.1:{self.ports['kafka']}",
-            "kafka_oauth": f"127.0.0.1:{self.ports['kafka_oauth']}",
+            "kafka": self._kafka(0),
+            "kafka_oauth": self._kafka(2),
             "postgres": f"127.0.0.1:{self.ports['postgres']}",
             "jaeger": f"http://127.0.0.1:{self.ports['jaeger']}",
             "otlp": f"http://127.0.0.1:{self.ports['otlp']}",

@@ -6,11 +6,12 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from infra.stack import endings
-from infra.stack.folder import ATTENDANTS, PARTS, SERVICES, TREE, Folder
+from infra.stack.brokers import broker_names, brokers_of, fixed_brokers
+from infra.stack.folder import ATTENDANTS, PARTS, SERVICES, TREE, Folder, kind_of
 from infra.stack.jaeger import Jaeger
 from infra.stack.kafka import Kafka
 from infra.stack.keeper import Keeper
@@ -56,7 +57,9 @@ class Supervisor:
         for listener in self.listeners:
             listener.put_nowait(text)
 
-    async def up(self, wanted: Iterable[str], seed: str, given: Mapping[str, str]) -> None:
+    async def up(
+        self, wanted: Iterable[str], given: Mapping[str, str], *, seed: str = "", brokers: str = ""
+    ) -> None:
         """Start what is wanted and does not run; return when all is ready, but for Jaeger.
 
         Raises Trouble with the first thing that keeps a part from starting.
@@ -64,14 +67,13 @@ class Supervisor:
         names = set(wanted)
         async with self._starting:
             check_room(self.folder)
-            if names & {*SERVICES, *ATTENDANTS}:
-                self.seed = fixed_seed(self.folder, seed)
+            names |= self._fix(names, seed=seed, brokers=brokers)
             self.given = dict(given)
-            for name in (name for name in PARTS if name in names):
+            for name in (name for name in self._parts() if name in names):
                 self.keep(self.part(name))
             if names & {*SERVICES, *ATTENDANTS}:
                 await self._keys()
-                await self.all_ready(NEEDED)
+                await self.all_ready([*NEEDED, *self._nodes()])
             for name in (name for name in SERVICES if name in names):
                 if name not in self.keepers:
                     self.keep(self.instance(name, 1))
@@ -82,13 +84,29 @@ class Supervisor:
             for name in PARTS:
                 self.sockets.ports.release(name)
 
+    def _fix(self, names: Collection[str], *, seed: str, brokers: str) -> set[str]:
+        """Fix what the first start decides; return the nodes of Kafka that are wanted, if it is."""
+        if {*names} & {*SERVICES, *ATTENDANTS}:
+            self.seed = fixed_seed(self.folder, seed)
+        if "kafka" not in names:
+            return set()
+        fixed_brokers(self.folder, brokers)
+        self.sockets.open_brokers()
+        return set(self._nodes())
+
+    def _nodes(self) -> list[str]:
+        return broker_names(brokers_of(self.folder))
+
+    def _parts(self) -> list[str]:
+        return [one for part in PARTS for one in (self._nodes() if part == "kafka" else [part])]
+
     def part(self, name: str) -> Part:
-        """Describe PostgreSQL, Kafka or Jaeger at its ports."""
+        """Describe PostgreSQL, a node of Kafka, or Jaeger at its ports."""
         ports, folder = self.sockets.ports, self.folder
         if name == "postgres":
             return Postgres(folder, ports["postgres"])
-        if name == "kafka":
-            return Kafka.at(folder, ports.chosen)
+        if kind_of(name) == "kafka":
+            return Kafka.at(folder, ports.chosen, int(name.partition("-")[2] or 1))
         spool = Spool(folder.path / "jaeger" / "spool", ports["otlp"])
         return Jaeger(folder, ports["jaeger"], ports["jaeger_grpc"], ports["otlp"], spool)
 
@@ -98,7 +116,7 @@ class Supervisor:
         where = Where(
             urls=self.sockets.urls,
             postgres_port=self.sockets.ports["postgres"],
-            kafka=f"127.0.0.1:{self.sockets.ports['kafka']}",
+            kafka=self.sockets.addresses["kafka"],
             otlp=f"http://127.0.0.1:{self.sockets.ports['otlp']}",
             traces=f"http://127.0.0.1:{self.sockets.ports['jaeger']}/trace/",
             seed=str(seed_file(self.folder, self.seed)),
@@ -148,7 +166,7 @@ class Supervisor:
 
     async def scale(self, service: str, count: int) -> None:
         """Run so many instances of a service."""
-        names = [name for name in self.keepers if name.partition("-")[0] == service]
+        names = [name for name in self.keepers if kind_of(name) == service]
         for number in range(1, count + 1):
             self.keep(self.instance(service, number))
         for name in names:
@@ -156,11 +174,11 @@ class Supervisor:
                 await self.keepers.pop(name).end()
         self.sockets.close_private(service, beyond=max(count, 1))
         self.sockets.write()
-        await self.all_ready([name for name in self.keepers if name.partition("-")[0] == service])
+        await self.all_ready([name for name in self.keepers if kind_of(name) == service])
 
     async def down(self) -> None:
         """End everything: services together, then the parts they need; nothing stays behind."""
-        for names in (self._services(), ["jaeger", "kafka"], ["postgres"]):
+        for names in (self._services(), ["jaeger", *self._nodes()], ["postgres"]):
             ending = [self.keepers.pop(name) for name in names if name in self.keepers]
             async with asyncio.TaskGroup() as group:
                 for keeper in ending:
@@ -172,7 +190,7 @@ class Supervisor:
         self.over.set()
 
     def _services(self) -> list[str]:
-        return [name for name in self.keepers if name not in PARTS]
+        return [name for name in self.keepers if kind_of(name) not in PARTS]
 
     async def _keys(self) -> None:
         """Complete the development PKI: keys, certificates, clients."""

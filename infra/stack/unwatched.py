@@ -4,7 +4,8 @@ import asyncio
 from typing import cast
 
 from infra.stack import endings
-from infra.stack.folder import ATTENDANTS, PARTS, PROCESSES, Folder
+from infra.stack.brokers import broker_names, brokers_of, port_names
+from infra.stack.folder import ATTENDANTS, PARTS, PROCESSES, Folder, kind_of
 from infra.stack.jaeger import Jaeger
 from infra.stack.kafka import Kafka
 from infra.stack.part import NotYet
@@ -25,19 +26,20 @@ async def states(folder: Folder) -> list[dict[str, object]]:
     }
     if not running:
         return []
-    begun = {name for name in PROCESSES if folder.log(name).exists()}
+    names = {*PROCESSES, *broker_names(brokers_of(folder))}
+    begun = {name for name in names if folder.log(name).exists()}
     addresses = folder.read("ports.json")
     lines: list[dict[str, object]] = []
     for name in sorted(begun | running.keys(), key=_place):
         pid = running.get(name)
         why = "does not run, and nothing starts it" if pid is None else await _fault(folder, name)
-        address = str(addresses.get(name.partition("-")[0], "-"))
+        address = str(addresses.get(kind_of(name), "-"))
         lines.append({"name": name, "pid": pid, "address": address, "healthy": not why, "why": why})
     return lines
 
 
 def _place(name: str) -> tuple[int, str]:
-    return PROCESSES.index(name.partition("-")[0]), name
+    return PROCESSES.index(kind_of(name)), name
 
 
 async def _fault(folder: Folder, name: str) -> str:
@@ -46,7 +48,8 @@ async def _fault(folder: Folder, name: str) -> str:
         if name in ATTENDANTS:
             await Provisioner(folder, {}).check()
         else:
-            await (_ask_part(folder, name) if name in PARTS else _ask_instance(folder, name))
+            of_part = kind_of(name) in PARTS
+            await (_ask_part(folder, name) if of_part else _ask_instance(folder, name))
     except NotYet as reason:
         return str(reason)
     return ""
@@ -66,12 +69,13 @@ async def _ask_instance(folder: Folder, name: str) -> None:
 async def _ask_part(folder: Folder, name: str) -> None:
     chosen = folder.read("chosen-ports.json")
     port = {key: int(str(value)) for key, value in chosen.items()}
-    if name not in port:
+    kind, number = kind_of(name), int(name.partition("-")[2] or 1)
+    if (port_names(number)[0] if kind == "kafka" else name) not in port:
         raise NotYet("its port is not known")
     if name == "postgres":
         await Postgres(folder, port["postgres"]).check()
-    elif name == "kafka":
-        await Kafka.at(folder, port).check()
+    elif kind == "kafka":
+        await Kafka.at(folder, port, number).check()
     else:
         spool = Spool(folder.path / "jaeger" / "spool", port["otlp"])
         await Jaeger(folder, port["jaeger"], port["jaeger_grpc"], port["otlp"], spool).check()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from aiokafka.errors import KafkaError
@@ -47,10 +48,11 @@ class Line:
         return gone
 
     async def cluster(self) -> str:
-        """Ask a broker for the cluster's id."""
+        """Ask a broker for the cluster's id: any that answers, as one of three may be dead."""
         for broker in self._client.cluster.brokers():
-            answer = await self._client.send(broker.nodeId, MetadataRequest([]))
-            return str(answer.cluster_id)
+            with suppress(KafkaError, OSError):
+                answer = await self._client.send(broker.nodeId, MetadataRequest([]))
+                return str(answer.cluster_id)
         raise KafkaLost
 
 
