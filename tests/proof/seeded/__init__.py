@@ -1,0 +1,1 @@
+"""Fourteen faults planted in copies of the exchange: the proof is worth what it catches of them."""

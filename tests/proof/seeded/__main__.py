@@ -1,0 +1,102 @@
+"""`python -m tests.proof.seeded [name …]`: what `make prove SEEDED=1` runs; all must be caught."""
+
+import asyncio
+import os
+import shutil
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from tests.proof.harness import NotDone, proof_run
+from tests.proof.seeded import copy
+from tests.proof.seeded.bugs import BUGS, Bug
+from tests.proof.seeded.one import try_out
+
+_AT_ONCE = 2
+_PATIENCE = 300.0
+_ONE = "--one"
+
+
+async def _all(bugs: list[Bug], run: Path) -> int:
+    """Try bugs out, some side by side, each in a process of its own; count what was caught."""
+    room, caught = asyncio.Semaphore(_AT_ONCE), 0
+
+    async def one(bug: Bug) -> None:
+        nonlocal caught
+        async with room:
+            print(f"{bug.name}: begins", flush=True)
+            caught += await _in_a_process(bug, run / bug.name)
+
+    async with asyncio.TaskGroup() as group:
+        for bug in bugs:
+            group.create_task(one(bug))
+    return caught
+
+
+async def _in_a_process(bug: Bug, folder: Path) -> bool:
+    await asyncio.to_thread(_fresh, folder)
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.proof.seeded", _ONE, bug.name, str(folder)),
+        cwd=copy.TREE,
+    )
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            caught = await process.wait() == 0
+    except TimeoutError:
+        print(f"{bug.name}: NOT CAUGHT: not at its end after {_PATIENCE:.0f} s", flush=True)
+        caught = False
+    finally:
+        if process.returncode is None:
+            with suppress(ProcessLookupError):
+                process.terminate()
+            await process.wait()
+    if caught:
+        shutil.rmtree(folder, ignore_errors=True)
+    return caught
+
+
+def _fresh(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+
+
+def _one(name: str, folder: Path) -> int:
+    """Try one bug out in this process."""
+    bug = next(bug for bug in BUGS if bug.name == name)
+    try:
+        verdict = asyncio.run(try_out(bug, folder))
+    except (copy.DoesNotApply, NotDone) as error:
+        print(f"{name}: NOT CAUGHT: {error}", flush=True)
+        return 1
+    print(verdict.words(), flush=True)
+    if not verdict.caught:
+        for finding in verdict.counts.findings:
+            print(f"  {finding}", flush=True)
+    return 0 if verdict.caught else 1
+
+
+def main(words: list[str]) -> int:
+    """Try out the bugs that are named, or all."""
+    if words[:1] == [_ONE]:
+        return _one(words[1], Path(words[2]))
+    bugs = [bug for bug in BUGS if not words or bug.name in words]
+    began = time.monotonic()
+    unfit = 0
+    for file in copy.patches():
+        try:
+            copy.check(file)
+        except copy.DoesNotApply as error:
+            print(error, flush=True)
+            unfit += 1
+    if unfit:
+        return 1
+    caught = asyncio.run(_all(bugs, proof_run() / "seeded"))
+    print(f"prove: {time.monotonic() - began:.0f} s; what was not caught lies in its folder")
+    print(f"seeded={len(bugs)} caught={caught}")
+    return 0 if caught == len(bugs) else 1
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("PYTHONUNBUFFERED", "1")
+    sys.exit(main(sys.argv[1:]))
