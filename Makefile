@@ -4,7 +4,7 @@ PY := .venv/bin/python
 STACK := $(PY) -m infra.stack
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status logs kill start scale wait failpoints demo trace doctor provision parked release log-level verify-receipt test lint bench fmt schemas routes examples lock contracts
+.PHONY: help setup up down status logs kill start scale wait failpoints demo trace doctor provision parked release log-level verify-receipt test lint bench fmt schemas routes examples lock contracts backup restore restored
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -15,7 +15,7 @@ setup: ## Make .venv from the hashed locks (other commands do it by themselves)
 demo: up ## A document from a ministry to a province, its districts and communes [SEED=articles|today]
 	@$(PY) -m infra.demo
 
-up: setup ## Start PostgreSQL, Kafka, Jaeger and the services [SEED=] [LIENTHONG_RUN=folder]
+up: setup ## Start PostgreSQL, Kafka, Jaeger and the services [SEED=] [BROKERS=3] [LIENTHONG_RUN=folder]
 	@$(STACK) up
 
 down: setup ## End all of it; what it holds stays in its folder
@@ -96,3 +96,12 @@ examples: up ## Record the OpenAPI document's examples anew from the running sta
 
 lock: setup ## Write the hashed locks anew from pyproject.toml
 	@$(PY) -m infra.locks
+
+backup: setup ## Back the databases up beside running services, and keep their log from then on
+	@$(PY) -m infra.restore backup
+
+restore: setup ## Set one service's database back: SERVICE=docs TO=2026-11-26T08:30:00 | latest | a backup's name
+	@$(PY) -m infra.restore restore --service "$(SERVICE)" --to "$(TO)"
+
+restored: setup ## List what a restored service knows only by entries, receipts or events
+	@$(PY) -m infra.restore list

@@ -6,7 +6,7 @@ from typing import Any
 import asyncpg
 import orjson
 import structlog
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from opentelemetry import trace
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
@@ -72,13 +72,19 @@ def _trust(scope: Scope, *, edge: bool) -> None:
     scope["headers"] = [(k, v) for k, v in headers if k not in dropped]
 
 
-def create_app(*, title: str, routers: Sequence[APIRouter], edge: bool = False) -> FastAPI:
+def create_app(
+    *,
+    title: str,
+    routers: Sequence[APIRouter],
+    edge: bool = False,
+    first: Callable[[Request], Awaitable[None]] | None = None,
+) -> FastAPI:
     """Return the service's application with its routes.
 
     Every error is `application/problem+json` (RFC 9457); bodies other than uploads are limited
     (`shared.intake.lift`); JSON is strict; `Trace-Id` and `traceresponse` are sent. `edge`: a
     caller's `traceparent` becomes a link of the request's span, not its parent, and the OpenAPI
-    document is not served: the door has one for all services.
+    document is not served: the door has one for all services. `first` is asked before every route.
     The OpenAPI document can be made without a database: what a route needs at run time is on
     `app.state`, set by the service's `__main__`.
     """
@@ -92,7 +98,7 @@ def create_app(*, title: str, routers: Sequence[APIRouter], edge: bool = False) 
     )
     app.edge = edge
     for router in routers:
-        app.include_router(router)
+        app.include_router(router, dependencies=[] if first is None else [Depends(first)])
     app.add_middleware(Intake)
     app.add_middleware(_EdgeLink)
     app.add_exception_handler(Problem, _problem)

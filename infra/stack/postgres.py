@@ -5,6 +5,7 @@ import os
 import pwd
 import shutil
 import signal
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from hashlib import sha256
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import asyncpg
 
+from infra.postgres.archive import Archive
 from infra.postgres.provision import Secret, answers, provision
 from infra.stack.alive import Process
 from infra.stack.caches import alone
@@ -67,6 +69,9 @@ class Postgres:
             say("makes its data folder")
             self._initialise(binaries, home)
         self._forget_stale_lock(home / "data")
+        for folder in self.archive.folders():
+            folder.mkdir(exist_ok=True)
+            _give(folder)
         link = self.folder.log("postgres")
         target = home / "log" / "postgres.json"
         target.touch()
@@ -78,7 +83,8 @@ class Postgres:
     def launch(self) -> Launch:
         """Say how the server is started."""
         home = self._home()
-        settings = SETTINGS | {"port": str(self.port), "log_directory": str(home / "log")}
+        settings = SETTINGS | self.archive.settings()
+        settings |= {"port": str(self.port), "log_directory": str(home / "log")}
         options = [word for pair in settings.items() for word in ("-c", "=".join(pair))]
         return Launch(
             argv=(str(_binaries(lambda _: None) / "postgres"), "-D", str(home / "data"), *options),
@@ -100,6 +106,11 @@ class Postgres:
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             raise NotYet(f"does not take connections: {error or type(error).__name__}") from error
 
+    @property
+    def archive(self) -> Archive:
+        """Where its backups and its write-ahead log are kept."""
+        return Archive(self._home() / "backup")
+
     def _home(self) -> Path:
         """Return the folder of data and log: in the state folder, or where `nobody` can go."""
         inside = self.folder.path / "postgres"
@@ -117,6 +128,8 @@ class Postgres:
         mark = home / "half-made"  # gone only when initdb has come to its end
         mark.touch()
         shutil.rmtree(home / "data", ignore_errors=True)
+        if (home / "backup").exists():  # of another server: its log and ours would be mixed up
+            (home / "backup").rename(home / f"backup-until-{time.strftime('%Y%m%dT%H%M%S')}")
         (home / "log").mkdir(exist_ok=True)
         password = home / "password"
         password.write_text(self.folder.secret("postgres"))
@@ -156,6 +169,11 @@ def _command(pid: int) -> str:
 def _user() -> str | None:
     """Return whom the server runs as: PostgreSQL refuses root."""
     return "nobody" if os.geteuid() == 0 else None
+
+
+def tool(name: str, *words: str | Path) -> Launch:
+    """Say how one of the server's own programs is started, as the server's user."""
+    return Launch(argv=(str(_binaries(lambda _: None) / name), *map(str, words)), user=_user())
 
 
 def _give(path: Path) -> None:

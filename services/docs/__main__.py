@@ -7,8 +7,9 @@ from pathlib import Path
 
 import structlog
 
-from services.docs import api, background, directory
+from services.docs import api, background, directory, recover
 from services.docs.orphans import Orphans
+from services.docs.reconcile import Comparison
 from services.docs.settings import Settings
 from services.docs.store import agencies as store
 from shared import following, idempotency, outbox, telemetry
@@ -89,9 +90,11 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         app.state.db, app.state.guard = db, guard
         app.state.blobs, app.state.internal = BlobStore(settings.blobs), internal
         app.state.trace_url = settings.trace_url
-        orphans = Orphans(db, app.state.blobs)
+        orphans, comparison = Orphans(db, app.state.blobs), Comparison(db, internal)
+        app.state.recovery = recovery = recover.recovery(db, access, comparison)
         private = private_app(
-            checks=checks(db, settings.seed), gauges=background.gauges(db, access, orphans)
+            checks=checks(db, settings.seed),
+            gauges=background.gauges(db, access, orphans, recovery),
         )
         tasks: list[Task] = [
             http(app, fd=settings.listen_fd),
@@ -100,7 +103,9 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
             seeding(db, settings.seed),
             outbox.relay(db, access, service="docs", restate={AGENCIES: directory.restate}),
             *following.follow(db, access, service="docs", internal=internal),
-            *background.tasks(db, access, internal, app.state.blobs),
+            *background.tasks(
+                db, access, app.state.blobs, comparison=comparison, recovery=recovery
+            ),
             background.counting(orphans),
             idempotency.sweep(db),
         ]

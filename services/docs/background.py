@@ -17,23 +17,30 @@ from shared.consumer import consume
 from shared.db import Database
 from shared.events.deliveries import RECEIPTS
 from shared.events.types import SIGNATURES
-from shared.internal import Internal
 from shared.kafka import KafkaAccess
 from shared.process import Task, repeat
+from shared.restored import Recovery
 
 _ASK_SECONDS = 5.0
 _ORPHANS_SECONDS = 2.0
 
 
-def tasks(db: Database, access: KafkaAccess, internal: Internal, blobs: BlobStore) -> list[Task]:
+def tasks(
+    db: Database,
+    access: KafkaAccess,
+    blobs: BlobStore,
+    *,
+    comparison: Comparison,
+    recovery: Recovery,
+) -> list[Task]:
     """Return the tasks of one process; several processes may run them at once."""
-    comparison = Comparison(db, internal)
     signed = (*judge.HANDLERS, *sign.HANDLERS)
 
     return [
         consume(db, access, service="docs", topics=[SIGNATURES], handlers=signed),
         consume(db, access, service="docs", topics=[RECEIPTS], handlers=progress.HANDLERS),
-        repeat(clearing(db, comparison), name="clear", bell=db.bell),
+        repeat(clearing(db, comparison, recovery), name="clear", bell=db.bell),
+        repeat(recovery.due, name="recover", bell=Bell()),
         repeat(comparison.due, name="compare with notify", bell=db.bell),
         # A look four times a second costs less than one after every commit.
         repeat(partial(sign.take_over, db, blobs), name="take signatures over", bell=Bell()),
@@ -41,14 +48,16 @@ def tasks(db: Database, access: KafkaAccess, internal: Internal, blobs: BlobStor
     ]
 
 
-def clearing(db: Database, comparison: Comparison) -> Callable[[], Awaitable[bool]]:
-    """Return the step that clears, once heads were compared with notify.
+def clearing(
+    db: Database, comparison: Comparison, recovery: Recovery
+) -> Callable[[], Awaitable[bool]]:
+    """Return the step that clears, once heads were compared with notify and nothing is missing.
 
     A database that came back older would give numbers that exist.
     """
 
     async def clear() -> bool:
-        if not comparison.made:
+        if not comparison.made or not await recovery.over():
             return False
         went = await clear_all(db)
         if went:
@@ -77,12 +86,9 @@ def counting(orphans: Orphans) -> Task:
 
 
 def gauges(
-    db: Database, access: KafkaAccess, orphans: Orphans
+    db: Database, access: KafkaAccess, orphans: Orphans, recovery: Recovery
 ) -> Mapping[str, Callable[[], Awaitable[float]]]:
     """Return what shows whether docs is quiet (protocol.md 8): all are 0 then, but for orphans."""
-
-    async def recovering() -> float:
-        return 0.0
 
     return {
         "lienthong_outbox_pending": partial(outbox.pending, db),
@@ -92,6 +98,7 @@ def gauges(
         "lienthong_dispatches_waiting": partial(db.as_worker, queue.undone),
         "lienthong_signatures_pending": partial(db.as_worker, signatures.count_made),
         "lienthong_heads_differ": partial(db.as_worker, mailboxes.differing),
-        "lienthong_recovering": recovering,
+        "lienthong_recovering": recovery.gauge(),
         "lienthong_blobs_orphaned": orphans.count,
+        "lienthong_blobs_corrupt": orphans.corrupt,
     }

@@ -16,6 +16,7 @@ from shared import agencies as projection
 from shared import outbox
 from shared.db import Connection
 from shared.errors import Fault, Problem
+from shared.events import AgencyChanged
 from shared.ids import AgencyId, uuid7
 
 HANOI = ZoneInfo("Asia/Ho_Chi_Minh")
@@ -157,6 +158,55 @@ async def restate(conn: Connection) -> None:
     while page := await store.changed_since(conn, after, limit=_PAGE):
         await outbox.put_all(conn, [agency.event() for agency in page])
         after = page[-1].version
+
+
+async def take_back(conn: Connection, events: Sequence[AgencyChanged]) -> int:
+    """Take over states of agencies that are newer than this directory, which came back older.
+
+    The name of an agency that is unknown here is on no topic: its code stands for it until a
+    registrar mends it. Each is told again, behind what an older outbox still sends.
+    """
+    version, _ = await store.lock_seed(conn)
+    newer = [event for event in events if event.version > version]
+    known = await store.by_ids(conn, [event.agency_id for event in newer])
+    for event in newer:
+        before = known.get(AgencyId(event.agency_id))
+        agency = _as_told(event, before)
+        if before is None and (taken := await store.insert(conn, [agency])):
+            _log.error("a code that came back names another agency", codes=taken)
+        await store.set_standing(conn, agency)
+        await _tell(conn, agency)
+    if newer:
+        await store.reach_version(conn, max(event.version for event in newer))
+    return len(newer)
+
+
+def _as_told(event: AgencyChanged, known: Agency | None) -> Agency:
+    """Return an agency as an event tells it; name and codes are of the row that is there."""
+    told = Agency(
+        id=AgencyId(event.agency_id),
+        code=event.code,
+        code_qcvn102=event.code_qcvn102,
+        old_codes=event.old_codes,
+        name=event.code,
+        level=event.level,
+        parent_id=None if event.parent_id is None else AgencyId(event.parent_id),
+        state=AgencyState(event.state),
+        valid_from=event.valid_from,
+        valid_to=event.valid_to,
+        successors=tuple(AgencyId(one) for one in event.successors),
+        synthetic=True,
+        version=event.version,
+    )
+    if known is None:
+        return told
+    return replace(
+        known,
+        state=told.state,
+        valid_to=told.valid_to,
+        successors=told.successors,
+        version=told.version,
+    )
 
 
 async def load_seed(conn: Connection, text: str) -> None:

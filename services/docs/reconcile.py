@@ -10,13 +10,14 @@ from uuid import UUID
 import structlog
 from pydantic import BaseModel, Field
 
-from services.docs.store import deliveries, dispatches, mailboxes, statuses, verdicts
+from services.docs.store import deliveries, dispatches, lives, mailboxes, statuses, verdicts
 from services.docs.store.deliveries import Adopted, Numbered
 from services.docs.store.dispatches import New
 from services.docs.store.mailboxes import Head
 from shared import outbox
 from shared.chain import Lane, link
 from shared.db import Connection, Database
+from shared.errors import Unavailable
 from shared.events import (
     DeliveryAcknowledged,
     DeliveryCleared,
@@ -56,6 +57,7 @@ class _Entries(BaseModel):
 class _Receipts(BaseModel):
     """Receipts, and what was reported of the same deliveries."""
 
+    epoch: UUID
     items: list[DeliveryAcknowledged]
     statuses: list[DeliveryStatusReported] = []
     next: str | None = None
@@ -89,6 +91,7 @@ class Comparison:
         Returns in how many lanes the heads differ. Raises Unavailable while notify does not answer.
         """
         epoch = await self._db.look(dispatches.epoch)
+        asked_under = await self._db.look(lives.notify_epoch)
         raw = await self._internal.get("notify", "/internal/heads", docs_epoch=str(epoch))
         answer = _Heads.model_validate(raw)
         theirs = [
@@ -99,9 +102,11 @@ class Comparison:
         for head in missing:
             await self._take_over(head)
         if missing:
-            await self._take_over_receipts()
+            await self.take_over_receipts()
 
         async def note(conn: Connection) -> int:
+            if not await lives.meet_notify(conn, answer.epoch, asked_under=asked_under):
+                return await mailboxes.differing(conn)  # said before notify was restored
             await mailboxes.see(conn, theirs, epoch=answer.epoch)
             late = await mailboxes.lagging(conn, epoch=answer.epoch, seconds=LATE_SECONDS)
             await outbox.put_all(conn, late)
@@ -140,29 +145,33 @@ class Comparison:
                 return
             ours = after
 
-    async def _take_over_receipts(self) -> None:
-        """Read all receipts that notify holds: who lacked entries may lack receipts too."""
+    async def take_over_receipts(self) -> None:
+        """Read all receipts that notify holds: who lacked entries may lack receipts too.
+
+        Raises Unavailable while notify does not answer, or when it was restored meanwhile.
+        """
         after: str | None = ""
+        asked_under = await self._db.look(lives.notify_epoch)
         while after is not None:
             query = {"after": after} if after else {}
             answer = _Receipts.model_validate(
                 await self._internal.get("notify", "/internal/receipts", **query)
             )
-            await self._db.as_worker(
-                partial(_keep, receipts=answer.items, reported=answer.statuses)
-            )
+            kept = partial(_keep, answer=answer, asked_under=asked_under)
+            if not await self._db.as_worker(kept):
+                raise Unavailable("notify (it was restored meanwhile)")
             after = answer.next
 
 
-async def _keep(
-    conn: Connection,
-    receipts: Sequence[DeliveryAcknowledged],
-    reported: Sequence[DeliveryStatusReported],
-) -> None:
-    await verdicts.keep_receipts(conn, receipts)
-    for event in reported:
+async def _keep(conn: Connection, *, answer: _Receipts, asked_under: UUID | None) -> bool:
+    """Keep receipts and statuses, unless a newer life of notify is known: it may sign others."""
+    if not await lives.meet_notify(conn, answer.epoch, asked_under=asked_under):
+        return False
+    await verdicts.keep_receipts(conn, answer.items)
+    for event in answer.statuses:
         await statuses.keep(conn, event)
-    await statuses.bring_up(conn, [DeliveryId(one.delivery_id) for one in receipts])
+    await statuses.bring_up(conn, [DeliveryId(one.delivery_id) for one in answer.items])
+    return True
 
 
 class _Party(BaseModel):

@@ -76,7 +76,7 @@ def gauges(db: Database, access: KafkaAccess) -> dict[str, health.Gauge]:
 def background(db: Database, access: KafkaAccess, internal: Internal, ears: Ears) -> list[Task]:
     """Return the tasks beside HTTP, relay and projection."""
     comparison = Comparison(db, internal, seconds=_COMPARE_SECONDS)
-    recovery = partial(recover.recover, db, internal, access)
+    recovery = recover.recovery(db, internal, access)
     return [
         *consumers(db, access),
         repeat(push.Teller(db, ears).tell, name="number events", bell=db.bell),
@@ -87,7 +87,7 @@ def background(db: Database, access: KafkaAccess, internal: Internal, ears: Ears
             pause=_CATCH_UP_SECONDS,
         ),
         repeat(comparison.due, name="compare heads", bell=Bell(), pause=_LOOK_SECONDS),
-        repeat(recovery, name="recover receipts", bell=Bell(), pause=_LOOK_SECONDS),
+        repeat(recovery.due, name="recover receipts", bell=Bell(), pause=_LOOK_SECONDS),
         repeat(
             partial(subscribe.keep, db),
             name="keep subscriptions",

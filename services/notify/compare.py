@@ -10,6 +10,7 @@ from services.notify.mailbox import Alarm, Finding, LaneKey, raise_behind
 from services.notify.store import lanes, state
 from shared.chain import Lane
 from shared.db import Connection, Database
+from shared.errors import Unavailable
 from shared.ids import AgencyId
 from shared.internal import Internal
 
@@ -26,6 +27,11 @@ class _Head(BaseModel):
 class _Heads(BaseModel):
     epoch: UUID
     heads: list[_Head]
+
+
+def _by_lane(answer: _Heads) -> dict[LaneKey, _Head]:
+    """Return the heads that have a number."""
+    return {(AgencyId(one.agency_id), one.lane): one for one in answer.heads if one.sequence > 0}
 
 
 class Comparison:
@@ -53,15 +59,13 @@ class Comparison:
         """Compare once: raise `behind` for what is missing, and alarms where hashes differ."""
         asked_under = await self._db.look(state.docs_epoch)
         answer = _Heads.model_validate(await self._internal.get("docs", "/internal/heads"))
-        theirs: dict[LaneKey, _Head] = {
-            (AgencyId(one.agency_id), one.lane): one for one in answer.heads if one.sequence > 0
-        }
+        theirs = _by_lane(answer)
         known = self._before if answer.epoch == self._epoch else {}
 
         async def note(conn: Connection) -> bool:
             if not await state.meet_docs_epoch(conn, answer.epoch, asked_under=asked_under):
                 return False
-            await self._raise(conn, theirs, known)
+            await self.raise_missing(conn, theirs, known)
             await _check(conn, theirs)
             return True
 
@@ -70,9 +74,10 @@ class Comparison:
             self._before = {key: head.sequence for key, head in theirs.items()}
 
     @staticmethod
-    async def _raise(
+    async def raise_missing(
         conn: Connection, theirs: dict[LaneKey, _Head], known: dict[LaneKey, int]
     ) -> None:
+        """Raise `behind` in the lanes that lack a number which is `known` and still docs' own."""
         ours = {(one.agency, one.lane): one.sequence for one in await lanes.states(conn)}
         missing = {
             key: known[key]
@@ -85,6 +90,25 @@ class Comparison:
         raised = [raise_behind(locked[key], sequence) for key, sequence in missing.items()]
         await lanes.save(conn, [one for one in raised if one != locked[one.agency, one.lane]])
         _log.warning("lanes miss entries that docs has numbered", lanes=len(missing))
+
+
+async def miss(db: Database, internal: Internal) -> int:
+    """Have catch-up look for all that docs has numbered and this database lacks; return the lanes.
+
+    After a restore nothing of it is on its way. Raises Unavailable while docs does not answer.
+    """
+    asked_under = await db.look(state.docs_epoch)
+    answer = _Heads.model_validate(await internal.get("docs", "/internal/heads"))
+    theirs = _by_lane(answer)
+
+    async def note(conn: Connection) -> int:
+        if not await state.meet_docs_epoch(conn, answer.epoch, asked_under=asked_under):
+            raise Unavailable("docs (it was restored meanwhile)")
+        known: dict[LaneKey, int] = {key: head.sequence for key, head in theirs.items()}
+        await Comparison.raise_missing(conn, theirs, known)
+        return int(await lanes.count_behind(conn))
+
+    return await db.as_worker(note)
 
 
 async def _check(conn: Connection, theirs: dict[LaneKey, _Head]) -> None:

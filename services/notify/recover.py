@@ -1,5 +1,6 @@
 """After a restore: receipts and statuses come back from docs and from notify's own topic."""
 
+import asyncio
 from collections.abc import Sequence
 from functools import partial
 from typing import TypeAlias
@@ -8,22 +9,23 @@ from uuid import UUID
 import structlog
 from pydantic import BaseModel, ValidationError
 
+from services.notify.compare import miss
 from services.notify.receipt import sender_of
-from services.notify.store import receipts, state, statuses
+from services.notify.store import lanes, receipts, state, statuses
 from services.notify.store.receipts import StoredReceipt
 from shared.db import Connection, Database
-from shared.errors import Unavailable
 from shared.events import DeliveryAcknowledged, DeliveryStatusReported
 from shared.events.deliveries import RECEIPTS
 from shared.ids import AgencyId, DeliveryId, DispatchId, DocumentId
 from shared.internal import Internal
 from shared.kafka import TYPE_HEADER, KafkaAccess, Record
-from shared.kafka.reader import Reader
+from shared.readback import read_back
+from shared.restored import Recovery
 
 _log = structlog.get_logger()
 
 _PAGE = 500
-_WAIT_SECONDS = 1.0
+_LOOK_SECONDS, _ENTRIES_SECONDS = 0.2, 15.0
 
 Report: TypeAlias = DeliveryAcknowledged | DeliveryStatusReported
 _KINDS: tuple[type[Report], ...] = (DeliveryAcknowledged, DeliveryStatusReported)
@@ -37,23 +39,27 @@ class _Page(BaseModel):
     next: UUID | None
 
 
-async def recover(db: Database, internal: Internal, access: KafkaAccess) -> bool:
-    """Bring all receipts and statuses back if a restore asks for it; both are 503 until then.
+def recovery(db: Database, internal: Internal, access: KafkaAccess) -> Recovery:
+    """Return what brings receipts, statuses and entries back; the first two are 503 until then.
 
     The names and notes of statuses are on no topic: of those that the backup lacks, code, time
-    and agency come back. Raises Unavailable while docs or Kafka does not answer.
+    and agency come back.
     """
-    if not (await db.look(state.read)).recovering:
-        return False
-    _log.warning("recovering receipts after a restore")
-    kept = await _from_docs(db, internal) + await _from_topic(db, access)
-    await db.as_worker(state.recovered)
-    _log.warning("receipts recovered", kept=kept)
-    return False
+
+    async def work() -> None:
+        kept = await _from_docs(db, internal)
+        await read_back(db, access, [RECEIPTS], partial(_from_topic, db), whole=True)
+        await _entries(db, internal)
+        await db.as_worker(state.recovered)
+        _log.warning("receipts recovered", kept=kept)
+
+    return Recovery(db, service="notify", asked=state.recovering, work=work)
 
 
 async def _from_docs(db: Database, internal: Internal) -> int:
-    kept, query = 0, dict[str, str | int](limit=_PAGE)
+    """Read all that docs holds; from now on it drops what it was told by an earlier notify."""
+    epoch = (await db.look(state.read)).epoch
+    kept, query = 0, dict[str, str | int](limit=_PAGE, notify_epoch=str(epoch))
     while True:
         page = _Page.model_validate(await internal.get("docs", "/internal/receipts", **query))
         kept += await db.as_worker(partial(_keep, events=[*page.items, *page.statuses]))
@@ -62,24 +68,25 @@ async def _from_docs(db: Database, internal: Internal) -> int:
         query["after"] = str(page.next)
 
 
-async def _from_topic(db: Database, access: KafkaAccess) -> int:
-    """Read the topic to the end that it has now."""
-    kept = 0
-    async with Reader.open(access) as reader:
-        places = await reader.partitions({RECEIPTS})
-        if not places:
-            raise Unavailable(RECEIPTS)
-        bounds = await reader.bounds(places)
-        left = {place: end for place, (first, end) in bounds.items() if first < end}
-        reader.assign({place: bounds[place][0] for place in left})
-        while left:
-            found = await reader.fetch(left, seconds=_WAIT_SECONDS, most=_PAGE)
-            for place, records in found.items():
-                events = [event for one in records if (event := _read(one)) is not None]
-                kept += await db.as_worker(partial(_keep, events=events))
-                if records[-1].offset + 1 >= left[place]:
-                    del left[place]
-    return kept
+async def _from_topic(db: Database, records: Sequence[Record]) -> None:
+    events = [event for one in records if (event := _read(one)) is not None]
+    await db.as_worker(partial(_keep, events=events))
+
+
+async def _entries(db: Database, internal: Internal) -> None:
+    """Have catch-up read what docs has numbered; go on when it has, or when it comes no further.
+
+    An acknowledgement of a delivery that is not back yet would be told that there is none.
+    """
+    clock = asyncio.get_running_loop().time
+    before, moved = await miss(db, internal), clock()
+    while before:
+        await asyncio.sleep(_LOOK_SECONDS)
+        if (left := await db.look(lanes.count_behind)) < before:
+            before, moved = left, clock()
+        elif clock() - moved > _ENTRIES_SECONDS:
+            _log.error("entries of some lanes do not come back", lanes=left)
+            return
 
 
 def _read(record: Record) -> Report | None:

@@ -16,13 +16,16 @@ import httpx2
 from starlette.datastructures import State
 
 from services.docs import api
+from services.docs.reconcile import Comparison
+from services.docs.recover import recovery
 from shared import agencies
 from shared.blobs import BlobStore
 from shared.db import Database
 from shared.events import ClientChanged
 from shared.identity import Guard
+from shared.internal import Internal
 from shared.process import http
-from tests.fixtures.database import settings_of
+from tests.fixtures.database import access_of, settings_of
 from tests.fixtures.stack import Backing, Databases
 from tests.notify.issuer import AUDIENCE, Issuer, serve_issuer
 
@@ -132,6 +135,9 @@ async def run_docs(
         )
         app = api.create()
         app.state.db, app.state.blobs = db, BlobStore(blobs)
+        access = access_of(backing, "docs")
+        internal = await opened.enter_async_context(Internal.open(settings, {}))
+        app.state.recovery = recovery(db, access, Comparison(db, internal))
         app.state.guard = await opened.enter_async_context(Guard.open(settings, db))
         listener = opened.enter_context(socket.create_server(("127.0.0.1", 0)))
         stop = asyncio.Event()

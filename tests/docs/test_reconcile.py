@@ -15,13 +15,14 @@ from services.docs.agency import seeded_id
 from services.docs.background import clearing
 from services.docs.document import Named
 from services.docs.reconcile import Comparison, adopt
-from services.docs.store import mailboxes, statuses, verdicts
+from services.docs.store import lives, mailboxes, statuses, verdicts
 from shared import agencies
 from shared.db import Connection
 from shared.events import ClientChanged, DeliveryCleared
 from shared.events.topics import Service
 from shared.ids import DeliveryId
 from shared.internal import Internal
+from shared.restored import Recovery
 from tests.conftest import FreshDatabase
 from tests.docs.country import commune
 from tests.docs.exchange import Exchange
@@ -136,7 +137,9 @@ async def test_a_copy_is_available_once_notify_was_seen_past_its_number(pair: Pa
 async def test_nothing_is_cleared_before_the_heads_were_compared_once(pair: Pair):
     sent = await pair.exchange.send(commune(1))
     await pair.exchange.judge(sent)
-    clear = clearing(pair.exchange.db, pair.comparison)
+    work = pair.comparison.take_over_receipts
+    recovery = Recovery(pair.exchange.db, service="docs", asked=lives.recovering, work=work)
+    clear = clearing(pair.exchange.db, pair.comparison, recovery)
     assert not await clear()
     assert await pair.exchange.state(sent) == "waiting"
     await pair.comparison.due()

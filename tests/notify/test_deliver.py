@@ -205,7 +205,7 @@ async def test_a_restored_notify_has_its_receipts_and_statuses_back(line: Line):
     sent = await line.notify.db.as_worker(lose)  # docs lacks the newest two deliveries
     line.docs.receipts = [DeliveryAcknowledged.model_validate_json(one) for one in sent[:15:3]]
     line.docs.statuses = [DeliveryStatusReported.model_validate_json(one) for one in sent[1:15:3]]
-    await recover.recover(line.notify.db, line.internal, line.access)
+    await recover.recovery(line.notify.db, line.internal, line.access).due()
     assert not (await line.notify.db.as_worker(state.read)).recovering
     for delivery, receipt in held.items():
         again = await line.notify.client.get(f"/v1/deliveries/{delivery}/receipt", headers=headers)

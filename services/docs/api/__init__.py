@@ -17,12 +17,14 @@ from services.docs.api import (
 )
 from shared import operating
 from shared.http import create_app
+from shared.restored import refuse_meanwhile
 
 
 def create() -> FastAPI:
-    """Return the application of docs; `__main__` puts `db`, `guard` and `blobs` on its state."""
+    """Return the application of docs; `__main__` puts on its state what it needs at run time."""
     return create_app(
         title="docs",
+        first=refuse_meanwhile,
         routers=[
             agencies.router,
             registry.router,

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from services.docs.api.answers import answer
-from services.docs.store import dispatches, mailboxes, statuses, verdicts
+from services.docs.store import dispatches, lives, mailboxes, statuses, verdicts
 from shared.chain import Lane
 from shared.db import Connection, Database
 from shared.identity import Caller, Scoped
@@ -80,14 +80,19 @@ async def get_receipts(
     agency: UUID | None = None,
     after: UUID | None = None,
     limit: Count = 500,
+    notify_epoch: UUID | None = None,
 ) -> Response:
     """Return receipts byte for byte, in order of delivery; `next` is where to go on.
 
-    With them the statuses of the same deliveries.
+    With them the statuses of the same deliveries. From now on only answers of notify with the
+    epoch `notify_epoch` count: a receipt that an earlier one was still telling is signed anew.
     """
     db: Database = request.app.state.db
 
     async def read(conn: Connection) -> Response:
+        if notify_epoch is not None:
+            present = await lives.notify_epoch(conn)
+            await lives.meet_notify(conn, notify_epoch, asked_under=present)
         owner = None if agency is None else AgencyId(agency)
         found = await verdicts.receipts(conn, agency=owner, after=after, limit=limit)
         reported = await statuses.reported(conn, [DeliveryId(one.delivery_id) for one in found])

@@ -63,6 +63,11 @@ async def seeded(conn: Connection, *, digest: str, version: int) -> None:
     await conn.execute("update directory set seed = $1, version = $2", digest, version)
 
 
+async def reach_version(conn: Connection, version: int) -> None:
+    """Count the locked directory on to a version that others know already."""
+    await conn.execute("update directory set version = $1 where version < $1", version)
+
+
 async def insert(conn: Connection, agencies: Sequence[Agency]) -> list[str]:
     """Insert agencies with all their codes; return the codes that were taken already."""
     await conn.executemany(

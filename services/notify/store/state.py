@@ -22,6 +22,11 @@ async def read(conn: Connection) -> ServiceState:
     return ServiceState(row["epoch"], row["recovering"])
 
 
+async def recovering(conn: Connection) -> bool:
+    """Say whether this database came back older and still misses receipts."""
+    return await conn.fetchval("select recovering from service_state")
+
+
 async def recovered(conn: Connection) -> None:
     """End the recovery after a restore."""
     await conn.execute("update service_state set recovering = false")
