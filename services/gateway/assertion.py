@@ -12,7 +12,7 @@ from urllib.parse import unquote_plus
 import jwt
 
 from services.gateway.store import StoredClient
-from shared.tokens import ALGORITHMS, LEEWAY, usable
+from shared.tokens import ALGORITHMS, LEEWAY, Refused, read, usable
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 LONGEST_ASSERTION = 300
@@ -46,6 +46,8 @@ class Use:
 
     jti: str
     expires_at: datetime
+    earliest: datetime
+    """Before this moment it was not used: when it was made, or may have been made."""
 
 
 def claimed(form: Mapping[str, str], authorization: str | None) -> Assertion | Secret:
@@ -68,8 +70,8 @@ def _proof(form: Mapping[str, str], authorization: str | None) -> Assertion | Se
     if form.get("client_assertion_type") != ASSERTION_TYPE:
         raise NotProved("client_assertion_type")
     try:
-        subject: object = jwt.decode(compact, options={"verify_signature": False}).get("sub")
-    except (jwt.PyJWTError, ValueError, RecursionError):
+        subject = read(compact)[1].get("sub")
+    except Refused:
         raise NotProved("the assertion is no JWT") from None
     if not isinstance(subject, str):
         raise NotProved("sub")
@@ -110,14 +112,14 @@ def check_assertion(client: StoredClient, proof: Assertion, *, audiences: Collec
             )
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError):
             continue
-        return _use(claims["jti"], claims["exp"])
+        return _use(claims["jti"], claims["exp"], made=claims.get("iat"))
     raise NotProved("no key of the client fits")
 
 
 def _keys(client: StoredClient, compact: str) -> list[jwt.PyJWK]:
     try:
-        header = jwt.get_unverified_header(compact)
-    except (jwt.PyJWTError, ValueError, RecursionError):
+        header, _ = read(compact)
+    except Refused:
         raise NotProved("header") from None
     keys = [key for raw in client.jwks.get("keys", []) if (key := usable(raw)) is not None]
     wanted, algorithm = header.get("kid"), header.get("alg")
@@ -130,7 +132,7 @@ def _keys(client: StoredClient, compact: str) -> list[jwt.PyJWK]:
     ]
 
 
-def _use(jti: object, expires: object) -> Use:
+def _use(jti: object, expires: object, *, made: object) -> Use:
     if not isinstance(jti, str) or not 0 < len(jti) <= _LONGEST_JTI or not jti.isprintable():
         raise NotProved("jti")
     if isinstance(expires, bool) or not isinstance(expires, int):
@@ -138,4 +140,7 @@ def _use(jti: object, expires: object) -> Use:
     now = datetime.now(UTC).timestamp()
     if expires > now + LONGEST_ASSERTION + LEEWAY:
         raise NotProved("exp is too far away")
-    return Use(jti, datetime.fromtimestamp(expires, UTC))
+    earliest = expires - LONGEST_ASSERTION - LEEWAY
+    if isinstance(made, int) and not isinstance(made, bool) and earliest < made <= now + LEEWAY:
+        earliest = made
+    return Use(jti, datetime.fromtimestamp(expires, UTC), datetime.fromtimestamp(earliest, UTC))

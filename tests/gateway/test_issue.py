@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import json
 import time
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -120,6 +121,22 @@ async def test_only_the_clients_own_key_proves_it(door: Door):
     for bad in ("", "x", "a.b.c", "....", "e30.e30.", "{}"):
         answer = await door.ask_token("sys-h14", client_assertion=bad)
         assert answer.status_code in {400, 401}, bad
+
+
+async def test_an_assertion_has_one_form_only(door: Door):
+    key, good = door.keys["sys-h14"], claims(door)
+    head, body, signature = sign(key, good, {"typ": "JWT"}).split(".")
+    twice = json.dumps(good)[:-1] + f', "aud": "{door.token_endpoint}"}}'
+    for bad in (
+        f"{head}.{body}.{signature}==",
+        f"{head}=.{body}.{signature}",
+        f"{head}.{body}.{signature} ",
+        sign(key, twice.encode(), {"typ": "JWT"}),
+    ):
+        answer = await door.ask_token("sys-h14", client_assertion=bad)
+        assert error(answer) == (401, "invalid_client"), bad
+    answer = await door.ask_token("sys-h14", client_assertion=f"{head}.{body}.{signature}")
+    assert answer.status_code == 200
 
 
 async def test_the_issuer_is_an_audience_too(door: Door):

@@ -100,8 +100,11 @@ async def get_signature(request: Request, signature_id: UUID, caller: Signer) ->
     return _answer(found)
 
 
-def refuse_query(request: Request) -> None:
-    """Raise Problem REQ-4003 for any query: a PIN there would stand in logs of proxies."""
+def refuse_query(request: Request, _caller: Signer) -> None:
+    """Raise Problem REQ-4003 for any query: a PIN there would stand in logs of proxies.
+
+    Who calls is asked first: nobody without a token learns what a route takes.
+    """
     if request.url.query:
         vi = "Không nhận tham số trên địa chỉ: mã PIN chỉ gửi trong nội dung JSON. Nên đổi mã PIN."
         en = "Takes no query: a PIN goes into the JSON body only. Change one that you sent here."
