@@ -105,3 +105,10 @@ restore: setup ## Set one service's database back: SERVICE=docs TO=2026-11-26T08
 
 restored: setup ## List what a restored service knows only by entries, receipts or events
 	@$(PY) -m infra.restore list
+
+.PHONY: access forge
+access: setup ## Ask every route for what is others', in every relation, through every door
+	@$(PY) -m tests.proof.access
+
+forge: setup ## Try every forged token on every route, directly and through the gateway
+	@$(PY) -m tests.proof.forge
