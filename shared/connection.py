@@ -1,9 +1,13 @@
 """One HTTP/1.1 connection: a head in time and in bounds, answers that arrive, no stuck client."""
 
 import asyncio
+import fcntl
 import secrets
+import sys
+import termios
 from asyncio.events import TimerHandle
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import httptools
@@ -17,12 +21,15 @@ HEAD_SECONDS = 10.0
 """From the connection, or the first byte of a request, to the end of its head."""
 HEAD_BYTES = 256 << 10
 """Of a request's head; also of what may come without any of a body's bytes among it."""
-LINGER_SECONDS = 5.0
+LINGER_SECONDS = 10.0
 LINGER_BYTES = 64 << 20
 """How long, and how much, is read and thrown away behind an answer that came before its request
 had ended: a socket closed over unread bytes resets the connection, and the answer is lost."""
-STUCK_SECONDS = 60.0
-"""How long a client may leave an answer unread before its connection ends."""
+STUCK_SECONDS = 9.0
+"""How long a client may take less than `STUCK_BYTES` of an answer that waits for it."""
+STUCK_BYTES = 4096
+BEHIND_SECONDS = 60.0
+"""The same for the gateway as a client: between its reads it waits for its own one."""
 
 # What asks for another protocol on this connection (RFC 9110 7.8: it may be ignored).
 _UPGRADING = frozenset({b"upgrade", b"http2-settings"})
@@ -43,6 +50,10 @@ class Connection(HttpToolsProtocol):
         self._idle_bytes = self._thrown_away = 0
         self._closing = False
         self._timers: dict[Callable[[], None], TimerHandle] = {}
+        self._unread = 0
+        self._patience = (
+            STUCK_SECONDS if getattr(self.config.app, "edge", False) else BEHIND_SECONDS
+        )
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         """Expect the first head."""
@@ -62,7 +73,7 @@ class Connection(HttpToolsProtocol):
             return
         self._idle_bytes += len(data)
         self._feed(data)
-        if self.transport.is_closing():
+        if self.transport.is_closing() or self._closing:
             return
         if self._faulty is not None:
             self._refuse(self._faulty)
@@ -158,18 +169,18 @@ class Connection(HttpToolsProtocol):
     def pause_writing(self) -> None:
         """Begin to wait for a client that does not read."""
         super().pause_writing()
-        self._arm(self._abort, STUCK_SECONDS)
+        self._wait_for_reader()
 
     def resume_writing(self) -> None:
         """Note that it reads."""
         super().resume_writing()
-        self._disarm(self._abort)
+        self._disarm(self._look_at_reader)
 
     def close(self) -> None:
         """End the connection so that what was written arrives."""
         if self.transport.is_closing() or self._closing:
             return
-        self._arm(self._abort, STUCK_SECONDS)
+        self._wait_for_reader()
         if not (self._in_body or self._in_head):
             self.transport.close()
             return
@@ -186,6 +197,24 @@ class Connection(HttpToolsProtocol):
 
     def _give_up(self) -> None:
         self._abort() if self._closing else self.transport.close()
+
+    def _wait_for_reader(self) -> None:
+        self._unread = self._not_taken()
+        self._arm(self._look_at_reader, self._patience)
+
+    def _look_at_reader(self) -> None:
+        """Go on waiting for who takes something, at whatever pace; end the one that does not."""
+        if self._unread - self._not_taken() < STUCK_BYTES:
+            self._abort()
+        else:
+            self._wait_for_reader()
+
+    def _not_taken(self) -> int:
+        """Return how many bytes the other side has not taken: ours and the kernel's."""
+        waiting = bytearray(4)
+        with suppress(OSError):
+            fcntl.ioctl(self.transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, waiting)
+        return self.transport.get_write_buffer_size() + int.from_bytes(waiting, sys.byteorder)
 
     def _abort(self) -> None:
         self.transport.abort()

@@ -1,7 +1,10 @@
 """What every request passes before its route: limits, strict JSON, trace headers, last resort."""
 
 import asyncio
+import json
+import re
 import secrets
+from collections.abc import Callable
 
 import orjson
 import structlog
@@ -22,14 +25,17 @@ LEVELS = 100
 MULTIPART_LIMIT = 9 << 20
 """Bytes of a multipart body: 8 MiB of files, and the rest of the form."""
 
-JSON_SECONDS = 30.0
+JSON_SECONDS = 18.0
 """Within which a whole JSON body must have come."""
-SILENT_SECONDS = 30.0
-"""For which any body may pause, uploads too; in total it may take as long as it needs."""
+SILENT_SECONDS = 16.0
+"""For which any body may pause, and keep us waiting in all; the door waits a quarter less, so
+that who is slow hears it from there. A body's bytes earn it more time in all:"""
+BYTES_PER_SECOND = 1024
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _LIMIT_KEY = "lienthong.limit"
-_PACE_KEY = "lienthong.pace"
+_DOOR_SHARE = 0.75
+_LONG_NUMBER = re.compile(rb"[0-9]{19}")
 _TRACE_KEY = "lienthong.trace_id"
 _log = structlog.get_logger()
 
@@ -37,11 +43,6 @@ _log = structlog.get_logger()
 def lift(request: Request, limit: int | None) -> None:
     """Let this request's body have `limit` bytes (None: any number). Call before reading."""
     request.scope[_LIMIT_KEY] = limit
-
-
-def own_pace(request: Request) -> None:
-    """Let this request's body pause for any time: the route that reads it has its own limit."""
-    request.scope[_PACE_KEY] = True
 
 
 def trace_id(scope: Scope) -> str:
@@ -56,19 +57,32 @@ def strict_json(raw: bytes) -> Json:
     """Parse JSON after RFC 8259: no NaN, no lone surrogate, no NUL, at most 100 levels.
 
     Raises Problem REQ-4001. Python's own parser lets the first three through; what reads the
-    value later (a digest, a merge patch) goes down by recursion, so depth ends here.
+    value later (a digest, a merge patch) goes down by recursion, so depth ends here. An integer
+    beyond 64 bits is refused too: this parser reads a float, the routes' another number (RFC 8259
+    6), and no digest can be made of that one.
     """
     try:
         value: Json = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         en = str(error).partition(": line")[0] + f" (byte {error.pos})"
         raise Problem("REQ-4001", vi=f"JSON sai tại vị trí {error.pos}.", en=en) from None
-    if b"\\u0000" in raw and _has_nul(value):
+    if b"\\u0000" in raw and _has(value, _is_nul):
         raise Problem("REQ-4001", vi="Ký tự NUL không được phép.", en="NUL is not allowed.")
     if raw.count(b"[") + raw.count(b"{") > LEVELS and _levels(value) > LEVELS:
         vi, en = f"Lồng nhau quá {LEVELS} mức.", f"Nested more than {LEVELS} levels deep."
         raise Problem("REQ-4001", vi=vi, en=en)
+    if _LONG_NUMBER.search(raw) and _has(json.loads(raw), _is_too_long):
+        vi, en = "Số nguyên vượt quá 64 bit.", "An integer of more than 64 bits."
+        raise Problem("REQ-4001", vi=vi, en=en)
     return value
+
+
+def _is_nul(value: Json) -> bool:
+    return isinstance(value, str) and "\0" in value
+
+
+def _is_too_long(value: Json) -> bool:
+    return isinstance(value, int) and not -(1 << 63) <= value < 1 << 64
 
 
 def _levels(value: Json) -> int:
@@ -81,20 +95,19 @@ def _levels(value: Json) -> int:
     return levels
 
 
-def _has_nul(value: Json) -> bool:
+def _has(value: Json, wanted: Callable[[Json], bool]) -> bool:
+    """Say whether a value, or a name in it, is as wanted."""
     # Depth is bounded by the parser above, but not below Python's own limit: no recursion.
     todo: list[Json] = [value]
     while todo:
-        match todo.pop():
-            case str() as text if "\0" in text:
-                return True
-            case dict() as members:
-                todo.extend(members)
-                todo.extend(members.values())
-            case list() as items:
-                todo.extend(items)
-            case _:
-                pass
+        one = todo.pop()
+        if wanted(one):
+            return True
+        if isinstance(one, dict):
+            todo.extend(one)
+            todo.extend(one.values())
+        elif isinstance(one, list):
+            todo.extend(one)
     return False
 
 
@@ -196,20 +209,26 @@ def _refuse_body(scope: Scope) -> None:
 
 
 def _paced(scope: Scope, receive: Receive, sender: _Sender) -> Receive:
-    whole = False
+    """Bound how long a body keeps us waiting; time in which nobody reads it does not count."""
+    clock = asyncio.get_running_loop().time
+    least = SILENT_SECONDS * (_DOOR_SHARE if getattr(scope["app"], "edge", False) else 1)
+    whole, waited, received = False, 0.0, 0
 
     async def paced() -> Message:
-        nonlocal whole
+        nonlocal whole, waited, received
         # Behind the body, or behind an answer that has begun, a wait is for the client to go.
-        if whole or sender.started or scope.get(_PACE_KEY, False):
+        if whole or sender.started:
             return await receive()
+        began = clock()
         try:
-            async with asyncio.timeout(SILENT_SECONDS):
+            async with asyncio.timeout(min(least, least + received / BYTES_PER_SECOND - waited)):
                 message = await receive()
         except TimeoutError:
             if not sender.started:
                 raise Problem("REQ-4081") from None
             return await receive()
+        waited += clock() - began
+        received += len(message.get("body", b""))
         whole = message["type"] == "http.request" and not message.get("more_body", False)
         return message
 

@@ -117,8 +117,8 @@ class Upstreams:
                 raise Problem("REQ-4081") from error
             raise Unavailable(service, retry_after=_RETRY_AFTER) from error
         except aiohttp.ClientError as error:
-            if upload.cut:
-                raise ClientDisconnect from error
+            if upload.cut is not None:
+                raise upload.cut from error
             _log.warning("service did not answer", service=service, cause=repr(error))
             raise _Ended(service, retry_after=_RETRY_AFTER) from error
         return Forwarded(answer)
@@ -149,7 +149,8 @@ class _Upload:
 
     def __init__(self, request: Request) -> None:
         self._request = request
-        self.begun = self.finished = self.cut = False
+        self.begun = self.finished = False
+        self.cut: ClientDisconnect | Problem | None = None
         self.progressed = _nothing
 
     async def chunks(self) -> AsyncIterator[bytes]:
@@ -159,8 +160,8 @@ class _Upload:
                 if chunk:
                     self.progressed()
                     yield chunk
-        except ClientDisconnect:
-            self.cut = True  # what was sent is not whole: the connection is closed, not ended
+        except (ClientDisconnect, Problem) as error:
+            self.cut = error  # what was sent is not whole: the connection is closed, not ended
             raise
         self.progressed()
         self.finished = True

@@ -34,7 +34,7 @@ class Ears:
     Hearing is a hint that saves time: every waiting request looks by itself now and then.
     """
 
-    def __init__(self, *, patience: float = 30.0) -> None:
+    def __init__(self, *, patience: float = 16.0) -> None:
         """Start with none; a stream that is not read for `patience` seconds is ended."""
         self.patience = patience
         self._ears: dict[AgencyId, set[Ear]] = {}

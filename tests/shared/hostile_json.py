@@ -22,5 +22,8 @@ HOSTILE_JSON = {
     "NaN": b'{"subject": "x", "copies": NaN}',
     "Infinity": b'{"subject": "x", "copies": -Infinity}',
     "a number beyond doubles": b'{"subject": "x", "copies": 1e999}',
+    "an integer beyond 64 bits": b'{"subject": "x", "copies": 18446744073709551616}',
+    "a negative one": b'{"subject": "x", "copies": -9223372036854775809}',
+    "an integer of 300 digits": b'{"subject": "x", "copies": ' + b"9" * 300 + b"}",
     "a number of 5,000 digits": b'{"subject": "x", "copies": ' + b"9" * 5000 + b"}",
 }

@@ -206,11 +206,11 @@ async def test_a_slow_body_that_goes_on_is_taken(
 
     async def slow() -> AsyncIterator[bytes]:
         for _ in range(8):
-            yield b"x"
+            yield b"x" * 1024
             await asyncio.sleep(0.45)
 
     answer = await client.put("/files/a", content=slow())
-    assert answer.json() == {"a": 8}
+    assert answer.json() == {"a": 8 * 1024}
 
 
 async def test_an_answer_may_take_longer_than_a_body_may_pause(

@@ -290,7 +290,7 @@ async def test_a_silent_rest_of_a_refused_upload_ends_the_connection(
 async def test_who_does_not_read_an_answer_loses_the_connection(
     address: tuple[str, int], monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(connection, "STUCK_SECONDS", 0.3)
+    monkeypatch.setattr(connection, "BEHIND_SECONDS", 0.3)
     ended.clear()
     reader, writer = await asyncio.open_connection(*address, limit=1000)
     writer.write(b"GET /endless HTTP/1.1\r\nHost: x\r\n\r\n")

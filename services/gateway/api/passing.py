@@ -9,7 +9,7 @@ from services.gateway.access import Route, Table
 from services.gateway.forward import Upstreams
 from services.gateway.limits import Limits
 from shared.errors import Problem
-from shared.intake import lift, own_pace
+from shared.intake import lift
 
 # The others are refused here too, so that the table says what is allowed instead.
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
@@ -27,7 +27,6 @@ async def forward(request: Request) -> Response:
         raise Problem("REQ-4041")
     caller = await tokens.caller(request, route)
     lift(request, None)  # the owner knows how much a body may be
-    own_pace(request)  # `Upstreams.send` waits for the body and its answer together
     upstreams: Upstreams = request.app.state.upstreams
     limits: Limits = request.app.state.limits
     async with limits.turn(None if caller is None else caller.client_id, request.url.path):
