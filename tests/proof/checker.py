@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tests.proof.history import History
+from tests.proof.judging import PROMISES, Facts
+from tests.proof.tally import Tally
 
 FORBIDDEN = (
     "lost",
@@ -55,7 +57,21 @@ class Counts:
 
 def check(history: History) -> Counts:
     """Count what became of every document."""
-    return Counts(docs=len(history.invocations), kills=history.kills)
+    facts, tally = Facts.of(history), Tally()
+    for promise in PROMISES:
+        promise(facts, tally)
+    acknowledged = list(facts.acknowledged())
+    return Counts(
+        docs=len(history.invocations),
+        deliveries=sum(len(sent.to) for sent, _ in acknowledged),
+        acked=len(acknowledged),
+        kills=history.kills,
+        **{name: tally.counts[name] for name in FORBIDDEN},
+        held=sum(one.held for one in history.standings.values()),
+        unknown_resolved=len(history.resolved),
+        receipts=len({one.delivery for one in history.receipts if not one.fault}),
+        findings=tally.findings,
+    )
 
 
 def line(counts: Counts, recovery: Sequence[float] = ()) -> str:

@@ -16,7 +16,7 @@ import jwt
 
 from tests.proof.harness import Harness, Json
 
-AGAIN = frozenset({429, 500, 502, 503, 504})
+AGAIN = frozenset({429, 500, 502, 503, 504, 507})
 """Answers after which the same request is sent again. A 500 is none that ends a document."""
 STILL_HANDLED = b"REQ-4091"
 _ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -144,7 +144,7 @@ class System:
 
     def _again(self, answer: Answer) -> bool:
         if answer.status == 401:
-            self._expires = 0.0
+            self.renew()
             return True
         return answer.status in AGAIN or (answer.status == 409 and STILL_HANDLED in answer.body)
 
@@ -162,6 +162,10 @@ class System:
             method, url, headers=sent, data=raw, timeout=times
         ) as answer:
             return Answer(answer.status, answer.headers, await answer.read())
+
+    def renew(self) -> None:
+        """Ask for a new token at the next request."""
+        self._expires = 0.0
 
     @property
     def gateway(self) -> str:

@@ -105,14 +105,29 @@ class Notice:
     delivery: str
     event: str
     """Its id: the same one again is a repetition, another one a second effect."""
+    leak: bool = False
+    """Whether a document's subject stood in it: ids and links only are allowed there."""
+    lane: str = ""
+    number: int = 0
+    """The entry's number in its lane; 0: it was not said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What the sender's event log says became of a dispatch, or of one recipient's copy."""
+
+    dispatch: str
+    change: str
+    recipient: str
+    """Id of an agency; empty: of the whole dispatch."""
+    event: str
+    """Its id: another one is a second effect."""
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
     """What the sender is told of a dispatch after quiet."""
 
-    state: str
-    reason: str = ""
     held: bool = False
     """Whether the sender was ever told that it lost its place."""
     failed: frozenset[str] = frozenset()
@@ -124,16 +139,19 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A status that a recipient reported and that was recorded (201)."""
+    """A status that a recipient was about to report; `recorded` when the answer was 201."""
 
     delivery: str
     code: str
+    recorded: bool = False
 
 
 @dataclass(slots=True)
 class History:
     """All facts of one proof."""
 
+    serving: dict[str, str] = field(default_factory=dict[str, str])
+    """From an agency to the system that reads for it."""
     invocations: dict[int, Invocation] = field(default_factory=dict[int, Invocation])
     outcomes: dict[int, Outcome] = field(default_factory=dict[int, Outcome])
     resolved: set[int] = field(default_factory=set[int])
@@ -144,11 +162,17 @@ class History:
     fetched: list[Fetched] = field(default_factory=list[Fetched])
     receipts: list[Receipt] = field(default_factory=list[Receipt])
     notices: list[Notice] = field(default_factory=list[Notice])
+    """Those of one door in the order in which they came."""
+    changes: list[Change] = field(default_factory=list[Change])
     standings: dict[str, Standing] = field(default_factory=dict[str, Standing])
     """By dispatch."""
     reports: list[Report] = field(default_factory=list[Report])
     statuses: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     """By delivery: what its status history says after quiet, without 01."""
+    gaps_seen: list[str] = field(default_factory=list[str])
+    """Where a reader that reads in order met a hole."""
+    refused: list[str] = field(default_factory=list[str])
+    """What recipients were refused: a download, an acknowledgement."""
     unquiet: list[str] = field(default_factory=list[str])
     """What was still under way when patience ended, and where."""
     kills: int = 0

@@ -8,6 +8,8 @@ The same canary and signer give the same bytes: a paper need not be kept to be s
 import hashlib
 import random
 import re
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -102,6 +104,11 @@ class Desk:
             paper[gap.start : gap.start + len(value)] = value
         return bytes(paper)
 
+    def prepare(self, sizes: Iterable[int]) -> None:
+        """Prepare files of these sizes; pyHanko runs an event loop of its own: call in a thread."""
+        for size in sizes:
+            self._template(size)
+
     def digest(self, size: int, paper: bytes) -> str:
         """Return the SHA-256 of a paper of that size."""
         template = self._template(size)
@@ -129,7 +136,9 @@ class Desk:
             if not path.exists():
                 self._folder.mkdir(parents=True, exist_ok=True)
                 half = path.with_suffix(".half")
-                half.write_bytes(prepare(size, next(self._pki.glob("*.seal.p12"))))
+                seal = next(self._pki.glob("*.seal.p12"))
+                with ThreadPoolExecutor(1) as thread:  # pyHanko wants a thread without a loop
+                    half.write_bytes(thread.submit(prepare, size, seal).result())
                 half.replace(path)
             self._templates[size] = Template.load(path.read_bytes())
         return self._templates[size]

@@ -1,16 +1,37 @@
 """A stretch of load with its readers, and the settling of accounts after it."""
 
+import asyncio
+import itertools
 from collections import Counter
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
-from tests.proof.checker import Counts
+from tests.proof.accounts import accounts
+from tests.proof.arrivals import Arrivals
+from tests.proof.checker import Counts, check
+from tests.proof.client import Door, opened, systems
+from tests.proof.collect import trusted
 from tests.proof.harness import Harness
+from tests.proof.kafka import Mailbox
+from tests.proof.mailboxes import Receiving
+from tests.proof.network import choose
+from tests.proof.orders import LARGE, SMALL, Shape, order
+from tests.proof.papers import Desk
+from tests.proof.probes import NotEnded, Probes
+from tests.proof.readers import Reader
+from tests.proof.records import Records
+from tests.proof.workload import Workload
 
 Probe: TypeAlias = Literal["signature", "status", "subscription", "draft", "client"]
+KINDS: tuple[Probe, ...] = get_args(Probe)
+_PATIENCE = 180.0
+"""Seconds that a request is repeated: longer than any fault keeps the exchange away."""
+_LAST_ANSWERS, _CLOSING = 60.0, 10.0
+_EXTRA_PAUSE = 5.0
+_SOON, _SLOWEST = 0.25, 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +62,19 @@ class Session:
     harness: Harness
     plan: Plan
     journal: Path
-    accepted: int = 0
-    """Documents acknowledged so far, by this session."""
-    troubles: Counter[str] = field(default_factory=Counter[str])
+    troubles: Counter[str]
     """Answers that had to be tried again, by status or kind of error: what a client sees."""
+    workload: Workload
+    probes: Probes
+
+    @property
+    def accepted(self) -> int:
+        """Return how many documents have been acknowledged so far, by this session."""
+        return self.workload.accepted
 
     async def until_accepted(self, n: int) -> None:
         """Return when n more documents have been acknowledged."""
-        raise NotImplementedError
+        await self.workload.until(self.workload.accepted + n)
 
     async def recovered(self, since: float, timeout: float) -> float:  # noqa: ASYNC109 (seconds of patience)
         """Return the seconds from `since` (monotonic) until a document begun after it has arrived.
@@ -56,15 +82,40 @@ class Session:
         It hands in documents of its own for that, so the load's state does not matter. Raises
         TimeoutError after `timeout` seconds.
         """
-        raise NotImplementedError
+        arrived = self.workload.arrivals.after(since)
+        async with asyncio.timeout(timeout), asyncio.TaskGroup() as group:
+            asking = group.create_task(self._ask_on())
+            seen = await arrived
+            asking.cancel()
+        return seen - since
+
+    async def _ask_on(self) -> None:
+        """Hand in a small document again and again, to recipients that see it at once."""
+        network, records = self.workload.network, self.workload.records
+        quick = (*network.reading("lease")[:1], *network.reading("sse")[:1])
+        async with asyncio.TaskGroup() as group:
+            for number in itertools.count():
+                asked = order(
+                    records.number(),
+                    sender=network.senders[number % len(network.senders)],
+                    to=quick,
+                    size=SMALL,
+                    urgency="urgent",
+                    secret=records.secret,
+                )
+                group.create_task(self.workload.hand_in(asked))
+                await asyncio.sleep(min(_SLOWEST, _SOON * 2**number))
 
     async def probe(self, kind: Probe) -> None:
-        """Pass once through what the load passes seldom, with retries until it has ended well."""
-        raise NotImplementedError
+        """Pass once through what the load passes seldom, with retries until it has ended well.
+
+        Raises NotEnded after two minutes.
+        """
+        await self.probes.pass_once(kind)
 
     def killed(self, n: int = 1) -> None:
         """Write down that n processes were killed: it goes into the line."""
-        raise NotImplementedError
+        self.workload.records.killed(n)
 
 
 @asynccontextmanager
@@ -74,8 +125,90 @@ async def proving(harness: Harness, plan: Plan, journal: Path) -> AsyncGenerator
     What an earlier run left unknown is asked again first, with the same Idempotency-Key. At the
     end the load stops, and what is on its way to an answer is waited for.
     """
-    yield Session(harness, plan, journal)
-    raise NotImplementedError
+    records = Records(journal)
+    try:
+        async with opened(harness) as door, asyncio.TaskGroup() as group:
+            files = [group.create_task(log.keep()) for log in (records.work, records.seen)]
+            session = await _begin(door, harness, plan, records)
+            readers = [group.create_task(work) for work in _readers(session)]
+            if plan.extras:
+                readers.append(group.create_task(_extras(session)))
+            loads = [group.create_task(work) for work in _loads(session)]
+            try:
+                yield session
+                await _ended(session, loads)
+            finally:
+                for task in (*loads, *readers):
+                    task.cancel()
+                await asyncio.wait((*loads, *readers), timeout=_CLOSING)
+                for task in files:
+                    task.cancel()
+    finally:
+        records.close()
+
+
+async def _begin(door: Door, harness: Harness, plan: Plan, records: Records) -> Session:
+    known, network = systems(door, patience=_PATIENCE), choose(harness.clients())
+    desk = Desk(harness.run / "pki", records.folder / "papers")
+    await asyncio.to_thread(desk.prepare, {*(size for size, _ in plan.sizes), SMALL, LARGE})
+    arrivals = Arrivals(records)
+    shape = Shape(
+        sizes=plan.sizes,
+        large_every=plan.large_every,
+        recipients=plan.recipients,
+        wide_every=plan.wide_every,
+        urgent=plan.urgent,
+        seed=plan.seed,
+    )
+    workload = Workload(known, network, desk, records, arrivals, shape)
+    trust = await trusted(harness, known[network.hub])
+    receiving = Receiving(records, arrivals, trust, reporting=plan.extras)
+    await workload.ask_unknown(patience=_PATIENCE)
+    workload.accepted = 0
+    return Session(
+        harness, plan, records.folder, door.troubles, workload, Probes(workload, receiving)
+    )
+
+
+def _readers(session: Session) -> Iterator[Coroutine[Any, Any, None]]:
+    workload, receiving = session.workload, session.probes.receiving
+    network, wide = workload.network, bool(session.plan.wide_every)
+    near = {network.hub, *(network.serving[code] for code in network.few)}
+    for client_id, kind in network.readers.items():
+        if not wide and client_id not in near:
+            continue  # nothing is sent to it; after quiet its mailbox is read all the same
+        reader = Reader(workload.systems[client_id], kind, receiving)
+        yield reader.work()
+        if kind == "kafka":
+            yield Mailbox(reader.system, workload.records, reader.ring).work()
+    # One that acts for many agencies has a Kafka mailbox besides.
+    hub = Reader(workload.systems[network.hub], "kafka", receiving)
+    yield Mailbox(hub.system, workload.records, hub.ring).work()
+
+
+def _loads(session: Session) -> Iterator[Coroutine[Any, Any, None]]:
+    workload = session.workload
+    yield workload.fixed(session.plan.rate)
+    for _ in range(session.plan.workers):
+        yield workload.closed()
+
+
+async def _extras(session: Session) -> None:
+    """Pass through every kind of what is seldom, one after another."""
+    for kind in itertools.cycle(KINDS):
+        if session.workload.stopping:
+            return
+        try:
+            await session.probes.pass_once(kind)
+        except NotEnded as error:
+            session.workload.records.seen.note({"e": "trouble", "kind": kind, "why": str(error)})
+        await asyncio.sleep(_EXTRA_PAUSE)
+
+
+async def _ended(session: Session, loads: Sequence[asyncio.Task[None]]) -> None:
+    """Stop the load; wait a while for the answers that are still due."""
+    session.workload.stopping = True
+    await asyncio.wait(loads, timeout=_LAST_ANSWERS)
 
 
 async def settle(harness: Harness, journal: Path, timeout: float = 120) -> Counts:  # noqa: ASYNC109 (seconds of patience)
@@ -84,4 +217,4 @@ async def settle(harness: Harness, journal: Path, timeout: float = 120) -> Count
     No quiet within `timeout` seconds counts as `stuck`, with what is stuck and where in
     `findings`; the rest is counted all the same.
     """
-    raise NotImplementedError
+    return check(await accounts(harness, journal, timeout))
