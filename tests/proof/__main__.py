@@ -1,6 +1,7 @@
 """`python -m tests.proof`: what `make prove` runs. QUICK=1: each fault once; SEEDED=1: the checker.
 
 A whole run that was broken off goes on where it was (`$PROOF_RUN`), until it has come to its end.
+ONLY=words: the faults whose name holds them. KEEP=1: the stack stays, and the next run goes on.
 """
 
 import asyncio
@@ -77,17 +78,22 @@ async def _go_through(stage: Stage) -> Counts:
     extent, harness = stage.extent, stage.harness
     stage.folder.mkdir(parents=True, exist_ok=True)
     await undo(harness)
+    print(f"starts a stack with {stage.brokers} brokers in {harness.run}", flush=True)
     await harness.up(f"BROKERS={stage.brokers}")
     if stage.brokers > 1:
         faults = three_brokers(extent)
     else:
         faults = one_broker(extent, await listed(harness))
+    if only := os.environ.get("ONLY", ""):
+        faults = [fault for fault in faults if only in fault.name]
     async with proving(harness, Plan(), stage.folder / "journal") as session:
         await Drive(harness, session, stage.ledger, extent.passes).through(faults)
         if stage.brokers == 1:
             await _load_on(session, extent.documents)
+    print("waits for quiet and counts", flush=True)
     counts = await settle(harness, stage.folder / "journal")
-    await harness.down()
+    if not _set("KEEP"):
+        await harness.down()
     stage.write(counts)
     return counts
 
@@ -152,7 +158,7 @@ def main() -> int:
         return 1
     extent = QUICK if _set("QUICK") else WHOLE
     run = proof_run() / ("quick" if extent.quick else "whole")
-    _fresh(run, again=extent.quick)
+    _fresh(run, again=extent.quick and not _set("KEEP"))
     try:
         return asyncio.run(_prove(extent, run))
     except NotDone as error:

@@ -99,5 +99,5 @@ def _why(error: BaseException, patience: float) -> str:
     while isinstance(error, BaseExceptionGroup):
         error = cast("BaseExceptionGroup[BaseException]", error).exceptions[0]
     if isinstance(error, TimeoutError):
-        return f"not recovered within {patience:.0f} s"
+        return str(error) or f"not recovered in time (of {patience:.0f} s in all)"
     return str(error) or type(error).__name__

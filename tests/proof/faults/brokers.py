@@ -10,13 +10,12 @@ from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
-from tests.proof.faults.fault import OF_PART, Broken, Fault, NotReached
+from tests.proof.faults.fault import OF_PART, PATIENCE, Broken, Fault, NotReached
 from tests.proof.faults.kills import at_random
 from tests.proof.faults.processes import gone, send
 from tests.proof.harness import Harness
 from tests.proof.session import Session
 
-_PATIENCE = 120.0
 _OUTAGE = 20.0
 """Seconds within which documents have to be accepted while there is no broker (P9)."""
 TOPICS = {
@@ -53,7 +52,7 @@ def of_three(leaderless: float) -> Iterator[Fault]:
 
 
 async def _returned(session: Session) -> float:
-    return await session.recovered(time.monotonic(), _PATIENCE)
+    return await session.recovered(time.monotonic(), PATIENCE)
 
 
 async def _still_accepts(session: Session) -> None:
@@ -142,7 +141,7 @@ async def _kill_some(
             group.create_task(_still_accepts(session))
             group.create_task(asyncio.sleep(pause))
             if len(names) == 1:
-                goes_on = await session.recovered(since, _PATIENCE)
+                goes_on = await session.recovered(since, PATIENCE)
     finally:
         async with asyncio.TaskGroup() as group:
             for name in names:

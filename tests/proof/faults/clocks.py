@@ -8,12 +8,10 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from tests.proof.faults.fault import SERVICES, Fault, NotReached
+from tests.proof.faults.fault import PATIENCE, SERVICES, Fault, NotReached
 from tests.proof.faults.processes import send
 from tests.proof.harness import Harness
 from tests.proof.session import Session
-
-_PATIENCE = 60.0
 
 
 def jumps(pause: float) -> Iterator[Fault]:
@@ -50,11 +48,11 @@ async def _jump(
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
     }
     await harness.start(service, life=life)
-    await session.recovered(time.monotonic(), _PATIENCE)
+    await session.recovered(time.monotonic(), PATIENCE)
     await asyncio.to_thread(clock.write_text, f"{days:+d}d\n")
     await asyncio.sleep(pause)
     await asyncio.to_thread(clock.write_text, "+0\n")
-    seconds = await session.recovered(time.monotonic(), _PATIENCE)
+    seconds = await session.recovered(time.monotonic(), PATIENCE)
     send(harness, service, signal.SIGKILL)  # its next life has the machine's own clock
     session.killed()
     return seconds

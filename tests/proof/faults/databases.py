@@ -8,13 +8,11 @@ import time
 from collections.abc import Iterator
 from functools import partial
 
-from tests.proof.faults.fault import OF_PART, Fault, NotReached
+from tests.proof.faults.fault import OF_PART, PATIENCE, Fault, NotReached
 from tests.proof.faults.kills import at_random
 from tests.proof.faults.processes import children, failing_disk, gone, send
 from tests.proof.harness import Harness
 from tests.proof.session import Session
-
-_PATIENCE = 90.0
 
 
 def of_postgres(pause: float) -> Iterator[Fault]:
@@ -46,7 +44,7 @@ async def _end(harness: Harness, session: Session, *, sign: signal.Signals) -> f
 async def returned(harness: Harness, session: Session) -> float:
     """Wait until PostgreSQL takes connections again; return the seconds from then to recovery."""
     await harness.wait("postgres")
-    return await session.recovered(time.monotonic(), _PATIENCE)
+    return await session.recovered(time.monotonic(), PATIENCE)
 
 
 async def _kill_backend(harness: Harness, session: Session) -> float:
@@ -60,7 +58,7 @@ async def _kill_backend(harness: Harness, session: Session) -> float:
     since = time.monotonic()
     os.kill(random.choice(serving), signal.SIGKILL)  # noqa: S311 (any of them)
     session.killed()
-    return await session.recovered(since, _PATIENCE)
+    return await session.recovered(since, PATIENCE)
 
 
 async def _fail_to_save(harness: Harness, session: Session, *, pause: float) -> float:

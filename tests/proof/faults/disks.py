@@ -11,12 +11,11 @@ from functools import partial
 from pathlib import Path
 
 from tests.proof.faults.databases import returned
-from tests.proof.faults.fault import OF_PART, OF_SERVICE, Broken, Fault
+from tests.proof.faults.fault import OF_PART, OF_SERVICE, PATIENCE, Broken, Fault
 from tests.proof.faults.processes import failing_disk, tool, until
 from tests.proof.harness import Harness
 from tests.proof.session import Session
 
-_PATIENCE = 90.0
 _ROOM = 48 << 20
 """Bytes that a small disk has beyond what lies on it already."""
 _CHUNK = 1 << 20
@@ -62,7 +61,7 @@ async def _fill_blobs(harness: Harness, session: Session, *, pause: float) -> fl
     async with _small_disk(harness, folder, _BLOB_USERS):
         async with _full(folder, session, pause):
             pass
-        return await session.recovered(time.monotonic(), _PATIENCE)
+        return await session.recovered(time.monotonic(), PATIENCE)
 
 
 async def _fill_postgres(harness: Harness, session: Session, *, pause: float) -> float:
@@ -77,7 +76,7 @@ async def _fail_to_save(harness: Harness, session: Session, *, pause: float) -> 
     """Let every fsync of docs fail, which it makes for files only."""
     async with failing_disk([harness.pid("docs")], "fsync", harness.run / "strace.txt"):
         await asyncio.sleep(pause)
-    return await session.recovered(time.monotonic(), _PATIENCE)
+    return await session.recovered(time.monotonic(), PATIENCE)
 
 
 @asynccontextmanager

@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from functools import partial
 
 from tests.proof.faults.brokers import truncate, wipe
-from tests.proof.faults.fault import OF_SERVICE, Fault
+from tests.proof.faults.fault import OF_SERVICE, PATIENCE, Fault
 from tests.proof.faults.processes import kills_told, until
 from tests.proof.harness import Harness, NotDone
 from tests.proof.session import Session
 
-_PATIENCE = 45.0
-"""Seconds until a point that nobody passes counts as never reached."""
 _DAMAGES = frozenset({"truncate", "wipe"})
 
 
@@ -85,7 +83,7 @@ async def _die(harness: Harness, session: Session, *, point: Point, order: list[
         await until(
             f"never reached: {service} passes {point.name} ({point.place})",
             lambda: kills_told(harness, service) > before,
-            _PATIENCE,
+            PATIENCE,
         )
         died = time.monotonic()
         session.killed()
@@ -93,7 +91,7 @@ async def _die(harness: Harness, session: Session, *, point: Point, order: list[
             await driving
         driving.cancel()
         await starting
-    return await session.recovered(died, _PATIENCE)
+    return await session.recovered(died, PATIENCE)
 
 
 async def _drive(harness: Harness, session: Session, driver: str, service: str) -> None:

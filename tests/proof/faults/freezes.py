@@ -6,12 +6,10 @@ import time
 from collections.abc import Iterator
 from functools import partial
 
-from tests.proof.faults.fault import Fault
+from tests.proof.faults.fault import PATIENCE, Fault
 from tests.proof.faults.processes import send, state, until
 from tests.proof.harness import Harness
 from tests.proof.session import Session
-
-_PATIENCE = 60.0
 
 
 def freezes(pause: float) -> Iterator[Fault]:
@@ -45,12 +43,12 @@ async def _freeze(harness: Harness, session: Session, *, service: str, pause: fl
     send(harness, service, signal.SIGSTOP)
     try:
         async with asyncio.TaskGroup() as group:
-            recovery = group.create_task(session.recovered(since, pause + _PATIENCE))
+            recovery = group.create_task(session.recovered(since, pause + PATIENCE))
             await asyncio.sleep(pause)
             await recovery
     finally:
         send(harness, service, signal.SIGCONT)
-    await session.recovered(time.monotonic(), _PATIENCE)
+    await session.recovered(time.monotonic(), PATIENCE)
     await harness.scale(service, 1)
     return recovery.result()
 
@@ -63,17 +61,17 @@ async def _freeze_at(
     session.killed()
     async with asyncio.TaskGroup() as group:
         group.create_task(harness.start(service, f"{point}:2:STOP"))
-        await until(f"{service} freezes at {point}", lambda: _frozen(harness, service), _PATIENCE)
+        await until(f"{service} freezes at {point}", lambda: _frozen(harness, service), PATIENCE)
         since = time.monotonic()
         try:
             joining = group.create_task(harness.scale(service, 2))
-            recovery = group.create_task(session.recovered(since, pause + _PATIENCE))
+            recovery = group.create_task(session.recovered(since, pause + PATIENCE))
             await asyncio.sleep(pause)
             await recovery
         finally:
             send(harness, service, signal.SIGCONT)
         await joining
-    await session.recovered(time.monotonic(), _PATIENCE)
+    await session.recovered(time.monotonic(), PATIENCE)
     await harness.scale(service, 1)
     return recovery.result()
 

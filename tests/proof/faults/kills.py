@@ -9,13 +9,12 @@ from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
 
-from tests.proof.faults.fault import OF_SERVICE, SERVICES, Fault
+from tests.proof.faults.fault import OF_SERVICE, PATIENCE, SERVICES, Fault
 from tests.proof.faults.processes import gone, running, send
 from tests.proof.harness import Harness
 from tests.proof.session import Session
 
 ATTENDANTS = ("jaeger", "provisioner")
-_PATIENCE = 60.0
 _ANYWHEN = 1.0
 """Seconds within which the moment of a kill is drawn."""
 
@@ -27,7 +26,6 @@ def at_any_moment() -> Iterator[Fault]:
             name=f"SIGKILL of {process}",
             group="SIGKILL of a service",
             inflict=partial(_kill, process=process),
-            lane=process,
             bound=OF_SERVICE,
         )
     for process in ATTENDANTS:
@@ -35,7 +33,6 @@ def at_any_moment() -> Iterator[Fault]:
             name=f"SIGKILL of {process}",
             group="SIGKILL of an attendant",
             inflict=partial(_kill, process=process),
-            lane=process,
             bound=OF_SERVICE,
         )
     yield Fault("SIGKILL of supervisor", "SIGKILL of the supervisor", _kill_supervisor)
@@ -64,7 +61,7 @@ async def _kill(harness: Harness, session: Session, *, process: str) -> float:
     pid = send(harness, process, signal.SIGKILL)
     session.killed()
     await gone(pid)
-    seconds = await session.recovered(since, _PATIENCE)
+    seconds = await session.recovered(since, PATIENCE)
     await harness.wait(process)
     return seconds
 
@@ -77,7 +74,7 @@ async def _kill_supervisor(harness: Harness, session: Session) -> float:
     session.killed()
     await gone(pid)
     await harness.up()
-    return await session.recovered(since, _PATIENCE)
+    return await session.recovered(since, PATIENCE)
 
 
 async def _power_cut(harness: Harness, session: Session) -> float:
@@ -93,7 +90,7 @@ async def _power_cut(harness: Harness, session: Session) -> float:
     for pid in killed:
         await gone(pid)
     await harness.up()
-    return await session.recovered(since, _PATIENCE)
+    return await session.recovered(since, PATIENCE)
 
 
 async def _join_and_leave(harness: Harness, session: Session) -> float:
@@ -107,4 +104,4 @@ async def _join_and_leave(harness: Harness, session: Session) -> float:
     await session.until_accepted(3)
     for service in random.sample(SERVICES, len(SERVICES)):
         await harness.scale(service, 1)
-    return await session.recovered(time.monotonic(), _PATIENCE)
+    return await session.recovered(time.monotonic(), PATIENCE)

@@ -12,6 +12,7 @@ from tests.proof.faults.failpoints import Point, at_failpoints
 from tests.proof.faults.fault import Fault
 from tests.proof.faults.freezes import freezes
 from tests.proof.faults.kills import at_any_moment, instances, of_everything
+from tests.proof.faults.storage import flipped_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,8 @@ class Extent:
     leaderless: float
     clock: float
     disk: float
+    flipped: int
+    """Files at a time."""
 
 
 QUICK = Extent(
@@ -44,6 +47,7 @@ QUICK = Extent(
     leaderless=10,
     clock=6,
     disk=4,
+    flipped=2,
 )
 WHOLE = Extent(
     quick=False,
@@ -56,6 +60,7 @@ WHOLE = Extent(
     leaderless=90,
     clock=20,
     disk=15,
+    flipped=5,
 )
 
 
@@ -69,6 +74,7 @@ def one_broker(extent: Extent, points: Sequence[Point]) -> list[Fault]:
         freezes(extent.frozen),
         of_postgres(extent.disk),
         of_kafka(frozen=extent.kafka_frozen, stopped=extent.kafka_stopped),
+        flipped_bytes(extent.flipped),
         jumps(extent.clock),
         of_everything(extent.power_cuts),
     )
