@@ -4,7 +4,7 @@ PY := .venv/bin/python
 STACK := $(PY) -m infra.stack
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status logs kill start scale wait failpoints demo trace doctor provision parked release log-level verify-receipt test lint bench fmt schemas routes examples lock contracts backup restore restored
+.PHONY: help setup up down status logs kill start scale wait failpoints demo trace doctor provision parked release log-level verify-receipt test lint bench fmt schemas routes examples lock contracts backup restore restored audit
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -112,3 +112,6 @@ access: setup ## Ask every route for what is others', in every relation, through
 
 forge: setup ## Try every forged token on every route, directly and through the gateway
 	@$(PY) -m tests.proof.forge
+
+audit: setup ## Hold mailboxes, receipts, verdicts and files against each other [TAMPER=1000: after as many changes]
+	@$(PY) -m infra.audit --tamper "$(or $(TAMPER),0)"

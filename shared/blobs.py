@@ -6,7 +6,8 @@ import hashlib
 import os
 import tempfile
 import time
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator, Generator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -48,8 +49,9 @@ class BlobStore:
     def __init__(self, root: Path) -> None:
         """Keep files below `root`, which is made if needed."""
         self._root = root
-        self._begun = root / "begun"
-        self._begun.mkdir(parents=True, exist_ok=True)
+        self._begun, self._marks = root / "begun", root / "corrupt"
+        for folder in (self._begun, self._marks):
+            folder.mkdir(parents=True, exist_ok=True)
         # What a killed process has left; another instance may still be at the younger ones.
         for left in self._begun.iterdir():
             if left.stat().st_mtime < time.time() - _ABANDONED:
@@ -114,20 +116,45 @@ class BlobStore:
     ) -> AsyncIterator[bytes]:
         """Yield the bytes from `start` to before `end`; each whole block is checked first.
 
-        Raises Corrupt before any byte of a bad block is yielded, FileNotFoundError if absent.
+        Raises Corrupt before any byte of a bad block is yielded, OSError when it cannot be read.
+        Both are reported.
         """
-        with self.path(sha256).open("rb", buffering=0) as file:
+        with self._opened(sha256) as file:
             size = os.fstat(file.fileno()).st_size
             if (size + BLOCK - 1) // BLOCK * _DIGEST != len(blocks):
-                raise _alarm(sha256, size // BLOCK)
+                raise self.report(sha256, block=size // BLOCK)
             stop = size if end is None else min(end, size)
             for number in range(start // BLOCK, (stop + BLOCK - 1) // BLOCK):
                 digest = blocks[number * _DIGEST : (number + 1) * _DIGEST]
                 block = await asyncio.to_thread(_checked, file, number, digest)
                 if block is None:
-                    raise _alarm(sha256, number)
+                    raise self.report(sha256, block=number)
                 offset = number * BLOCK
                 yield block[max(start - offset, 0) : stop - offset]
+
+    @contextmanager
+    def _opened(self, sha256: str) -> Generator[BinaryIO]:
+        try:
+            with self.path(sha256).open("rb", buffering=0) as file:
+                yield file
+        except OSError:
+            self.report(sha256)
+            raise
+
+    def report(self, sha256: str, *, block: int | None = None) -> Corrupt:
+        """Say in the log that a file is not what it was, and leave a mark for operators."""
+        _log.error("stored file is corrupt", sha256=sha256, block=block)
+        with suppress(OSError):  # a disk that cannot even be written to: the log has it
+            (self._marks / f"{sha256}.mark").touch()
+        return Corrupt(f"block {block} of {sha256}")
+
+    def corrupt(self) -> list[str]:
+        """Return the marked files that are still not intact; blocks, for a thread of its own."""
+        marked = sorted(mark.stem for mark in self._marks.glob("*.mark"))
+        found = [sha256 for sha256 in marked if not intact(self.path(sha256))]
+        for sha256 in set(marked) - set(found):
+            _discard(self._marks / f"{sha256}.mark")
+        return found
 
     def count(self) -> int:
         """Count the files: a walk over all folders, for a thread of its own."""
@@ -177,9 +204,13 @@ def _checked(file: BinaryIO, number: int, digest: bytes) -> bytes | None:
     return block if hashlib.sha256(block).digest() == digest else None
 
 
-def _alarm(sha256: str, block: int) -> Corrupt:
-    _log.error("stored file is corrupt", sha256=sha256, block=block)
-    return Corrupt(f"block {block} of {sha256}")
+def intact(path: Path) -> bool:
+    """Say whether a file has the digest that names it."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == path.name
+    except OSError:
+        return False
 
 
 def _discard(file: Path) -> None:

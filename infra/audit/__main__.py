@@ -1,11 +1,14 @@
-"""`python -m infra.audit`: what `make audit` runs; 0: all holds, 1: something is wrong."""
+"""`python -m infra.audit [--tamper N]`: `make audit`; 0: all holds, 1: something is wrong."""
 
+import argparse
 import asyncio
 import sys
 import time
 
 from infra.audit.finding import Books
 from infra.audit.site import CannotAudit
+from infra.audit.tamper import stage
+from infra.audit.tamper.run import NotQuiet, Score
 from infra.audit.walk import audit
 from infra.stack.folder import Folder
 
@@ -22,6 +25,7 @@ _COUNTED = [
     "files",
     "bytes",
     "orphans",
+    "words_lost",
 ]
 
 
@@ -42,14 +46,26 @@ def tell(books: Books, seconds: float) -> int:
 
 
 def main() -> int:
-    """Audit the stack that LIENTHONG_RUN names."""
+    """Audit the stack that LIENTHONG_RUN names, or tamper with one and audit that."""
+    parser = argparse.ArgumentParser(prog="python -m infra.audit")
+    parser.add_argument("--tamper", type=int, default=0, metavar="N", help="random changes")
+    parser.add_argument("--seed", type=int, default=1, help="which random changes")
+    asked = parser.parse_args()
     began = time.monotonic()
     try:
+        if asked.tamper:
+            return _tell_score(stage.run(asked.tamper, asked.seed, _say), asked.tamper)
         books = asyncio.run(audit(Folder.here(), _say))
-    except CannotAudit as silent:
+    except (CannotAudit, NotQuiet) as silent:
         print(f"cannot audit: {silent}", file=sys.stderr)
         return 1
     return tell(books, time.monotonic() - began)
+
+
+def _tell_score(score: Score, wanted: int) -> int:
+    for line in score.lines():
+        print(line)
+    return 0 if wanted == score.made.total() == score.found.total() else 1
 
 
 if __name__ == "__main__":

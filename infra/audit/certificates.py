@@ -1,26 +1,51 @@
-"""Certificates as they were registered: against their own bytes and the newest revocation lists."""
+"""Certificates as registered: against their bytes, the register, the newest revocation lists."""
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from uuid import UUID
 
 from cryptography import x509
 
 from infra.audit.cogroup import Case
-from infra.audit.finding import Books, Finding, differing
+from infra.audit.finding import Books, Finding, Row, differing
+from infra.pki import registry
+from infra.pki.registry import Registered
 
-Lists = Mapping[str, x509.CertificateRevocationList]
-"""The newest list by authority."""
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """What certificates are held against."""
+
+    rows: Mapping[str, Registered]
+    """Of `registry.json`, by digest."""
+    lists: Mapping[str, x509.CertificateRevocationList]
+    """The newest one of each authority."""
+    agencies: Mapping[str, UUID]
+    """Every code that names or named an agency."""
 
 
-def check_certificate(key: tuple[str], case: Case, books: Books, lists: Lists) -> Iterator[Finding]:
+def registered(folder: Path) -> dict[str, Registered]:
+    """Return the rows of the register by digest."""
+    return {row.sha256: row for row in registry.read(folder)}
+
+
+def check_certificate(
+    key: tuple[str], case: Case, books: Books, register: Register
+) -> Iterator[Finding]:
     """Yield what is wrong with one certificate's row."""
-    (row,) = case["certificate"]
     where = f"certificate {key[0]}"
+    if not case["certificate"]:
+        yield Finding(where, "is in the register, signing does not know it", passing=True)
+        return
+    (row,) = case["certificate"]
     books.counted["certificates"] += 1
     if hashlib.sha256(row["der"]).hexdigest() != row["sha256"]:
         yield Finding(where, "its bytes have another digest")
         return
-    certificate = x509.load_der_x509_certificate(row["der"])
+    certificate = _read(row["der"])
     said = {
         "serial": certificate.serial_number,
         "not_before": certificate.not_valid_before_utc,
@@ -28,12 +53,57 @@ def check_certificate(key: tuple[str], case: Case, books: Books, lists: Lists) -
     }
     found = {**{name: row[name] for name in said}, "serial": int(row["serial"])}
     yield from differing(where, "row against its bytes", said, found, said)
-    revocations = lists.get(row["issuer"])
-    if revocations is None or row["kind"] == "authority":
+    yield from _whose(where, row, register)
+    yield from _state(where, row, certificate, register)
+
+
+@lru_cache(maxsize=65_536)
+def _read(der: bytes) -> x509.Certificate:
+    """The same bytes are the same certificate: read once in a process."""
+    return x509.load_der_x509_certificate(der)
+
+
+def _whose(where: str, row: Row, register: Register) -> Iterator[Finding]:
+    known = register.rows.get(row["sha256"])
+    if known is None:
+        said = {"kind": "authority", "agency_code": None, "person": None, "issuer": "root"}
+    else:
+        said = {
+            "kind": known.kind,
+            "agency_code": known.agency,
+            "person": known.person,
+            "issuer": "issuing",
+        }
+    yield from differing(where, "against the register", said, row, said)
+    code, agency = row["agency_code"], row["agency_id"]
+    bound = None if code is None else register.agencies.get(code)
+    if agency != bound:
+        yield Finding(where, f"is bound to {agency}, not to {bound}", passing=agency is None)
+
+
+def _state(
+    where: str, row: Row, certificate: x509.Certificate, register: Register
+) -> Iterator[Finding]:
+    """The newest list says what the row says: revoked or not, when, and why."""
+    newest = register.lists.get(row["issuer"])
+    said: dict[str, object] = {"state": "good", "reason": None, "revoked_at": None}
+    if newest is None:
         return
-    if revocations.issuer != certificate.issuer:
-        yield Finding(where, f"was not issued by {row['issuer']}")
-    entry = revocations.get_revoked_certificate_by_serial_number(certificate.serial_number)
-    if (entry is None) != (row["state"] == "good"):
-        said_by_list = "is not" if entry is None else "is"
-        yield Finding(where, f"is {row['state']}, and {said_by_list} on the newest list")
+    entry = newest.get_revoked_certificate_by_serial_number(certificate.serial_number)
+    if entry is not None:
+        reason = _reason(entry)
+        state = "suspended" if reason == "certificateHold" else "revoked"
+        said = {"state": state, "reason": reason, "revoked_at": entry.revocation_date_utc}
+    yield from differing(where, "against the newest revocation list", said, row, said)
+    number = newest.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
+    if row["changed_in"] > number:
+        said_number = row["changed_in"]
+        yield Finding(where, f"changed in list {said_number}, the newest one is {number}")
+
+
+def _reason(entry: x509.RevokedCertificate) -> str:
+    """Return why; an entry without a reason says `unspecified` (RFC 5280 5.3.1)."""
+    try:
+        return str(entry.extensions.get_extension_for_class(x509.CRLReason).value.reason.value)
+    except x509.ExtensionNotFound:
+        return "unspecified"

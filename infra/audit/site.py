@@ -27,6 +27,7 @@ class Site:
     connections: Mapping[str, Connection]
     """By service."""
     blobs: Path
+    pki: Path
     trust: Trust
 
 
@@ -80,4 +81,4 @@ async def opened(folder: Folder, *, role: str = "worker") -> AsyncGenerator[Site
                 connection.transaction(isolation="repeatable_read", readonly=role == "worker")
             )
             connections[service] = connection
-        yield Site(connections, folder.path / "blobs", trust)
+        yield Site(connections, folder.path / "blobs", folder.path / "pki", trust)

@@ -1,6 +1,9 @@
 """Statuses of a delivery: the same on both sides, in steps without gaps, by allowed moves only."""
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+
+import orjson
 
 from infra.audit.cogroup import Case
 from infra.audit.finding import Books, Finding, Row, differing
@@ -16,13 +19,14 @@ _MOVES: Mapping[str, Sequence[str]] = {
 }
 """As docs/agency.md promises them, reopening (06 to 05) among them."""
 _BOTH = ("code", "dispatch", "document", "agency", "acting", "reported_at")
+_WORDS = ("client_id", "arrival_number", "staff_name", "staff_department", "note")
 
 
 def check_statuses(where: str, case: Case, books: Books) -> Iterator[Finding]:
     """Yield what is wrong with the statuses of one delivery."""
     docs, notify = case["docs_status"], case["notify_status"]
     books.counted["statuses"] += len(notify)
-    yield from _compared(where, docs, notify)
+    yield from _compared(where, docs, notify, books)
     yield from _steps(f"{where}: status %s at docs", docs)
     yield from _steps(f"{where}: status %s at notify", notify)
     for copy in case["docs"]:
@@ -31,7 +35,9 @@ def check_statuses(where: str, case: Case, books: Books) -> Iterator[Finding]:
         yield from _of_receipt(where, row, case)
 
 
-def _compared(where: str, docs: Sequence[Row], notify: Sequence[Row]) -> Iterator[Finding]:
+def _compared(
+    where: str, docs: Sequence[Row], notify: Sequence[Row], books: Books
+) -> Iterator[Finding]:
     ours, theirs = ({row["step"]: row for row in rows} for rows in (docs, notify))
     for step in sorted(ours.keys() | theirs.keys()):
         if step not in ours or step not in theirs:
@@ -40,6 +46,20 @@ def _compared(where: str, docs: Sequence[Row], notify: Sequence[Row]) -> Iterato
         else:
             name = f"{where}: status {step}"
             yield from differing(name, "docs against notify", theirs[step], ours[step], _BOTH)
+            yield from _words(name, theirs[step], ours[step]["words_sha256"], books)
+
+
+def _words(where: str, row: Row, witnessed: str | None, books: Books) -> Iterator[Finding]:
+    """What people wrote is what docs was told the digest of."""
+    said = [row[name] for name in _WORDS]
+    if row["salt"] is None:
+        if any(one is not None for one in said) and witnessed is not None:
+            yield Finding(where, "its words have lost the salt of their digest")
+        books.counted["words_lost"] += witnessed is not None  # a restored notify has no words
+        return
+    made = hashlib.sha256(row["salt"] + orjson.dumps(said)).hexdigest()
+    if made != witnessed:
+        yield Finding(where, "its words, or the system they came by, are not those that were sent")
 
 
 def _steps(where: str, rows: Sequence[Row]) -> Iterator[Finding]:

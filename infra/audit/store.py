@@ -63,7 +63,8 @@ DELIVERIES: dict[str, Query] = {
     "docs_status": (
         "docs",
         """select delivery_id as delivery, step, code, dispatch_id as dispatch,
-            document_id as document, recipient_id as agency, acting_id as acting, reported_at
+            document_id as document, recipient_id as agency, acting_id as acting, reported_at,
+            words_sha256
         from statuses order by 1, 2""",
     ),
     "notify": (
@@ -90,7 +91,7 @@ DELIVERIES: dict[str, Query] = {
         """select delivery_id as delivery, step, code, dispatch_id as dispatch,
             document_id as document, agency_id as agency, sender_id as sender,
             acting_agency_id as acting, client_id, reported_at, arrival_number, staff_name,
-            staff_department, note
+            staff_department, note, salt
         from statuses order by 1, 2""",
     ),
 }
@@ -123,3 +124,9 @@ async def agency_codes(docs: Connection) -> dict[UUID, str]:
     """Return the present code of every agency."""
     rows = await docs.fetch("select id, code from agencies")
     return {row["id"]: row["code"] for row in rows}
+
+
+async def codes_ever(docs: Connection) -> dict[str, UUID]:
+    """Return every code that names or has named an agency."""
+    rows = await docs.fetch("select code, agency_id from agency_codes")
+    return {row["code"]: row["agency_id"] for row in rows}

@@ -127,8 +127,8 @@ SIGNATURES: dict[str, Query] = {
 CERTIFICATES: dict[str, Query] = {
     "certificate": (
         "signing",
-        """select sha256, der, serial, issuer, kind, agency_code, person, not_before, not_after,
-            state, reason, revoked_at
+        """select sha256, der, serial, issuer, kind, agency_code, agency_id, person, not_before,
+            not_after, state, reason, revoked_at, changed_in
         from certificates order by sha256 collate "C" """,
     ),
 }

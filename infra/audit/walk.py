@@ -2,14 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, TypeAlias
 
 from cryptography import x509
 
 from infra.audit import files, store, store_judged
-from infra.audit.certificates import check_certificate
+from infra.audit.certificates import Register, check_certificate, registered
 from infra.audit.cogroup import Case, cogroup
 from infra.audit.deliveries import check_delivery
 from infra.audit.dispatches import check_dispatch
@@ -53,7 +53,7 @@ async def walk(site: Site, say: Say, *, with_files: bool = True) -> Books:
     """Audit one snapshot; without files where they were just read."""
     books = Books(await store.agency_codes(site.connections["docs"]))
     teller = _Teller(books, say)
-    lists = await _lists(site)
+    register = await _register(site)
     agency_lane = ("agency", "lane")
     walks: list[tuple[str, Mapping[str, Query], tuple[str, ...], Check]] = [
         ("mailboxes", store.LANES, agency_lane, check_lane),
@@ -70,11 +70,13 @@ async def walk(site: Site, say: Say, *, with_files: bool = True) -> Books:
             "certificates",
             store_judged.CERTIFICATES,
             ("sha256",),
-            partial(check_certificate, lists=lists),
+            partial(check_certificate, register=register),
         ),
     ]
     for name, queries, key, check in walks:
         streams = {one: _stream(site, query) for one, query in queries.items()}
+        if name == "certificates":
+            streams["register"] = _digests(register)
         await _cases(streams, key, check, books, teller.of(name))
     if with_files:
         await _files(site, books, teller)
@@ -106,9 +108,16 @@ def _stream(site: Site, query: Query) -> AsyncIterator[Row]:
     return store.stream(site.connections[service], question)
 
 
-async def _lists(site: Site) -> dict[str, x509.CertificateRevocationList]:
+async def _register(site: Site) -> Register:
     rows = await site.connections["signing"].fetch(store_judged.LISTS)
-    return {row["authority"]: x509.load_der_x509_crl(row["der"]) for row in rows}
+    lists = {row["authority"]: x509.load_der_x509_crl(row["der"]) for row in rows}
+    codes = await store.codes_ever(site.connections["docs"])
+    return Register(registered(site.pki), lists, codes)
+
+
+async def _digests(register: Register) -> AsyncGenerator[Row]:
+    for sha256 in sorted(register.rows):
+        yield {"sha256": sha256}
 
 
 class _Teller:

@@ -1,4 +1,4 @@
-"""Stored files that no document names: refused forms, changed drafts. They are only counted."""
+"""Stored files that no document names, which are only counted, and those that are not intact."""
 
 import asyncio
 import time
@@ -32,6 +32,13 @@ class Orphans:
         self._found = max(there - known, 0)
         self._due = time.monotonic() + EVERY_SECONDS
         return False
+
+    async def corrupt(self) -> float:
+        """Count the files that were found to be others, gauge `lienthong_blobs_corrupt`.
+
+        Each is looked at again: what was brought back from a backup counts no more.
+        """
+        return float(len(await asyncio.to_thread(self._blobs.corrupt)))
 
     async def count(self) -> float:
         """Return the last count, gauge `lienthong_blobs_orphaned`.

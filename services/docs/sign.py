@@ -133,6 +133,8 @@ async def take_over(db: Database, blobs: BlobStore) -> bool:
     path = blobs.path(signature.signed_sha256)
     read = await asyncio.to_thread(_blocks, path, signature.signed_sha256)
     if isinstance(read, str):
+        if read == "altered":
+            blobs.report(signature.signed_sha256)
         await db.as_worker(partial(put_off, signature=signature, trouble=read))
         return True
     reach("docs.sign.file_hashed")

@@ -1,5 +1,6 @@
 """Step 10, report: a recipient says how far it has come with a delivery (statuses 02 to 06)."""
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -97,6 +98,7 @@ async def _record(
         client_id,
         datetime.now(UTC),
         new.words,
+        secrets.token_bytes(16),
     )
     await statuses.add(conn, made)
     reach("notify.status.inserted")

@@ -56,7 +56,10 @@ class Bench:
         """Have a worker verify a stored file with the newest lists, and prepare it if asked."""
         async with self.turns.of(agency) as worker:
             trust = await self.db.as_worker(self.anchor.now)
-            return await worker.look(self.blobs.path(sha256), sha256, trust, prepare=prepare)
+            seen = await worker.look(self.blobs.path(sha256), sha256, trust, prepare=prepare)
+        if seen.altered:
+            self.blobs.report(sha256)
+        return seen
 
     async def serve(self, stop: asyncio.Event) -> None:
         """End the workers with the process; each starts when it is first needed."""

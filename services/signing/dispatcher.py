@@ -1,7 +1,7 @@
 """Gives waiting files to workers: urgent first, senders in turn, a suspected file alone."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from uuid import UUID
@@ -90,9 +90,17 @@ class Room:
 class Dispatcher:
     """All that the slots share: the database, the files, the trust of the moment."""
 
-    def __init__(self, db: Database, blobs: BlobStore, anchor: Anchor, limits: Limits) -> None:
-        """Use an open database and blob store."""
-        self._db, self._blobs, self.anchor = db, blobs, anchor
+    def __init__(
+        self,
+        db: Database,
+        blobs: BlobStore,
+        anchor: Anchor,
+        limits: Limits,
+        *,
+        may: Callable[[], Awaitable[bool]] | None = None,
+    ) -> None:
+        """Use an open database and blob store; nothing is examined until `may` says so."""
+        self._db, self._blobs, self.anchor, self._may = db, blobs, anchor, may
         self.limits = limits
         self._turns, self._room = Turns(), Room()
         self.workers: list[Worker] = []
@@ -124,6 +132,8 @@ class Dispatcher:
 
     async def examine_next(self, worker: Worker) -> bool:
         """Examine one waiting file; False when none waits."""
+        if self._may is not None and not await self._may():
+            return False
         waiting = await self._db.look(examinations.any_to_claim)
         claimed = await self._db.as_worker(self._claim) if waiting else None
         if claimed is None:
@@ -162,6 +172,8 @@ class Dispatcher:
             async with self._room.entered(alone=held.alone):
                 look = await worker.look(self._blobs.path(held.sha256), held.sha256, trust)
             keeper.cancel()
+        if look.altered:
+            self._blobs.report(held.sha256)
         return look
 
     async def _keep(self, held: Claim) -> None:

@@ -26,23 +26,44 @@ def check(prepared: Prepared, *, source_size: int, digits: int) -> None:
         raise BadGap
 
 
+class Altered(Exception):  # noqa: N818 (what a disk has made of a file)
+    """A stored file is not what it was any more: nothing that is made of it is kept."""
+
+
 async def joined(source: Path, tail: bytes) -> AsyncIterator[bytes]:
-    """Yield a file and what follows it."""
+    """Yield a file and what follows it. Raises Altered before its end.
+
+    A worker has verified the file a moment ago; what is signed is read here, again.
+    """
+    whole = hashlib.sha256()
     async for chunk in _read(_pieces(source)):
+        whole.update(chunk)
         yield chunk
+    if whole.hexdigest() != source.name:
+        raise Altered(source.name)
     yield tail
 
 
 async def filled(prepared: Path, start: int, end: int, content: bytes) -> AsyncIterator[bytes]:
-    """Yield a prepared file with `content` in its gap, in hexadecimal. Raises BadGap: no room."""
-    digits = content.hex().encode().ljust(end - start - 2, b"0")
-    if len(digits) != end - start - 2:
+    """Yield a prepared file with `content` in its gap, in hexadecimal.
+
+    Raises BadGap (no room), Altered before its end.
+    """
+    room = end - start - 2
+    digits = content.hex().encode().ljust(room, b"0")
+    if len(digits) != room:
         raise BadGap
+    whole = hashlib.sha256()
     async for chunk in _read(_pieces(prepared, 0, start)):
+        whole.update(chunk)
         yield chunk
+    whole.update(b"<" + b"0" * room + b">")
     yield b"<" + digits + b">"
     async for chunk in _read(_pieces(prepared, end)):
+        whole.update(chunk)
         yield chunk
+    if whole.hexdigest() != prepared.name:
+        raise Altered(prepared.name)
 
 
 async def digest(prepared: Path, start: int, end: int) -> bytes:

@@ -8,7 +8,7 @@ from functools import partial
 from services.signing import cms, gap, stamp
 from services.signing.ask import end, weigh
 from services.signing.bench import Bench, Refused, finding_of
-from services.signing.finding import REVOCATION_UNKNOWN, UNREADABLE, Finding
+from services.signing.finding import REVOCATION_UNKNOWN, STORE_TROUBLE, UNREADABLE, Finding
 from services.signing.pipe import RESERVED, Preparation, Prepared
 from services.signing.signature import ENDED, Holder, Intent, Signature, objection
 from services.signing.store import certificates, key_uses, signatures
@@ -65,7 +65,11 @@ async def _store(bench: Bench, begun: Begun, prepared: Prepared) -> Intent:
         raise Refused(UNREADABLE) from None
     source = bench.blobs.path(asked.source_sha256)
     limit = asked.source_size + len(prepared.tail)
-    blob = await bench.blobs.write(gap.joined(source, prepared.tail), limit=limit)
+    try:
+        blob = await bench.blobs.write(gap.joined(source, prepared.tail), limit=limit)
+    except gap.Altered:
+        bench.blobs.report(asked.source_sha256)
+        raise Problem(STORE_TROUBLE, retry_after=5) from None
     path = bench.blobs.path(blob.sha256)
     digest = await gap.digest(path, prepared.gap_start, prepared.gap_end)
     return Intent(

@@ -69,6 +69,10 @@ class Prepared:
     gap_end: int
 
 
+ALTERED = "the stored bytes have another digest"
+"""Detail of a failure of the store: the file is there, and is not what it was."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What came of a job: a finding, or why there is none."""

@@ -12,6 +12,7 @@ from typing import Literal
 import structlog
 
 from services.signing.pipe import (
+    ALTERED,
     ANSWERS,
     LENGTH_BYTES,
     READY,
@@ -48,6 +49,11 @@ class Look:
     end: Literal["answered", "limit", "died"] = "answered"
     """`limit`: the worker met its own limits; `died`: something else ended it."""
     detail: str = ""
+
+    @property
+    def altered(self) -> bool:
+        """Say whether the stored file is there and is not what it was."""
+        return self.answer is not None and self.answer.detail == ALTERED
 
 
 class Worker:

@@ -161,6 +161,9 @@ async def _fill(bench: Bench, intent: Intent, content: bytes) -> Blob:
         return await bench.blobs.write(chunks, limit=size)
     except FileNotFoundError:
         raise Problem(STORE_TROUBLE, retry_after=5) from None
+    except gap.Altered:
+        bench.blobs.report(intent.prepared_sha256)
+        raise Problem(STORE_TROUBLE, retry_after=5) from None
 
 
 async def _commit(

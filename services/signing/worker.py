@@ -11,7 +11,17 @@ from typing import BinaryIO
 
 from services.signing import hexstring, sandbox
 from services.signing.finding import UNSIGNED, Finding
-from services.signing.pipe import ANSWERS, READY, REQUESTS, Answer, Job, Prepared, receive, send
+from services.signing.pipe import (
+    ALTERED,
+    ANSWERS,
+    READY,
+    REQUESTS,
+    Answer,
+    Job,
+    Prepared,
+    receive,
+    send,
+)
 from services.signing.prepare import prepare
 from services.signing.trust import Trust
 from services.signing.verify import verify
@@ -63,7 +73,7 @@ def _look(loop: asyncio.AbstractEventLoop, job: Job, trust: Trust) -> Answer:
     except MemoryError:
         return Answer(None, "memory", "MemoryError")
     if hashlib.sha256(content).hexdigest() != job.sha256:
-        return Answer(None, "store", "the stored bytes have another digest")
+        return Answer(None, "store", ALTERED)
     try:
         finding = loop.run_until_complete(verify(BytesIO(content), trust))
         return Answer(finding, prepared=_prepare(content, job, finding))

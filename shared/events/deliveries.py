@@ -101,6 +101,8 @@ class DeliveryStatusReported(Event):
     code: str
     """`01` to `06`."""
     reported_at: datetime
+    words_sha256: str | None = None
+    """Of what people wrote and by which system, with a salt that notify keeps: nobody can guess."""
 
     def topic(self) -> str:
         return RECEIPTS

@@ -16,7 +16,7 @@ from services.docs.api.ranges import wanted_range
 from services.docs.attachment import check_announcement, digest_in, only_pdf, repr_digest_of
 from services.docs.document import Announcement, Attachment, Role
 from services.docs.store import documents as store
-from shared.blobs import BlobStore
+from shared.blobs import BlobStore, Corrupt
 from shared.db import Connection, Database
 from shared.errors import Problem
 from shared.failpoint import reach
@@ -41,6 +41,8 @@ _BINARY = {
 }
 
 
+_AGAIN_SECONDS = 60
+"""An operator brings a file that is lost, or not what it was, back from the backup."""
 _FILE = {"application/pdf": {"schema": {"type": "string", "format": "binary"}}}
 _DOWNLOAD = {
     "responses": {
@@ -228,7 +230,10 @@ async def get_content(
         headers["Content-Range"] = f"bytes {start}-{end - 1}/{announced.size}"
     blobs: BlobStore = request.app.state.blobs
     chunks = blobs.read(announced.sha256, blocks=found.blocks, start=start, end=end)
-    first = await anext(chunks)  # a file whose first block is bad answers 500, not a cut 200
+    try:
+        first = await anext(chunks)  # a file whose first block is bad has no answer that is cut
+    except (Corrupt, OSError) as error:
+        raise Problem("DOC-5031", retry_after=_AGAIN_SECONDS) from error
     return StreamingResponse(
         _behind(first, chunks), 200 if part is None else 206, headers, announced.media_type
     )

@@ -13,8 +13,8 @@ async def keep(
     """Keep a status by its step; the first one of a step counts."""
     await conn.execute(
         """insert into statuses (delivery_id, step, code, dispatch_id, document_id, recipient_id,
-            acting_id, reported_at, trace_id)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict do nothing""",
+            acting_id, reported_at, trace_id, words_sha256)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict do nothing""",
         event.delivery_id,
         event.step,
         event.code,
@@ -24,6 +24,7 @@ async def keep(
         event.acting_agency_id,
         event.reported_at,
         trace_id,
+        event.words_sha256,
     )
 
 
@@ -56,7 +57,7 @@ async def reported(
     """Return what was reported of these deliveries, each one's in order: for a restored notify."""
     rows = await conn.fetch(
         """select delivery_id, step, code, dispatch_id, document_id, recipient_id, acting_id,
-            reported_at
+            reported_at, words_sha256
         from statuses where delivery_id = any($1) order by delivery_id, step""",
         deliveries,
     )
@@ -70,6 +71,7 @@ async def reported(
             step=row["step"],
             code=row["code"],
             reported_at=row["reported_at"],
+            words_sha256=row["words_sha256"],
         )
         for row in rows
     ]

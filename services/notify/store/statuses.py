@@ -1,9 +1,12 @@
 """Statuses: decided under the receipt's row lock, numbered per delivery, read by both sides."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
+
+import orjson
 
 from shared.db import Connection
 from shared.events import DeliveryStatusReported
@@ -22,6 +25,11 @@ class Words:
     staff_department: str | None = None
     note: str | None = None
 
+    def digest(self, salt: bytes, client_id: str | None) -> str:
+        """Return the SHA-256 (hex) of the words, and of the system that they came by."""
+        said = (client_id, self.arrival_number, self.staff_name, self.staff_department, self.note)
+        return hashlib.sha256(salt + orjson.dumps(said)).hexdigest()
+
 
 @dataclass(frozen=True, slots=True)
 class StoredStatus:
@@ -38,6 +46,8 @@ class StoredStatus:
     client_id: str | None
     reported_at: datetime
     words: Words
+    salt: bytes | None
+    """Null where the words are not known any more, or stood here before they were witnessed."""
 
     def event(self) -> DeliveryStatusReported:
         """Return it as the topic and docs see it."""
@@ -50,6 +60,9 @@ class StoredStatus:
             step=self.step,
             code=self.code,
             reported_at=self.reported_at,
+            words_sha256=(
+                None if self.salt is None else self.words.digest(self.salt, self.client_id)
+            ),
         )
 
 
@@ -83,9 +96,9 @@ async def add(conn: Connection, new: StoredStatus) -> None:
         insert into statuses (
             delivery_id, step, code, dispatch_id, document_id, agency_id, sender_id,
             acting_agency_id, client_id, reported_at,
-            arrival_number, staff_name, staff_department, note
+            arrival_number, staff_name, staff_department, note, salt
         )
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
         """,
         new.delivery_id,
         new.step,
@@ -101,6 +114,7 @@ async def add(conn: Connection, new: StoredStatus) -> None:
         new.words.staff_name,
         new.words.staff_department,
         new.words.note,
+        new.salt,
     )
 
 
@@ -140,7 +154,7 @@ async def history(
         """
         select delivery_id, step, code, dispatch_id, document_id, agency_id, sender_id,
             acting_agency_id, client_id, reported_at,
-            arrival_number, staff_name, staff_department, note
+            arrival_number, staff_name, staff_department, note, salt
         from statuses
         where delivery_id = $1
             and (agency_id = any ($2::uuid[]) or sender_id = any ($2::uuid[]))
@@ -160,7 +174,7 @@ async def of_deliveries(
         """
         select delivery_id, step, code, dispatch_id, document_id, agency_id, sender_id,
             acting_agency_id, client_id, reported_at,
-            arrival_number, staff_name, staff_department, note
+            arrival_number, staff_name, staff_department, note, salt
         from statuses where delivery_id = any ($1::uuid[]) order by delivery_id, step
         """,
         deliveries,
@@ -181,4 +195,5 @@ def _status(row: "Record") -> StoredStatus:
         row["client_id"],
         row["reported_at"],
         Words(row["arrival_number"], row["staff_name"], row["staff_department"], row["note"]),
+        row["salt"],
     )
