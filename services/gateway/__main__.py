@@ -6,7 +6,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from services.gateway import access, api, clients
+from services.gateway import access, api, clients, recover
 from services.gateway.forward import Upstreams
 from services.gateway.issue import Issuer, refreshing
 from services.gateway.limits import Limits
@@ -15,6 +15,7 @@ from services.gateway.settings import GatewaySettings
 from services.gateway.visit import Doorkeeper
 from services.gateway.watch import Watch, watching
 from shared import following, health, idempotency, outbox, telemetry
+from shared.bell import Bell
 from shared.db import Database
 from shared.events.topics import Service
 from shared.events.types import CLIENTS
@@ -22,7 +23,8 @@ from shared.http import private_app
 from shared.internal import Internal
 from shared.kafka import KafkaAccess
 from shared.migrate import migrations
-from shared.process import Task, http, run, together
+from shared.process import Task, http, repeat, run, together
+from shared.restored import Recovery
 from shared.settings import load
 
 _MIGRATIONS = Path(__file__).with_name("migrations")
@@ -44,27 +46,33 @@ async def serve(settings: GatewaySettings, stop: asyncio.Event) -> None:
         app = api.create()
         app.state.db, app.state.guard, app.state.upstreams = db, guard, upstreams
         app.state.limits, app.state.table = Limits(settings), access.load()
-        app.state.issuer = None if settings.external_issuer else Issuer(settings, db)
+        app.state.recovery = recover.recovery(db, _kafka(settings))
+        app.state.issuer = (
+            None if settings.external_issuer else Issuer(settings, db, app.state.recovery)
+        )
         tasks = _tasks(settings, app, internal)
         await together(stop, *tasks)
 
 
 def _tasks(settings: GatewaySettings, app: FastAPI, internal: Internal) -> list[Task]:
     db: Database = app.state.db
-    kafka = KafkaAccess(
-        settings.kafka_bootstrap, settings.kafka_user, settings.kafka_password.get_secret_value()
-    )
+    kafka = _kafka(settings)
+    recovery: Recovery = app.state.recovery
     checks = {
         **following.checks(db, service="gateway", internal=internal),
         **health.checks(db, kafka, "gateway"),
     }
-    gauges = health.gauges(db, kafka, "gateway")
+    gauges = {
+        **health.gauges(db, kafka, "gateway"),
+        "lienthong_recovering": recovery.gauge(),
+    }
     tasks: list[Task] = [
         migrations(db, settings, _MIGRATIONS),
         http(app, fd=settings.listen_fd),
         flushing(app.state.points, db, app.state.visits.tell),
         watching(Watch(db, app.state.guard, app.state.visits)),
         idempotency.sweep(db),
+        repeat(recovery.due, name="recover", bell=Bell()),
         outbox.relay(db, kafka, service="gateway", restate={CLIENTS: clients.restate}),
         *following.follow(db, kafka, service="gateway", internal=internal),
     ]
@@ -73,11 +81,17 @@ def _tasks(settings: GatewaySettings, app: FastAPI, internal: Internal) -> list[
         tasks.append(refreshing(issuer))
         checks["token keys"] = issuer.check
     if settings.clients is not None:
-        bootstrap = clients.Bootstrap(db, clients.read_file(settings.clients))
+        bootstrap = clients.Bootstrap(db, clients.read_file(settings.clients), recovery)
         tasks.append(bootstrap)
         checks["bootstrap clients"] = bootstrap.check
     tasks.append(http(private_app(checks=checks, gauges=gauges), fd=settings.private_fd))
     return tasks
+
+
+def _kafka(settings: GatewaySettings) -> KafkaAccess:
+    return KafkaAccess(
+        settings.kafka_bootstrap, settings.kafka_user, settings.kafka_password.get_secret_value()
+    )
 
 
 def main() -> None:

@@ -16,6 +16,7 @@ from shared.errors import Fault, Problem, Unavailable
 from shared.events import ClientChanged
 from shared.events.topics import RESERVED
 from shared.identity import INTERNAL
+from shared.restored import Recovery
 from shared.tokens import MAX_AGENCIES
 
 _PAUSE = 0.2
@@ -75,18 +76,35 @@ async def take_over(db: Database, seeds: list[SeedClient]) -> int:
     return await db.as_worker(step)
 
 
+async def take_back(conn: Connection, events: Sequence[ClientChanged]) -> int:
+    """Take over states of clients that are newer than this database, which came back older.
+
+    Each is told again, behind what an older outbox still sends. Returns how many there were.
+    """
+    version = await store.lock_versions(conn)
+    newer = sorted((one for one in events if one.version > version), key=lambda one: one.version)
+    for event in newer:
+        if event.jwks is None:
+            _log.error("keys of a client are not known any more", client=event.client_id)
+        await _tell(conn, await store.take_back(conn, event))
+    return len(newer)
+
+
 @dataclass(slots=True)
 class Bootstrap:
     """The task that takes the file over once, as soon as PostgreSQL lets it; and its check."""
 
     db: Database
     seeds: list[SeedClient]
+    recovery: Recovery
     done: bool = False
 
     async def __call__(self, stop: asyncio.Event) -> None:
         """Try until it is done."""
         while not (self.done or stop.is_set()):
             try:
+                # Before, versions would be given that others know already.
+                await self.recovery.require_over()
                 changed = await take_over(self.db, self.seeds)
             except Unavailable:
                 await asyncio.sleep(_PAUSE)

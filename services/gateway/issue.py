@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl
 from uuid import uuid4
@@ -26,7 +27,7 @@ from services.gateway.assertion import (
 )
 from services.gateway.keys import Published, SigningKey
 from services.gateway.settings import GatewaySettings
-from services.gateway.store import StoredClient
+from services.gateway.store import StoredClient, lives
 from shared import agencies
 from shared.db import Connection, Database
 from shared.errors import Unavailable
@@ -34,6 +35,7 @@ from shared.events.topics import SERVICES
 from shared.identity import INTERNAL
 from shared.internal import internal_audience
 from shared.process import Task
+from shared.restored import Recovery
 from shared.tokens import ALGORITHMS, KAFKA_CLAIM, KAFKA_SCOPE, kafka_principal
 
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -84,9 +86,10 @@ class Answer:
 class Issuer:
     """Issues tokens with the keys of a folder; on `app.state.issuer`."""
 
-    def __init__(self, settings: GatewaySettings, db: Database) -> None:
+    def __init__(self, settings: GatewaySettings, db: Database, recovery: Recovery) -> None:
         """Read the keys; they are known to others after the first `refresh`."""
-        self._settings, self._db = settings, db
+        self._settings, self._db, self._recovery = settings, db, recovery
+        self._restored_at: datetime | None = None
         self._folder: dict[str, SigningKey] = {}
         self._published: list[Published] = []
         self._signing: SigningKey | None = None
@@ -98,6 +101,7 @@ class Issuer:
 
         async def publish(conn: Connection) -> None:
             await store.publish_keys(conn, present)
+            self._restored_at = await lives.restored_at(conn)
             now, self._published = await store.published_keys(conn, kept=ring.PUBLISHED_AFTER)
             self._signing = ring.choose(self._folder, self._published, now=now)
 
@@ -145,6 +149,8 @@ class Issuer:
         try:
             client = await self._db.as_worker(lambda conn: store.find_client(conn, proof.client_id))
             client = _active(client)
+            if INTERNAL not in client.scopes:  # its keys and rights may be those of long ago
+                await self._recovery.require_over()
             await self._check(client, proof)
         except NotProved as error:
             raise _not_authenticated(error) from None
@@ -156,6 +162,8 @@ class Issuer:
             return
         audiences = {self._settings.issuer, self.metadata()["token_endpoint"]}
         use = check_assertion(client, proof, audiences=audiences)
+        if self._restored_at is not None and use.earliest < self._restored_at:
+            raise Unavailable("the memory of used assertions (make a new one)")
         fresh = await self._db.as_worker(
             lambda conn: store.use_assertion(
                 conn, client_id=client.client_id, jti=use.jti, expires_at=use.expires_at

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 
-from services.signing import ask, examine, revoke
+from services.signing import ask, examine, recover, revoke
 from services.signing.anchor import Anchor
 from services.signing.api import create
 from services.signing.bench import LIMITS, WORKERS, Bench
@@ -31,6 +31,7 @@ from shared.internal import Internal
 from shared.kafka import KafkaAccess
 from shared.migrate import migrations
 from shared.process import Task, http, repeat, run, together
+from shared.restored import Recovery
 from shared.settings import FAULTY_SETTINGS, load
 
 _MIGRATIONS = Path(__file__).with_name("migrations")
@@ -39,10 +40,11 @@ _WITHDRAW_SECONDS = 1.0
 _EXPIRE_SECONDS = 10.0
 
 
-def gauges(db: Database, access: KafkaAccess) -> dict[str, health.Gauge]:
+def gauges(db: Database, access: KafkaAccess, recovery: Recovery) -> dict[str, health.Gauge]:
     """Return what shows whether signing is quiet (protocol.md 8), and how long lists last."""
     return {
         **health.gauges(db, access, "signing"),
+        "lienthong_recovering": recovery.gauge(),
         "lienthong_examinations_pending": partial(db.as_worker, examinations.count_pending),
         "lienthong_withdrawals_pending": partial(db.as_worker, withdrawals.count_open),
         "lienthong_issuing_list_seconds": partial(
@@ -90,9 +92,10 @@ async def serve(settings: Settings, authorities: Authorities, stop: asyncio.Even
         internal = await opened.enter_async_context(Internal.open(settings, addresses))
         app = create()
         app.state.db, app.state.guard, app.state.authorities = db, guard, authorities
-        register = Register(db, authorities)
+        app.state.recovery = recovery = recover.recovery(db, access, authorities)
+        register = Register(db, authorities, recovery)
         blobs, anchor = BlobStore(settings.blobs), Anchor(authorities)
-        dispatcher = Dispatcher(db, blobs, anchor, Limits())
+        dispatcher = Dispatcher(db, blobs, anchor, Limits(), may=recovery.over)
         keys = KeyFiles(settings.pki / "keys")
         turns = Turns(tuple(Worker(LIMITS) for _ in range(WORKERS)))
         bench = Bench(db, blobs, keys, anchor, turns)
@@ -103,7 +106,7 @@ async def serve(settings: Settings, authorities: Authorities, stop: asyncio.Even
                 **health.checks(db, access, "signing"),
                 "register": register.check,
             },
-            gauges=gauges(db, access),
+            gauges=gauges(db, access, recovery),
         )
         tasks: list[Task] = [
             http(app, fd=settings.listen_fd),
@@ -111,6 +114,7 @@ async def serve(settings: Settings, authorities: Authorities, stop: asyncio.Even
             migrations(db, settings, _MIGRATIONS),
             outbox.relay(db, access, service="signing"),
             *following.follow(db, access, service="signing", internal=internal),
+            repeat(recovery.due, name="recover", bell=Bell()),
             *background(bench, access, register, dispatcher, settings.workers),
         ]
         await together(stop, *tasks)

@@ -1,6 +1,7 @@
 """Keys of the issuing CA and of those who sign: the only module that touches any of them."""
 
 import datetime as dt
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,14 +129,41 @@ class Authorities:
 
     def root_list(self) -> Published | None:
         """Return the root's list, which the root's holder puts into the folder."""
-        path = self.folder / "root.crl"
+        return self._list_in_folder("root")
+
+    def issuing_list(self) -> Published | None:
+        """Return the issuing CA's list as it was laid into the folder last; None: never.
+
+        Raises ValueError for one that this authority has not signed.
+        """
+        found = self._list_in_folder("issuing")
+        if found is not None:
+            signed = x509.load_der_x509_crl(found.der)
+            if not signed.is_signature_valid(self._key.public_key()):
+                raise ValueError("issuing.crl is not of the issuing CA")
+        return found
+
+    def keep_list(self, published: Published) -> None:
+        """Lay a list of the issuing CA into the folder, unless a later one lies there."""
+        there = self._list_in_folder("issuing")
+        if there is not None and there.number >= published.number:
+            return
+        half = self.folder / f".issuing.crl.{os.getpid()}"
+        with half.open("wb") as file:
+            file.write(published.der)
+            file.flush()
+            os.fsync(file.fileno())
+        half.replace(self.folder / "issuing.crl")
+
+    def _list_in_folder(self, name: str) -> Published | None:
+        path = self.folder / f"{name}.crl"
         if not path.exists():
             return None
         der = path.read_bytes()
         known = x509.load_der_x509_crl(der)
         number = known.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
         ends = known.next_update_utc or known.last_update_utc
-        return Published("root", number, known.last_update_utc, ends, der)
+        return Published(name, number, known.last_update_utc, ends, der)
 
     def sign_list(self, number: int, revoked: Sequence[Revoked]) -> Published:
         """Sign the issuing CA's revocation list."""

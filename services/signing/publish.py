@@ -1,5 +1,6 @@
 """Publishes revocation lists: the issuing CA's are signed here, the root's is taken over."""
 
+import asyncio
 import datetime as dt
 
 from services.signing.keys import LIST_LIFE, Authorities
@@ -26,6 +27,13 @@ async def publish_as(conn: Connection, authorities: Authorities, number: int) ->
     revoked = await certificates.revoked(conn, "issuing")
     await lists.insert(conn, authorities.sign_list(number, revoked))
     await lists.forget_old(conn, "issuing", keep=_KEPT)
+
+
+async def keep_file(db: Database, authorities: Authorities) -> None:
+    """Lay the issuing CA's newest list beside the root's: it outlives a database set back."""
+    issued = next((one for one in await db.look(lists.latest) if one.authority == "issuing"), None)
+    if issued is not None:
+        await asyncio.to_thread(authorities.keep_list, issued)
 
 
 async def keep_lists(db: Database, authorities: Authorities) -> None:

@@ -8,11 +8,12 @@ import structlog
 
 from services.signing.certificate import Registration
 from services.signing.keys import AUTHORITIES, Authorities
-from services.signing.publish import keep_lists
+from services.signing.publish import keep_file, keep_lists
 from services.signing.store import certificates
 from shared import agencies
 from shared.db import Connection, Database
 from shared.errors import Unavailable
+from shared.restored import Recovery
 
 _log = structlog.get_logger()
 
@@ -20,9 +21,9 @@ _log = structlog.get_logger()
 class Register:
     """Follows the register's file and the directory; nothing is ever taken out."""
 
-    def __init__(self, db: Database, authorities: Authorities) -> None:
+    def __init__(self, db: Database, authorities: Authorities, recovery: Recovery) -> None:
         """Read nothing yet."""
-        self._db, self._authorities = db, authorities
+        self._db, self._authorities, self._recovery = db, authorities, recovery
         self._read_at: int | None = None
 
     async def check(self) -> str | None:
@@ -45,7 +46,9 @@ class Register:
             _log.info("certificates registered", new=new, known=len(rows) - new)
             self._read_at = changed_at
         await self._db.as_worker(bind)
-        await keep_lists(self._db, self._authorities)
+        if await self._recovery.over():  # else numbers of lists would be given again
+            await keep_lists(self._db, self._authorities)
+            await keep_file(self._db, self._authorities)
         return False
 
 

@@ -1,7 +1,7 @@
 """Events of directory, clients, documents and signatures (protocol.md 2): no names, no content."""
 
 from datetime import date, datetime
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
@@ -70,6 +70,8 @@ class ClientChanged(Event):
     not_before: datetime
     """Tokens issued before this moment are refused."""
     version: int
+    jwks: dict[str, Any] | None = None
+    """Its public keys (RFC 7517), from which a gateway that came back older has them again."""
 
     def topic(self) -> str:
         return CLIENTS

@@ -28,6 +28,7 @@ from services.gateway.issue import Issuer
 from services.gateway.limits import Limits
 from services.gateway.points import Points
 from services.gateway.settings import GatewaySettings
+from services.gateway.store import lives
 from services.gateway.visit import Doorkeeper, Visits
 from services.gateway.watch import Watch, watching
 from shared import agencies
@@ -36,6 +37,7 @@ from shared.events import AgencyChanged
 from shared.events.topics import Service
 from shared.internal import ASSERTION, assertion
 from shared.process import http
+from shared.restored import Recovery
 from tests.fixtures.stack import Databases
 from tests.shared.issuing import public_jwk
 
@@ -213,6 +215,15 @@ def settings_for(databases: Databases, folder: Path, *, url: str, service: str) 
     )
 
 
+def never(db: Database) -> Recovery:
+    """Return a recovery that has nothing to take over: there is no Kafka here."""
+
+    async def work() -> None:
+        return
+
+    return Recovery(db, service="gateway", asked=lives.recovering, work=work)
+
+
 @asynccontextmanager
 async def run_gateway(databases: Databases, folder: Path) -> AsyncGenerator[Door]:
     """Run the gateway's HTTP on this database, keys and clients for the length of a `with`."""
@@ -228,7 +239,7 @@ async def run_gateway(databases: Databases, folder: Path) -> AsyncGenerator[Door
         db.migrated = True
         await clients.take_over(db, clients.read_file(folder / "clients.json"))
         app = api.create()
-        app.state.db, app.state.table = db, access.load()
+        app.state.db, app.state.table, app.state.recovery = db, access.load(), never(db)
         app.state.guard = await opened.enter_async_context(Doorkeeper.open(settings, db))
         app.state.limits = Limits(settings)
         addresses: dict[Service, str] = {
@@ -237,7 +248,7 @@ async def run_gateway(databases: Databases, folder: Path) -> AsyncGenerator[Door
             "notify": service.url,
         }
         app.state.upstreams = await opened.enter_async_context(Upstreams.open(addresses))
-        app.state.issuer = issuer = Issuer(settings, db)
+        app.state.issuer = issuer = Issuer(settings, db, app.state.recovery)
         await issuer.refresh()
         stop, served = asyncio.Event(), asyncio.Event()
         group = await opened.enter_async_context(asyncio.TaskGroup())

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 import orjson
 
+from services.signing import recover
 from services.signing.anchor import Anchor
 from services.signing.dispatcher import Dispatcher
 from services.signing.examine import take_in
@@ -26,7 +27,8 @@ from shared.events import AgencyChanged, DocumentDispatched, FileRef
 from shared.ids import uuid7
 from shared.kafka import Record
 from shared.process import repeat
-from tests.fixtures.database import opened
+from shared.restored import Recovery
+from tests.fixtures.database import access_of, opened
 from tests.fixtures.eventually import eventually
 from tests.fixtures.papers import CODE, OTHER, SENDER, Papers, Sheet
 from tests.fixtures.stack import Backing, Databases
@@ -55,6 +57,7 @@ class Desk:
     authorities: Authorities
     register: Register
     dispatcher: Dispatcher
+    recovery: Recovery
 
     async def send(
         self, *sheets: Sheet, sender: str = SENDER, lane: Lane = "normal", again: UUID | None = None
@@ -147,7 +150,8 @@ async def open_desk(
             event = _agency(code, id_)
             await db.as_worker(lambda conn, event=event: agencies.apply_agency(conn, event))
         authorities = Authorities(papers.office.folder)
-        register = Register(db, authorities)
+        recovery = recover.recovery(db, access_of(backing, "signing"), authorities)
+        register = Register(db, authorities, recovery)
         await register.tend()
         store = BlobStore(blobs)
         dispatcher = Dispatcher(db, store, Anchor(authorities), limits or Limits())
@@ -157,7 +161,7 @@ async def open_desk(
         slots = dispatcher.slots(workers)
         for task in (*slots, repeat(lambda: withdraw(db), name="withdraw", bell=db.bell)):
             group.create_task(task(stop))
-        yield Desk(db, databases, papers, store, authorities, register, dispatcher)
+        yield Desk(db, databases, papers, store, authorities, register, dispatcher, recovery)
 
 
 def _agency(code: str, id_: UUID) -> AgencyChanged:

@@ -171,6 +171,7 @@ async def open_signer(desk: Desk, backing: Backing) -> AsyncGenerator[Signer]:
         bench = Bench(desk.db, desk.blobs, keys, Anchor(desk.authorities), Turns((worker,)))
         app = create()
         app.state.db, app.state.authorities, app.state.bench = desk.db, desk.authorities, bench
+        app.state.recovery = desk.recovery
         app.state.guard = await opened.enter_async_context(Guard.open(settings, desk.db))
         base = await opened.enter_async_context(serving(app))
         client = await opened.enter_async_context(httpx2.AsyncClient(base_url=base, timeout=60))

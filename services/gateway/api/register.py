@@ -19,12 +19,13 @@ from shared.errors import Fault, Problem
 from shared.idempotency import once
 from shared.identity import Caller, Scoped
 from shared.openapi import told
+from shared.restored import refuse_meanwhile
 from shared.tokens import MAX_AGENCIES, usable
 
 MOST_KEYS = 10
 _VERSION = re.compile(r'(?:W/)?"(\d{1,18})"')
 
-router = APIRouter()
+router = APIRouter(dependencies=[Depends(refuse_meanwhile)])
 
 Registrar = Annotated[Caller, Depends(Scoped("registrar"))]
 # Operators and registrars are named by the bootstrap file only: none of them makes another.

@@ -12,6 +12,7 @@ from services.gateway.store.clients import (
     others_hold,
     seed_digests,
     set_version,
+    take_back,
     take_over,
     update_client,
 )
@@ -31,6 +32,7 @@ __all__ = [
     "published_keys",
     "seed_digests",
     "set_version",
+    "take_back",
     "take_over",
     "update_client",
     "use_assertion",

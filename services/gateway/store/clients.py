@@ -83,7 +83,7 @@ async def take_over(conn: Connection, seed: SeedClient, *, version: int) -> Clie
         " values ($1, 'active', $2, $3, $4, $5, $6, $7)"
         " on conflict (client_id) do update set agencies = $2, scopes = $3, jwks = $4,"
         " secret_sha256 = $5, version = $6, seed_digest = $7, changed_at = clock_timestamp()"
-        " returning client_id, state, agencies, scopes, not_before, version",
+        " returning client_id, state, agencies, scopes, not_before, version, jwks",
         seed.client_id,
         list(seed.agencies),
         list(seed.scopes),
@@ -126,7 +126,7 @@ async def insert_client(conn: Connection, client: StoredClient) -> ClientChanged
     row = await conn.fetchrow(
         "insert into clients (client_id, state, agencies, scopes, jwks, version)"
         " values ($1, $2, $3, $4, $5, $6) on conflict (client_id) do nothing"
-        " returning client_id, state, agencies, scopes, not_before, version",
+        " returning client_id, state, agencies, scopes, not_before, version, jwks",
         client.client_id,
         client.state,
         list(client.agencies),
@@ -149,7 +149,7 @@ async def update_client(
         " not_before = case when $8 then greatest(date_trunc('second', clock_timestamp())"
         " + interval '1 second', not_before + interval '1 microsecond') else not_before end"
         " where client_id = $1"
-        " returning client_id, state, agencies, scopes, not_before, version",
+        " returning client_id, state, agencies, scopes, not_before, version, jwks",
         client.client_id,
         client.state,
         list(client.agencies),
@@ -164,10 +164,37 @@ async def update_client(
     return _changed(row)
 
 
+async def take_back(conn: Connection, event: ClientChanged) -> ClientChanged:
+    """Take over a client's state from an event of a time that this database does not know.
+
+    `not_before` never goes back. Keys that the event does not tell are taken away, but from the
+    services themselves: one that was deleted must not come back.
+    """
+    row = await conn.fetchrow(
+        "insert into clients as c (client_id, state, agencies, scopes, jwks, version, not_before)"
+        " values ($1, $2, $3, $4, coalesce($5, $8), $6, $7)"
+        " on conflict (client_id) do update set state = $2, agencies = $3, scopes = $4,"
+        " jwks = coalesce($5, case when 'internal' = any(c.scopes) then c.jwks else $8 end),"
+        " version = $6, not_before = greatest(c.not_before, $7), changed_at = clock_timestamp()"
+        " returning client_id, state, agencies, scopes, not_before, version, jwks",
+        event.client_id,
+        event.state,
+        list(event.agencies),
+        list(event.scopes),
+        event.jwks,
+        event.version,
+        event.not_before,
+        {"keys": []},
+    )
+    if row is None:
+        raise LookupError(event.client_id)
+    return _changed(row)
+
+
 async def clients_after(conn: Connection, version: int) -> list[ClientChanged]:
     """Return the present state of the clients that changed after this version, oldest first."""
     rows = await conn.fetch(
-        "select client_id, state, agencies, scopes, not_before, version"
+        "select client_id, state, agencies, scopes, not_before, version, jwks"
         " from clients where version > $1 order by version",
         version,
     )
@@ -200,4 +227,5 @@ def _changed(row: "asyncpg.Record") -> ClientChanged:
         scopes=tuple(row["scopes"]),
         not_before=row["not_before"],
         version=row["version"],
+        jwks=row["jwks"],
     )

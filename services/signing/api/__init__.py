@@ -5,12 +5,14 @@ from fastapi import FastAPI
 from services.signing.api import certificates, pki, signatures
 from shared import operating
 from shared.http import create_app
+from shared.restored import refuse_meanwhile
 
 
 def create() -> FastAPI:
-    """Return the application; `__main__` puts db, guard, authorities and bench on its state."""
+    """Return the application; `__main__` puts on its state what it needs at run time."""
     return create_app(
         title="Liên thông: signing",
+        first=refuse_meanwhile,
         routers=[
             pki.router,
             certificates.router,

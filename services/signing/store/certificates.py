@@ -179,6 +179,36 @@ async def change(
     )
 
 
+async def serials(conn: Connection, digests: Sequence[str]) -> dict[str, int]:
+    """Return the serial numbers of certificates."""
+    rows = await conn.fetch(
+        "select sha256, serial from certificates where sha256 = any($1)", list(digests)
+    )
+    return {row["sha256"]: int(row["serial"]) for row in rows}
+
+
+async def other_states(
+    conn: Connection, authority: str, *, revoked: Sequence[int], suspended: Sequence[int]
+) -> list[tuple[str, State, State]]:
+    """Return digest, state and listed state of certificates that stand otherwise than listed.
+
+    What is revoked stays so, whatever a list says.
+    """
+    rows = await conn.fetch(
+        """
+        select sha256, state, listed from (
+            select sha256, state, case when serial = any($2::numeric[]) then 'revoked'
+                when serial = any($3::numeric[]) then 'suspended' else 'good' end as listed
+            from certificates where issuer = $1 and kind <> 'authority') as c
+        where state <> listed and state <> 'revoked' order by sha256
+        """,
+        authority,
+        revoked,
+        suspended,
+    )
+    return [(row["sha256"], row["state"], row["listed"]) for row in rows]
+
+
 async def revoked(conn: Connection, authority: str) -> list[Revoked]:
     """Return what belongs on the next revocation list of an authority."""
     rows = await conn.fetch(

@@ -26,6 +26,15 @@ async def next_number(conn: Connection, authority: str) -> int:
     )
 
 
+async def reach_number(conn: Connection, authority: str, number: int) -> None:
+    """Go on behind a number that was given in a time which this database does not know."""
+    await conn.execute(
+        "update authorities set list_number = $2 where name = $1 and list_number < $2",
+        authority,
+        number,
+    )
+
+
 async def insert(conn: Connection, published: Published) -> None:
     """Keep a list; one that is known stays as it is."""
     await conn.execute(

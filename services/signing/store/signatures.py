@@ -136,6 +136,21 @@ async def release(
     return _signature(row)
 
 
+async def take_back(
+    conn: Connection, signature_id: SignatureId, *, sha256: str, size: int, signed_at: datetime
+) -> None:
+    """Note a signature that was released in a time that this database does not know."""
+    await conn.execute(
+        """update signatures set state = 'made', signed_sha256 = $2, signed_size = $3,
+            signed_at = $4, ended_at = clock_timestamp()
+        where id = $1 and state in ('requested', 'intended')""",
+        signature_id,
+        sha256,
+        size,
+        signed_at,
+    )
+
+
 async def fail(conn: Connection, signature_id: SignatureId, *, reason: str) -> None:
     """End a locked, open request without a signature."""
     await conn.execute(

@@ -1,0 +1,124 @@
+"""After a restore: revocations, requests and signatures of the lost time are known again first."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import structlog
+from cryptography import x509
+
+from services.signing.keys import Authorities
+from services.signing.publish import publish
+from services.signing.store import certificates, lists, lives, signatures
+from services.signing.store.lists import Published
+from shared.db import Connection, Database
+from shared.events import Event, SignatureFailed, SignatureMade
+from shared.events.topics import group
+from shared.events.types import DOCUMENTS, SIGNATURES
+from shared.ids import SignatureId
+from shared.kafka import TYPE_HEADER, KafkaAccess, Place, Record
+from shared.kafka.reader import Reader
+from shared.readback import read_back
+from shared.restored import Recovery
+
+_LOOK_SECONDS = 0.2
+_HOLD = x509.ReasonFlags.certificate_hold
+_log = structlog.get_logger()
+
+
+def recovery(db: Database, access: KafkaAccess, authorities: Authorities) -> Recovery:
+    """Return what keeps signing from judging, signing and revoking until it is up to date.
+
+    Its consumer reads `documents.v1` again from where this database stands; verdicts are found
+    again, and docs weighs them without their numbers.
+    """
+
+    async def work() -> None:
+        listed = await asyncio.to_thread(authorities.issuing_list)
+        if listed is not None:
+            await db.as_worker(partial(_take_list, authorities=authorities, listed=listed))
+        await _documents_read(db, access)
+        await read_back(db, access, [SIGNATURES], partial(_take, db))
+        await db.as_worker(lives.recovered)
+
+    return Recovery(db, service="signing", asked=lives.recovering, work=work)
+
+
+async def _take_list(conn: Connection, *, authorities: Authorities, listed: Published) -> None:
+    """Bring certificates to the last list that was published, and publish the next one."""
+    known = {one.authority: one.number for one in await lists.latest(conn)}
+    if known.get("issuing", 0) >= listed.number:
+        return
+    reasons = _reasons(listed)
+    await lists.reach_number(conn, "issuing", listed.number)
+    changed = await certificates.other_states(
+        conn,
+        "issuing",
+        revoked=[serial for serial, reason in reasons.items() if reason is not _HOLD],
+        suspended=[serial for serial, reason in reasons.items() if reason is _HOLD],
+    )
+    serials = await certificates.serials(conn, [sha256 for sha256, _, _ in changed])
+    for sha256, before, state in changed:
+        reason = None if state == "good" else reasons[serials[sha256]].value
+        await certificates.change(
+            conn, sha256, state=state, reason=reason, changed_in=listed.number + 1
+        )
+        _log.warning("certificate as it was listed", sha256=sha256, before=before, now=state)
+    await publish(conn, authorities)
+
+
+def _reasons(listed: Published) -> dict[int, x509.ReasonFlags]:
+    found: dict[int, x509.ReasonFlags] = {}
+    for entry in x509.load_der_x509_crl(listed.der):
+        try:
+            extension = entry.extensions.get_extension_for_class(x509.CRLReason)
+        except x509.ExtensionNotFound:
+            found[entry.serial_number] = x509.ReasonFlags.unspecified
+        else:
+            found[entry.serial_number] = extension.value.reason
+    return found
+
+
+async def _documents_read(db: Database, access: KafkaAccess) -> None:
+    """Wait until the consumer has read the requests of the lost time."""
+    async with Reader.open(access) as reader:
+        bounds = await reader.bounds(await reader.partitions({DOCUMENTS}))
+    ends: Mapping[Place, int] = {
+        place: end for place, (first, end) in bounds.items() if first < end
+    }
+    name = group("signing", DOCUMENTS)
+    while True:
+        if not await db.look(lambda conn: lives.unread(conn, name, ends)):
+            return
+        await asyncio.sleep(_LOOK_SECONDS)
+
+
+_KINDS: Mapping[str, type[Event]] = {
+    SignatureMade.ce_type(): SignatureMade,
+    SignatureFailed.ce_type(): SignatureFailed,
+}
+
+
+async def _take(db: Database, records: Sequence[Record]) -> None:
+    """Note signatures that were made or failed: none is made a second time."""
+
+    async def note(conn: Connection) -> None:
+        for record in records:
+            kind = _KINDS.get(record.headers.get(TYPE_HEADER, ""))
+            if kind is None:
+                continue
+            event: Any = kind.model_validate_json(record.value)
+            signature = SignatureId(event.signature_id)
+            if isinstance(event, SignatureFailed):
+                await signatures.fail(conn, signature, reason=event.reason)
+            elif isinstance(event, SignatureMade):
+                await signatures.take_back(
+                    conn,
+                    signature,
+                    sha256=event.signed_sha256,
+                    size=event.signed_size,
+                    signed_at=event.signed_at,
+                )
+
+    await db.as_worker(note)
