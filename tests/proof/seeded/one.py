@@ -1,6 +1,7 @@
 """One seeded bug: a copy is started, loaded, broken and counted; the count must be red."""
 
 import os
+import shutil
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -36,10 +37,14 @@ class Verdict:
         return f"{said} in {self.seconds:.0f} s: {line(self.counts)}"
 
 
-async def try_out(bug: Bug, folder: Path) -> Verdict:
-    """Run a bug in a folder of its own. Raises DoesNotApply, NotDone and what the session does."""
+async def try_out(bug: Bug, folder: Path, pki: Path) -> Verdict:
+    """Run a bug in a folder of its own, with keys and certificates that are made already.
+
+    Raises DoesNotApply, NotDone and what the session does.
+    """
     began = time.monotonic()
     copy.make(copy.patch(bug.name), folder / "tree")
+    shutil.copytree(pki, folder / "stack" / "pki")
     harness = Harness(folder / "stack", folder / "tree")
     async with _standing(harness):
         async with proving(harness, bug.plan, folder / "journal") as session:
