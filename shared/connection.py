@@ -1,13 +1,9 @@
 """One HTTP/1.1 connection: a head in time and in bounds, answers that arrive, no stuck client."""
 
 import asyncio
-import fcntl
 import secrets
-import sys
-import termios
 from asyncio.events import TimerHandle
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 import httptools
@@ -16,6 +12,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from shared.errors import Problem
 from shared.faults import problem_response
+from shared.unread import not_taken, reset
 
 HEAD_SECONDS = 10.0
 """From the connection, or the first byte of a request, to the end of its head."""
@@ -25,6 +22,9 @@ LINGER_SECONDS = 10.0
 LINGER_BYTES = 64 << 20
 """How long, and how much, is read and thrown away behind an answer that came before its request
 had ended: a socket closed over unread bytes resets the connection, and the answer is lost."""
+LATE_SECONDS = 1.0
+LATE = "lienthong.late"
+"""In the scope of a request that was too slow itself; how long the rest of it may take."""
 STUCK_SECONDS = 9.0
 """How long a client may take less than `STUCK_BYTES` of an answer that waits for it."""
 STUCK_BYTES = 4096
@@ -48,7 +48,7 @@ class Connection(HttpToolsProtocol):
         self._in_head = self._in_body = self._upgrading = False
         self._faulty: str | None = None
         self._idle_bytes = self._thrown_away = 0
-        self._closing = False
+        self._closing = self._last = False
         self._timers: dict[Callable[[], None], TimerHandle] = {}
         self._unread = 0
         self._patience = (
@@ -137,6 +137,8 @@ class Connection(HttpToolsProtocol):
             self.scope["lienthong.abort"] = self._abort  # type: ignore[typeddict-unknown-key]
             super().on_headers_complete()
             self.cycle.transport = _Gently(self)
+            if self._last:
+                self.cycle.keep_alive = False
 
     def _hosts_wrongly(self) -> bool:
         # RFC 9112 3.2: one Host in HTTP/1.1, never several.
@@ -164,7 +166,8 @@ class Connection(HttpToolsProtocol):
         """Go on to the next request; the rest of this one is read first, within limits."""
         super().on_response_complete()
         if self._in_body and self.cycle.response_complete:
-            self._arm(self._give_up, LINGER_SECONDS)
+            late = LATE in self.cycle.scope
+            self._arm(self._give_up, LATE_SECONDS if late else LINGER_SECONDS)
 
     def pause_writing(self) -> None:
         """Begin to wait for a client that does not read."""
@@ -190,6 +193,22 @@ class Connection(HttpToolsProtocol):
         self.flow.resume_reading()
         self._arm(self._give_up, LINGER_SECONDS)
 
+    def answer_once_more(self) -> bool:
+        """Say with the next answer that it is the last; whether no answer is on its way now.
+
+        A connection that is closed while its client writes a request loses that request.
+        """
+        self._last = True
+        idle = not self._in_head and (self.cycle is None or self.cycle.response_complete)  # pyright: ignore[reportUnnecessaryComparison]
+        if not idle and not self._in_head:
+            self.cycle.keep_alive = False
+        return idle
+
+    def shutdown(self) -> None:
+        """End the connection, after the answer to what is being asked."""
+        if self.answer_once_more():
+            self.transport.close()
+
     def _throw_away(self, size: int) -> None:
         self._thrown_away += size
         if self._thrown_away > LINGER_BYTES:
@@ -199,22 +218,15 @@ class Connection(HttpToolsProtocol):
         self._abort() if self._closing else self.transport.close()
 
     def _wait_for_reader(self) -> None:
-        self._unread = self._not_taken()
+        self._unread = not_taken(self.transport)
         self._arm(self._look_at_reader, self._patience)
 
     def _look_at_reader(self) -> None:
         """Go on waiting for who takes something, at whatever pace; end the one that does not."""
-        if self._unread - self._not_taken() < STUCK_BYTES:
-            self._abort()
+        if self._unread - not_taken(self.transport) < STUCK_BYTES:
+            reset(self.transport)
         else:
             self._wait_for_reader()
-
-    def _not_taken(self) -> int:
-        """Return how many bytes the other side has not taken: ours and the kernel's."""
-        waiting = bytearray(4)
-        with suppress(OSError):
-            fcntl.ioctl(self.transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, waiting)
-        return self.transport.get_write_buffer_size() + int.from_bytes(waiting, sys.byteorder)
 
     def _abort(self) -> None:
         self.transport.abort()

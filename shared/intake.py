@@ -13,6 +13,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from shared.connection import LATE
 from shared.errors import Problem
 from shared.failpoint import reach
 from shared.faults import Json, problem_response
@@ -139,7 +140,7 @@ class Intake:
                 scope.setdefault(_LIMIT_KEY, MULTIPART_LIMIT)
             receive = _limited(scope, _paced(scope, receive, sender))
             if is_json(content_type):
-                receive = await _checked(receive)
+                receive = await _checked(scope, receive)
             await self._app(scope, receive, sender)
         except ClientDisconnect:
             _log.info("client went away", path=scope["path"])
@@ -225,7 +226,7 @@ def _paced(scope: Scope, receive: Receive, sender: _Sender) -> Receive:
                 message = await receive()
         except TimeoutError:
             if not sender.started:
-                raise Problem("REQ-4081") from None
+                raise _late(scope) from None
             return await receive()
         waited += clock() - began
         received += len(message.get("body", b""))
@@ -259,7 +260,12 @@ def _too_large(limit: int) -> Problem:
     )
 
 
-async def _checked(receive: Receive) -> Receive:
+def _late(scope: Scope) -> Problem:
+    scope[LATE] = True
+    return Problem("REQ-4081")
+
+
+async def _checked(scope: Scope, receive: Receive) -> Receive:
     """Read a whole JSON body, refuse what is not strict JSON, and hand it on in one piece."""
     parts: list[bytes] = []
     more = True
@@ -272,7 +278,7 @@ async def _checked(receive: Receive) -> Receive:
                 parts.append(message.get("body", b""))
                 more = message.get("more_body", False)
     except TimeoutError:
-        raise Problem("REQ-4081") from None
+        raise _late(scope) from None
     body = b"".join(parts)
     if body:
         strict_json(body)

@@ -143,3 +143,18 @@ async def test_nonsense_behind_an_answered_refusal_is_thrown_away(
         await reader.read()
     writer.close()
     assert not [record for record in caplog.records if record.name == "asyncio"]
+
+
+async def test_the_connection_of_a_late_body_does_not_stay(
+    address: tuple[str, int], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(intake, "SILENT_SECONDS", 0.2)
+    monkeypatch.setattr(connection, "LATE_SECONDS", 0.1)
+    monkeypatch.setattr(connection, "LINGER_SECONDS", 1000)
+    reader, writer = await asyncio.open_connection(*address)
+    writer.write(b"PUT /large HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nx")
+    async with asyncio.timeout(10):
+        assert b" 408 " in await reader.readline()
+        with suppress(ConnectionError):
+            await reader.read()
+    writer.close()
