@@ -224,7 +224,8 @@ def senders_told(facts: Facts, tally: Tally) -> None:
     for one in facts.history.changes:
         ids[one.dispatch, one.change, one.recipient].add(one.event)
     for (dispatch, change, _), some in ids.items():
-        if len(some) > 1:
+        # Signing may say more than once that it cannot tell yet.
+        if len(some) > 1 and change != "waiting":
             tally.add("dup_effect", f"{dispatch}: told {len(some)} times that it is {change}")
     ended = {dispatch for dispatch, change, _ in ids if change in _ENDS}
     for entry in facts.history.entries:

@@ -50,6 +50,7 @@ class Probes:
             "subscription": self._subscription,
             "draft": self._draft,
             "client": self._client,
+            "certificate": self._certificate,
         }[kind]
         end, why = time.monotonic() + self.patience, ""
         async with self._locks.setdefault(kind, asyncio.Lock()):
@@ -212,6 +213,17 @@ class Probes:
             kind = "application/merge-patch+json"
             headers = {"If-Match": version, "Content-Type": kind}
             await registrar.ask(method, f"/v1/clients/{name}", body=change, headers=headers)
+
+    async def _certificate(self) -> None:
+        """Suspend and restore the certificate of an agency that sends nothing."""
+        network, registrar = self.workload.network, self.workload.systems["registrar"]
+        self._turn += 1
+        code = network.few[self._turn % len(network.few)]
+        system = self.workload.systems[network.serving[code]]
+        found = (await system.ask("GET", "/v1/certificates?kind=leader", acting=code)).json()
+        path = f"/v1/certificates/{found['items'][0]['sha256']}/revocations"
+        for reason in ("certificateHold", "removeFromCRL"):
+            await registrar.ask("POST", path, body={"reason": reason})
 
 
 def _public_key(name: str) -> dict[str, Any]:

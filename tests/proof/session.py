@@ -25,7 +25,7 @@ from tests.proof.readers import Reader
 from tests.proof.records import Records
 from tests.proof.workload import Workload
 
-Probe: TypeAlias = Literal["signature", "status", "subscription", "draft", "client"]
+Probe: TypeAlias = Literal["signature", "status", "subscription", "draft", "client", "certificate"]
 KINDS: tuple[Probe, ...] = get_args(Probe)
 _PATIENCE = 180.0
 """Seconds that a request is repeated: longer than any fault keeps the exchange away."""

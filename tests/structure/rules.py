@@ -102,6 +102,23 @@ def tests_run(tree: Tree) -> Iterator[str]:
                 yield f"{module.path}:{node.lineno}: {ast.unparse(node)}"
 
 
+def the_proof_stands_outside(tree: Tree) -> Iterator[str]:
+    """Who judges the exchange uses nothing of it: what it imported could be wrong with it."""
+    for module in tree.modules("tests"):
+        if not module.path.startswith("tests/proof/"):
+            continue
+        for node in ast.walk(module.body):
+            if not isinstance(node, ast.Import | ast.ImportFrom):
+                continue
+            if isinstance(node, ast.Import):
+                names = [name.name for name in node.names]
+            else:
+                names = [node.module or ""]
+            for name in names:
+                if name.split(".", maxsplit=1)[0] in CODE:
+                    yield f"{module.path}:{node.lineno}: imports {name}, which it is to judge"
+
+
 # Spelt so that this file does not find itself.
 REGISTRIES = re.compile(
     r"pypi[.]org|pythonhosted[.]org|maven[.]org|npmjs[.](org|com)"
@@ -128,5 +145,6 @@ RULES: tuple[Rule, ...] = (
     sql_stands_in_stores,
     no_select_star,
     tests_run,
+    the_proof_stands_outside,
     no_hosts_or_paths_of_this_machine,
 )

@@ -36,6 +36,12 @@ PLANTED: list[tuple[Rule, str, str, str]] = [
     (rules.no_select_star, "services/docs/migrations/1.sql", f"SELECT{STAR}\nFROM t;", "name the"),
     (rules.tests_run, "tests/x.py", "@pytest.mark.skip\ndef test_x(): ...\n", "mark.skip"),
     (rules.tests_run, "tests/x.py", 'def test_x(): pytest.skip("no")\n', "pytest.skip"),
+    (
+        rules.the_proof_stands_outside,
+        "tests/proof/x.py",
+        DOC + "def f() -> None:\n    from shared.chain import link\n",
+        "imports shared.chain",
+    ),
     (rules.no_hosts_or_paths_of_this_machine, "README.md", f"see {HOST}", "package registry"),
     (rules.no_hosts_or_paths_of_this_machine, "Makefile", f"x: {HOME}", "one machine"),
     (
