@@ -22,7 +22,9 @@ _SHARED: Mapping[str, tuple[str, ...]] = {
 }
 """By how a point in `shared/` begins: the services that pass it under ordinary load."""
 
-DRIVERS = frozenset({"load", "draft", "signature", "status", "subscription", "truncate", "wipe"})
+DRIVERS = frozenset(
+    {"load", "draft", "signature", "status", "subscription", "certificate", "truncate", "wipe"}
+)
 """What makes a service pass a point: documents that are sent and received, a request of another
 kind beside them, or a topic that is damaged."""
 
@@ -35,6 +37,7 @@ _DRIVEN: Mapping[str, str] = {
     "healing.topic_set_back": "wipe",
     "notify.status.": "status",
     "notify.subscription.": "subscription",
+    "signing.list.": "certificate",
     "signing.sign.": "signature",
 }
 """By how a point begins: what has to be done for it to be passed, beside ordinary load."""

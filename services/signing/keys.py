@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 
 from services.signing.store.certificates import Revoked
 from services.signing.store.lists import Published
+from shared.failpoint import reach
 
 AUTHORITIES = ("root", "issuing")
 LIST_LIFE = dt.timedelta(days=1)
@@ -153,7 +154,9 @@ class Authorities:
             file.write(published.der)
             file.flush()
             os.fsync(file.fileno())
+            reach("signing.list.synced")
         half.replace(self.folder / "issuing.crl")
+        reach("signing.list.laid")
 
     def _list_in_folder(self, name: str) -> Published | None:
         path = self.folder / f"{name}.crl"
