@@ -147,10 +147,10 @@ BUGS = (
         inflict=partial(_kill, process="docs", times=5, documents=12),
         plan=replace(LOAD, rate=5.0, workers=2),
     ),
-    _bug("13-receipt-made-anew", "unreceipted", inflict=partial(_load, documents=80)),
+    _bug("13-receipt-made-anew", "dup_effect", inflict=partial(_load, documents=80)),
     _bug(
         "14-setting-left-on-a-connection",
-        *("lost", "gaps", "misdelivered", "stuck", "unreceipted"),
+        *("lost", "gaps", "misdelivered", "corrupt"),
         inflict=partial(_load, documents=60),
     ),
 )
