@@ -13,8 +13,8 @@ from tests.proof.seeded import copy
 from tests.proof.seeded.bugs import BUGS, Bug
 from tests.proof.seeded.one import try_out
 
-_AT_ONCE = 1
-_PATIENCE = 300.0
+_AT_ONCE = 2
+_PATIENCE = 400.0
 _ONE, _COMMON = "--one", "common"
 
 

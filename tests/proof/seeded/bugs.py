@@ -93,7 +93,7 @@ def _bug(name: str, *shows_as: str, inflict: Inflict, plan: Plan = LOAD) -> Bug:
 BUGS = (
     _bug(
         "01-id-cursor-relay",
-        *("stuck", "lost", "gaps"),
+        *("lost", "unreceipted", "stuck"),
         inflict=partial(_load, documents=300),
         plan=_DENSE,
     ),
