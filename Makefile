@@ -4,7 +4,7 @@ PY := .venv/bin/python
 STACK := $(PY) -m infra.stack
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status logs kill start scale wait failpoints demo trace doctor provision parked release log-level verify-receipt test lint bench fmt schemas routes examples lock contracts backup restore restored audit
+.PHONY: help setup up down status logs kill start scale replace wait failpoints demo trace doctor provision parked release log-level verify-receipt test lint bench fmt schemas routes examples lock contracts backup restore restored audit
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -35,6 +35,9 @@ start: setup ## Start what is held down: P=docs; FAILPOINT=name[:n] for one life
 
 scale: setup ## Run several instances of a service: P=docs N=2
 	@$(STACK) scale $(P) $(N)
+
+replace: setup ## Replace a service's instances one by one, with the code and migrations of now: P=docs
+	@$(STACK) replace $(P)
 
 wait: setup ## Wait until a process is ready: P=jaeger
 	@$(STACK) wait $(P)

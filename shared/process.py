@@ -7,7 +7,7 @@ import socket
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import contextmanager
 from functools import partial
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import structlog
 import uvicorn
@@ -24,8 +24,9 @@ Task: TypeAlias = Callable[[asyncio.Event], Coroutine[None, None, None]]
 
 GRACE_SECONDS = 10
 """From SIGTERM to the end."""
-_DRAIN_SECONDS = 8
-_FIRST_REQUEST_SECONDS = 1
+_DRAIN_SECONDS = 7
+_LAST_WORD_SECONDS = 2
+"""How long open connections may still ask something, whose answer says `Connection: close`."""
 _NAP = 0.02
 _LONGEST_PAUSE = 2.0
 _log = structlog.get_logger()
@@ -120,17 +121,20 @@ def http(app: FastAPI, *, fd: int) -> Task:
 
 
 async def _stop_accepting(server: uvicorn.Server) -> None:
-    """Close the listeners, then let connections that were just accepted say what they want.
+    """Close the listeners, then let open connections ask once more and hear that it is the last.
 
-    uvicorn closes a connection without a request at once; its client would see a reset.
+    uvicorn closes a connection without a request at once. Its client may just be writing the first
+    or the next one, and would see a reset that nobody can tell from a lost answer.
     """
     for listening in getattr(server, "servers", ()):
         listening.close()
     loop = asyncio.get_running_loop()
-    until = loop.time() + _FIRST_REQUEST_SECONDS
-    while loop.time() < until and any(  # noqa: ASYNC110 (uvicorn sets no event)
-        getattr(connection, "cycle", None) is None for connection in server.server_state.connections
-    ):
+    until = loop.time() + _LAST_WORD_SECONDS
+    while loop.time() < until:
+        open_ones = cast("set[Connection]", server.server_state.connections)
+        idle = [one for one in open_ones if one.answer_once_more()]
+        if not idle:
+            return
         await asyncio.sleep(_NAP)
 
 

@@ -23,6 +23,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, text in (
         ("kill", "kill a process with SIGKILL; HOLD=1 keeps it down"),
         ("start", "start a process that was held down; FAILPOINT=name[:n] for one life"),
+        ("replace", "replace a service's instances one by one, with the code of now"),
         ("wait", "wait until a process is ready"),
         ("logs", "show a process's log"),
     ):

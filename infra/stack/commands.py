@@ -115,6 +115,15 @@ async def _scale(supervisor: Supervisor, words: Mapping[str, object]) -> dict[st
     return {}
 
 
+async def _replace(supervisor: Supervisor, words: Mapping[str, object]) -> dict[str, object]:
+    service = str(words.get("process"))
+    if service not in SERVICES or service not in supervisor.keepers:
+        raise _unknown(service)
+    replaced = await supervisor.replace(service)
+    supervisor.say(f"{service}: {replaced} replaced")
+    return {"replaced": replaced}
+
+
 async def _wait(supervisor: Supervisor, words: Mapping[str, object]) -> dict[str, object]:
     keeper = _named(supervisor, words)
     name = keeper.part.name
@@ -179,6 +188,7 @@ COMMANDS: dict[str, Command] = {
     "kill": _kill,
     "start": _start,
     "scale": _scale,
+    "replace": _replace,
     "status": _status,
     "wait": _wait,
 }

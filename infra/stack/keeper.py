@@ -109,6 +109,7 @@ class Keeper:
         """End the process as it likes to be ended; it is started again at once."""
         if self.process is not None:
             await end(self.process, self._launched)
+            await self._buried.wait()  # else it would still count as ready
 
     async def end(self) -> None:
         """End the process as it likes to be ended, and the keeping."""

@@ -176,6 +176,22 @@ class Supervisor:
         self.sockets.write()
         await self.all_ready([name for name in self.keepers if kind_of(name) == service])
 
+    async def replace(self, service: str) -> int:
+        """Replace every instance by one of the code of now, one after the other; return how many.
+
+        Where there is only one, another stands in for it meanwhile: somebody always serves.
+        """
+        names = sorted(name for name in self.keepers if kind_of(name) == service)
+        stand_in = len(names) == 1
+        if stand_in:
+            await self.scale(service, len(names) + 1)
+        for name in names:
+            await self.keepers[name].restart()
+            await self.all_ready([name])
+        if stand_in:
+            await self.scale(service, len(names))
+        return len(names)
+
     async def down(self) -> None:
         """End everything: services together, then the parts they need; nothing stays behind."""
         for names in (self._services(), ["jaeger", *self._nodes()], ["postgres"]):

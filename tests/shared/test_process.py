@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -32,6 +33,10 @@ SERVICE = """
     async def slow(seconds: float) -> dict[str, bool]:
         await asyncio.sleep(seconds)
         return {"done": True}
+
+    @app.post("/take")
+    async def take(request: Request) -> int:
+        return len(await request.body())
 
     @app.get("/pid")
     async def pid() -> int:
@@ -136,6 +141,40 @@ async def test_an_end_under_load_refuses_nobody(listener: socket.socket, tmp_pat
                 assert await one.ended() == 0
                 two.process.send_signal(signal.SIGTERM)
                 assert await two.ended() == 0
+
+
+async def test_an_end_resets_no_connection_that_its_client_goes_on_using(
+    listener: socket.socket, tmp_path: Path
+):
+    """A POST is not sent again by any client: a connection that ends under it is an error."""
+    with listener:
+        async with (
+            _served(listener, tmp_path) as one,
+            _served(listener, tmp_path) as two,
+            aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True)) as fresh,
+            aiohttp.ClientSession() as session,
+        ):
+            await eventually(lambda: _both_serve(fresh, one), "both serve", timeout=30)
+            ending = asyncio.Event()
+            async with asyncio.TaskGroup() as group:
+                for number in range(60):
+                    group.create_task(_posts(session, one, number, ending))
+                await asyncio.sleep(1)
+                one.process.send_signal(signal.SIGTERM)
+                assert await one.ended() == 0
+                ending.set()
+            two.process.send_signal(signal.SIGTERM)
+            assert await two.ended() == 0
+
+
+async def _posts(
+    session: aiohttp.ClientSession, served: Served, number: int, ending: asyncio.Event
+) -> None:
+    pause = random.Random(number)  # noqa: S311 (pauses)
+    while not ending.is_set():
+        async with session.post(f"{served.address}/take", data=b"x" * 1000) as answer:
+            assert await answer.json() == 1000
+        await asyncio.sleep(pause.uniform(0, 0.3))
 
 
 async def test_a_request_that_takes_too_long_does_not_hold_the_end(
