@@ -77,3 +77,12 @@ def jwk(key: Key, **more: str) -> dict[str, str]:
         "y": b64(numbers.y.to_bytes(HALF)),
         **more,
     }
+
+
+def private(key: Key) -> bytes:
+    """Return a private key as PEM."""
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )

@@ -1,0 +1,1 @@
+"""`make access`: nobody reads, counts or learns of what is others', through any door."""
