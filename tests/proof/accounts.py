@@ -4,6 +4,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -140,11 +141,11 @@ def put_together(
         kills=records.kills,
     )
     for line in lines(records.folder / SEEN):
-        _add(history, line)
+        _add(history, line, records.acknowledged)
     return history
 
 
-def _add(history: History, line: Json) -> None:
+def _add(history: History, line: Json, done: AbstractSet[str]) -> None:
     match line["e"]:
         case "entry":
             history.sightings.append(
@@ -171,7 +172,7 @@ def _add(history: History, line: Json) -> None:
                     number=int(line.get("sequence", 0)),
                 )
             )
-        case "refused":
+        case "refused" if line["delivery"] not in done:  # later it was not
             history.refused.append(f"{line['agency']} {line['delivery']}: {line['why']}")
         case _:
             pass

@@ -62,6 +62,10 @@ class Harness:
         """Run so many instances of a service."""
         await self._do("scale", service, str(n))
 
+    async def replace(self, service: str) -> None:
+        """Replace a service's instances one by one, by the code that lies in the tree now."""
+        await self._do("replace", service)
+
     async def wait(self, process: str) -> None:
         """Wait until a process is ready. Raises NotDone when it does not become so."""
         await self._do("wait", process)

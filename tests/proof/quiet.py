@@ -1,6 +1,7 @@
 """Whether anything is still under way, by the gauges of every instance (protocol.md 8)."""
 
 import asyncio
+import sys
 import time
 
 import aiohttp
@@ -17,15 +18,16 @@ GAUGES = (
     "lienthong_parked",
     "lienthong_heads_differ",
     "lienthong_recovering",
+    "lienthong_lanes_stopped",
 )
 _OF_SERVICE = {
-    "docs": frozenset(GAUGES) - {GAUGES[2], GAUGES[4], GAUGES[5]},
-    "signing": frozenset({GAUGES[0], GAUGES[1], GAUGES[2], GAUGES[6]}),
-    "notify": frozenset(GAUGES) - {GAUGES[2], GAUGES[3], GAUGES[7]},
+    "docs": "outbox_pending consumer_lag dispatches_waiting parked heads_differ recovering",
+    "signing": "outbox_pending consumer_lag examinations_pending parked",
+    "notify": "outbox_pending consumer_lag lanes_behind events_unnumbered parked recovering",
 }
 """Gauges that a service must have: one that is missing is not 0."""
 _LOOK, _TIMES = 0.5, aiohttp.ClientTimeout(total=5)
-_TWICE = 2
+_TWICE, _SAY = 2, 5.0
 
 
 async def unquiet(door: Door) -> list[str]:
@@ -49,16 +51,23 @@ async def _of(door: Door, service: str, instance: str) -> list[str]:
     except (aiohttp.ClientError, OSError, TimeoutError) as error:
         return [f"no metrics: {type(error).__name__}"]
     values = dict(line.rsplit(" ", 1) for line in text.splitlines() if line.startswith("lienthong"))
-    missing = [f"{name} is missing" for name in _OF_SERVICE.get(service, ()) if name not in values]
+    due = [f"lienthong_{name}" for name in _OF_SERVICE.get(service, "").split()]
+    missing = [f"{name} is missing" for name in due if name not in values]
     return missing + [f"{n} {values[n]}" for n in GAUGES if n in values and float(values[n])]
 
 
 async def until_quiet(door: Door, patience: float) -> list[str]:
     """Wait until nothing is under way at two looks that follow each other; return what stays so."""
-    end, quiet = time.monotonic() + patience, 0
+    end, quiet, said = time.monotonic() + patience, 0, time.monotonic()
     while True:
         left = await unquiet(door)
         quiet = 0 if left else quiet + 1
         if quiet >= _TWICE or (left and time.monotonic() > end):
             return left
+        if left and time.monotonic() > said + _SAY:
+            said = time.monotonic()
+            sys.stdout.write(
+                f"  under way: {left[0]}{f' and {len(left) - 1} more' * bool(left[1:])}\n"
+            )
+            sys.stdout.flush()
         await asyncio.sleep(_LOOK)

@@ -5,14 +5,14 @@ import itertools
 from collections import Counter
 from collections.abc import AsyncGenerator, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
 from tests.proof.accounts import accounts
 from tests.proof.arrivals import Arrivals
 from tests.proof.checker import Counts, check
-from tests.proof.client import Door, opened, systems
+from tests.proof.client import Door, Unreachable, opened, systems
 from tests.proof.collect import trusted
 from tests.proof.harness import Harness
 from tests.proof.kafka import Mailbox
@@ -66,6 +66,9 @@ class Session:
     """Answers that had to be tried again, by status or kind of error: what a client sees."""
     workload: Workload
     probes: Probes
+    group: asyncio.TaskGroup
+    asking: set[asyncio.Task[Any]] = field(default_factory=set[asyncio.Task[Any]])
+    """Documents handed in to see whether anything arrives; they go on to their answer."""
 
     @property
     def accepted(self) -> int:
@@ -84,27 +87,28 @@ class Session:
         """
         arrived = self.workload.arrivals.after(since)
         async with asyncio.timeout(timeout), asyncio.TaskGroup() as group:
-            asking = group.create_task(self._ask_on())
+            going_on = group.create_task(self._ask_on())
             seen = await arrived
-            asking.cancel()
+            going_on.cancel()
         return seen - since
 
     async def _ask_on(self) -> None:
         """Hand in a small document again and again, to recipients that see it at once."""
         network, records = self.workload.network, self.workload.records
         quick = (*network.reading("lease")[:1], *network.reading("sse")[:1])
-        async with asyncio.TaskGroup() as group:
-            for number in itertools.count():
-                asked = order(
-                    records.number(),
-                    sender=network.senders[number % len(network.senders)],
-                    to=quick,
-                    size=SMALL,
-                    urgency="urgent",
-                    secret=records.secret,
-                )
-                group.create_task(self.workload.hand_in(asked))
-                await asyncio.sleep(min(_SLOWEST, _SOON * 2**number))
+        for number in itertools.count():
+            asked = order(
+                records.number(),
+                sender=network.senders[number % len(network.senders)],
+                to=quick,
+                size=SMALL,
+                urgency="urgent",
+                secret=records.secret,
+            )
+            task = self.group.create_task(self.workload.hand_in(asked))
+            self.asking.add(task)
+            task.add_done_callback(self.asking.discard)
+            await asyncio.sleep(min(_SLOWEST, _SOON * 2**number))
 
     async def probe(self, kind: Probe) -> None:
         """Pass once through what the load passes seldom, with retries until it has ended well.
@@ -129,7 +133,7 @@ async def proving(harness: Harness, plan: Plan, journal: Path) -> AsyncGenerator
     try:
         async with opened(harness) as door, asyncio.TaskGroup() as group:
             files = [group.create_task(log.keep()) for log in (records.work, records.seen)]
-            session = await _begin(door, harness, plan, records)
+            session = await _begin(door, group, harness, plan, records)
             readers = [group.create_task(work) for work in _readers(session)]
             if plan.extras:
                 readers.append(group.create_task(_extras(session)))
@@ -138,16 +142,19 @@ async def proving(harness: Harness, plan: Plan, journal: Path) -> AsyncGenerator
                 yield session
                 await _ended(session, loads)
             finally:
-                for task in (*loads, *readers):
+                tasks = (*loads, *readers, *session.asking)
+                for task in tasks:
                     task.cancel()
-                await asyncio.wait((*loads, *readers), timeout=_CLOSING)
+                await asyncio.wait(tasks, timeout=_CLOSING)
                 for task in files:
                     task.cancel()
     finally:
         records.close()
 
 
-async def _begin(door: Door, harness: Harness, plan: Plan, records: Records) -> Session:
+async def _begin(
+    door: Door, group: asyncio.TaskGroup, harness: Harness, plan: Plan, records: Records
+) -> Session:
     known, network = systems(door, patience=_PATIENCE), choose(harness.clients())
     desk = Desk(harness.run / "pki", records.folder / "papers")
     await asyncio.to_thread(desk.prepare, {*(size for size, _ in plan.sizes), SMALL, LARGE})
@@ -166,7 +173,13 @@ async def _begin(door: Door, harness: Harness, plan: Plan, records: Records) -> 
     await workload.ask_unknown(patience=_PATIENCE)
     workload.accepted = 0
     return Session(
-        harness, plan, records.folder, door.troubles, workload, Probes(workload, receiving)
+        harness=harness,
+        plan=plan,
+        journal=records.folder,
+        troubles=door.troubles,
+        workload=workload,
+        probes=Probes(workload, receiving),
+        group=group,
     )
 
 
@@ -208,7 +221,7 @@ async def _extras(session: Session) -> None:
 async def _ended(session: Session, loads: Sequence[asyncio.Task[None]]) -> None:
     """Stop the load; wait a while for the answers that are still due."""
     session.workload.stopping = True
-    await asyncio.wait(loads, timeout=_LAST_ANSWERS)
+    await asyncio.wait((*loads, *session.asking), timeout=_LAST_ANSWERS)
 
 
 async def settle(harness: Harness, journal: Path, timeout: float = 120) -> Counts:  # noqa: ASYNC109 (seconds of patience)
@@ -217,4 +230,10 @@ async def settle(harness: Harness, journal: Path, timeout: float = 120) -> Count
     No quiet within `timeout` seconds counts as `stuck`, with what is stuck and where in
     `findings`; the rest is counted all the same.
     """
-    return check(await accounts(harness, journal, timeout))
+    try:
+        return check(await accounts(harness, journal, timeout))
+    except ExceptionGroup as error:
+        away, other = error.split(Unreachable)
+        if away is None or other is not None:
+            raise
+        return Counts(stuck=1, findings=(f"stuck: the exchange does not answer: {away!r}",))

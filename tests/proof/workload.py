@@ -44,6 +44,8 @@ class Workload:
 
     async def again(self, order: Order, *, patience: float | None = None) -> Outcome:
         """Ask once more what became of a document, with the key and the bytes it had."""
+        if order.number not in self.records.outcomes:  # begun by a run that has died
+            self.records.end(order, Outcome("unknown", time.monotonic()))
         paper = None
         if not order.path:
             paper = self.desk.write(order.sender, order.size, order.canary)
