@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
 
-from infra.stack import endings, unwatched
+from infra.stack import endings
 from infra.stack.alive import Process
 from infra.stack.control import Door, Next, command
 from infra.stack.folder import TREE, Folder
@@ -18,6 +18,7 @@ from infra.stack.seed import asked_seed, fixed_seed
 from infra.stack.services import environment_given, is_for_one_life
 from infra.stack.trouble import Trouble
 
+_NOBODY = "nothing watches these processes: one that ends stays down"
 _PATIENCE = 20.0
 _QUIET = 10.0
 
@@ -71,9 +72,11 @@ class Client:
         try:
             outcome = await self._exchange("status", {})
         except (OSError, SupervisorGone):
+            from infra.stack import unwatched  # noqa: PLC0415 (loads all parts: seconds)
+
             left = await unwatched.states(self.folder)
             _print_states(left)
-            print(self._alone(unwatched.NOBODY) if left else f"nothing runs here; {self._make_up}")
+            print(self._alone(_NOBODY) if left else f"nothing runs here; {self._make_up}")
             return 0
         _print_states(cast("list[dict[str, object]]", outcome["processes"]))
         return 0
@@ -106,7 +109,7 @@ class Client:
         await _gone(found)
         print(f"killed {process} (pid {found.pid})")
         if process == "supervisor":
-            print(self._alone(unwatched.NOBODY))
+            print(self._alone(_NOBODY))
         else:
             print(self._alone(f"no supervisor is here to bring {process} back: it stays down"))
         return 0

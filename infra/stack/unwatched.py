@@ -14,7 +14,6 @@ from infra.stack.provisioner import Provisioner
 from infra.stack.services import ask
 from infra.stack.spool import Spool
 
-NOBODY = "nothing watches these processes: one that ends stays down"
 _OK = 200
 
 

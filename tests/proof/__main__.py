@@ -6,6 +6,7 @@ ONLY=words: the faults whose name holds them. KEEP=1: the stack stays, and the n
 
 import asyncio
 import json
+import logging
 import os
 import shutil
 import subprocess
@@ -23,7 +24,7 @@ from tests.proof.faults.plan import QUICK, WHOLE, Extent, one_broker, three_brok
 from tests.proof.harness import Harness, NotDone, proof_run
 from tests.proof.ledger import Ledger
 from tests.proof.page import Ran, over_bound, page
-from tests.proof.session import Plan, Session, proving, settle
+from tests.proof.session import Session, proving, settle
 
 _TREE = Path(__file__).resolve().parents[2]
 _WORD_EVERY = 60
@@ -86,7 +87,7 @@ async def _go_through(stage: Stage) -> Counts:
         faults = one_broker(extent, await listed(harness))
     if only := os.environ.get("ONLY", ""):
         faults = [fault for fault in faults if only in fault.name]
-    async with proving(harness, Plan(), stage.folder / "journal") as session:
+    async with proving(harness, extent.load, stage.folder / "journal") as session:
         await Drive(harness, session, stage.ledger, extent.passes).through(faults)
         if stage.brokers == 1:
             await _load_on(session, extent.documents)
@@ -156,6 +157,7 @@ def main() -> int:
     tools = [sys.executable, "-m", "infra.prove_tools"]
     if subprocess.run(tools, cwd=_TREE, check=False).returncode:
         return 1
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it tells of each fault we inflict
     extent = QUICK if _set("QUICK") else WHOLE
     run = proof_run() / ("quick" if extent.quick else "whole")
     _fresh(run, again=extent.quick and not _set("KEEP"))

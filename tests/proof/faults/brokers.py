@@ -49,6 +49,12 @@ def of_three(leaderless: float) -> Iterator[Fault]:
             bound=OF_PART,
             patience=leaderless + 240,
         )
+    yield Fault(
+        name="log directory of one of three brokers wiped",
+        group="three brokers",
+        inflict=partial(wipe, name="kafka-2"),
+        bound=OF_PART,
+    )
 
 
 async def _returned(session: Session) -> float:
@@ -85,14 +91,14 @@ async def _freeze(harness: Harness, session: Session, *, pause: float) -> float:
 
 
 @asynccontextmanager
-async def _away(harness: Harness, session: Session) -> AsyncGenerator[Path]:
-    """Hold the broker down meanwhile; lends its log directory."""
-    await harness.kill("kafka", hold=True)
+async def _away(harness: Harness, session: Session, name: str = "kafka") -> AsyncGenerator[Path]:
+    """Hold a broker down meanwhile; lends its log directory."""
+    await harness.kill(name, hold=True)
     session.killed()
     try:
-        yield harness.run / "kafka" / "data"
+        yield harness.run / name / "data"
     finally:
-        await harness.start("kafka")
+        await harness.start(name)
 
 
 async def _stop(harness: Harness, session: Session, *, pause: float) -> float:
@@ -102,9 +108,9 @@ async def _stop(harness: Harness, session: Session, *, pause: float) -> float:
     return await _returned(session)
 
 
-async def wipe(harness: Harness, session: Session) -> float:
-    """Empty the log directory: cluster, users, rights, topics and records are gone."""
-    async with _away(harness, session) as directory:
+async def wipe(harness: Harness, session: Session, *, name: str = "kafka") -> float:
+    """Empty a log directory: of the only broker cluster, users, rights, topics, records."""
+    async with _away(harness, session, name) as directory:
         await asyncio.to_thread(shutil.rmtree, directory)
     return await _returned(session)
 

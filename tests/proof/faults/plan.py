@@ -13,6 +13,7 @@ from tests.proof.faults.fault import Fault
 from tests.proof.faults.freezes import freezes
 from tests.proof.faults.kills import at_any_moment, instances, of_everything
 from tests.proof.faults.storage import flipped_bytes
+from tests.proof.session import Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,7 @@ class Extent:
     """How far a run goes. Pauses in seconds."""
 
     quick: bool
+    load: Plan
     documents: int
     """Handed in at least."""
     passes: int
@@ -38,6 +40,7 @@ class Extent:
 
 QUICK = Extent(
     quick=True,
+    load=Plan(rate=1.0, workers=1),  # the faults need the processors
     documents=0,
     passes=1,
     power_cuts=1,
@@ -51,6 +54,7 @@ QUICK = Extent(
 )
 WHOLE = Extent(
     quick=False,
+    load=Plan(),
     documents=20_000,
     passes=20,
     power_cuts=20,
