@@ -14,8 +14,6 @@ class Table:
     """What names a row: another one is given to a foreign row that is inserted."""
     not_evidence: Mapping[str, str]
     """Columns that no promise rests on, and why."""
-    only: str = "true"
-    """Which rows are evidence (SQL)."""
 
     @property
     def title(self) -> str:
@@ -34,14 +32,12 @@ TABLES: tuple[Table, ...] = (
         "mailbox_heads",
         ("agency_id",),
         {},
-        only="sequence > 0",
     ),
     Table(
         "docs",
         "seen_heads",
         ("agency_id",),
         {"epoch": "of notify's database; another one is asked again", "hinted_at": _WORK},
-        only="sequence > 0",
     ),
     Table("docs", "receipts", ("delivery_id",), {"trace_id": _TRACE}),
     Table("docs", "statuses", ("step",), {"trace_id": _TRACE}),
@@ -64,13 +60,12 @@ TABLES: tuple[Table, ...] = (
         ("id", "recipient_id"),
         {"id": "names nothing", "at": _ARRIVAL, "trace_id": _TRACE},
     ),
-    Table("docs", "documents", ("id",), {}, only="state = 'dispatched'"),
+    Table("docs", "documents", ("id",), {}),
     Table(
         "docs",
         "attachments",
         ("id", "position"),
         {"stored_at": "when a file was stored here: its digest says which"},
-        only="document_id in (select id from documents where state = 'dispatched')",
     ),
     Table("docs", "turns", ("sender_id",), {}),
     Table(
@@ -92,7 +87,7 @@ TABLES: tuple[Table, ...] = (
         ("delivery_id", "sequence"),
         {"traceparent": _TRACE, "arrived_at": _ARRIVAL},
     ),
-    Table("notify", "lanes", ("agency_id",), {}, only="sequence > 0"),
+    Table("notify", "lanes", ("agency_id",), {}),
     Table(
         "notify",
         "waiting",
@@ -133,7 +128,6 @@ TABLES: tuple[Table, ...] = (
             "expires_at": "until when it may be activated: past for one that has ended",
             "ended_at": "when it ended: signed_at is in the signature itself",
         },
-        only="state in ('made', 'failed')",
     ),
     Table(
         "signing",
