@@ -112,7 +112,8 @@ async def _register(site: Site) -> Register:
     rows = await site.connections["signing"].fetch(store_judged.LISTS)
     lists = {row["authority"]: x509.load_der_x509_crl(row["der"]) for row in rows}
     codes = await store.codes_ever(site.connections["docs"])
-    return Register(registered(site.pki), lists, codes)
+    numbers = {row["authority"]: row["number"] for row in rows}
+    return Register(registered(site.pki), lists, numbers, codes)
 
 
 async def _digests(register: Register) -> AsyncGenerator[Row]:
