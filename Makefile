@@ -85,6 +85,10 @@ bench: setup ## Measure under load, 15 min, into BENCH.md [QUICK=1: 2 min] [ONLY
 contracts: setup ## Check the documents, and a stack of their own against them [KEEP=1 leaves it running]
 	@$(PY) -m infra.contracts
 
+.PHONY: fuzz
+fuzz: setup ## Hostile input at every door of a stack of its own, ≥ 100,000 requests [QUICK=1: 1 min]
+	@$(PY) -m tests.proof.fuzz $(if $(QUICK),--quick)
+
 fmt: setup ## Format and put in order
 	@.venv/bin/ruff format && .venv/bin/ruff check --fix
 

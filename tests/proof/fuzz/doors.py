@@ -22,6 +22,7 @@ HUB = "hub-h14-communes"
 _ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _RENEW_S = 300
 _OK = 200
+_TRIES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +100,13 @@ class Doors:
         form = urlencode(self.token_form(client_id)).encode()
         kind = {"Content-Type": "application/x-www-form-urlencoded"}
         line = Line(self.addresses["gateway"])
-        for _ in range(20):
+        for _ in range(_TRIES):
             reply = await line.ask(request("POST", "/oauth/token", kind, form))
             if reply.status == _OK:
                 line.close()
                 return json.loads(reply.body)["access_token"]
             await asyncio.sleep(0.5)
-        raise RuntimeError(f"no token for {client_id}: {reply.status} {reply.body!r}")
+        raise RuntimeError(f"no token for {client_id}")
 
     def token_form(self, client_id: str) -> dict[str, str]:
         """Return a good token request (RFC 7523), each time a new one."""
@@ -144,7 +145,9 @@ def operations(document: Mapping[str, Json]) -> list[Operation]:
                 Operation(
                     method=method.upper(),
                     path=path,
-                    scopes=tuple(scope for row in security for one in row.values() for scope in one),
+                    scopes=tuple(
+                        scope for row in security for one in row.values() for scope in one
+                    ),
                     public=not security,
                     bodies=tuple(body.get("content", {})),
                     query=tuple(one["name"] for one in parameters if one["in"] == "query"),

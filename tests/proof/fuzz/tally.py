@@ -1,9 +1,10 @@
-"""What came of all requests: counts, and each failing request on disk with all it takes to repeat it."""
+"""What came of all requests: counts, and each failing one on disk with what repeats it."""
 
 import json
 import sys
 import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -53,7 +54,7 @@ class Tally:
         self._count(shot, reply.status)
         if reply.status == _NOT_NOW:
             self.unavailable += 1
-        elif reply.status >= 500:  # noqa: PLR2004 (server errors)
+        elif reply.status >= 500:
             self.server_errors += 1
         elif fault := _not_ours(reply):
             self.wrong += 1
@@ -69,6 +70,10 @@ class Tally:
         if shot.framed:
             self.cuts += 1
             self.keep(shot, "the connection ended without a whole answer")
+
+    def answered_nothing(self, shot: Shot) -> None:
+        """Count a request of which no answer in HTTP is expected."""
+        self._count(shot, 0)
 
     def hung(self, shot: Shot, why: str) -> None:
         """Count a request that was not answered in time."""
@@ -103,7 +108,7 @@ class Tally:
         line = f"  FOUND {shot.kind} {shot.door} {shot.name}: {fault} → {where}"
         print(line[:300], file=sys.stderr, flush=True)
 
-    def _write(self, kind: str, told: dict[str, object], raw: bytes) -> str:
+    def _write(self, kind: str, told: Mapping[str, object], raw: bytes) -> str:
         self._written += 1
         if self._written > _KEPT:
             return "not written, there are too many"
@@ -120,7 +125,7 @@ class Tally:
         self.statuses[status] += 1
         self.kinds[shot.kind] += 1
         now = time.monotonic()
-        if now - self._told >= 5:  # noqa: PLR2004 (seconds)
+        if now - self._told >= 5:
             self._told = now
             print(f"  {self.requests} requests, now {shot.kind}: {self.seen()}", flush=True)
 
@@ -136,7 +141,7 @@ class Tally:
 
 def _not_ours(reply: Reply) -> str:
     """Say what is wrong with a refusal that is no problem of ours (RFC 9457; RFC 6749 5.2)."""
-    if reply.status < 400 or not reply.body:  # noqa: PLR2004 (a refusal)
+    if reply.status < 400 or not reply.body:
         return ""
     kind = reply.headers.get("content-type", "")
     if not kind.startswith(("application/problem+json", "application/json")):

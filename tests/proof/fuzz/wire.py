@@ -1,4 +1,4 @@
-"""HTTP/1.1 by hand: exactly these bytes go out, one answer comes in, nothing is set right on the way."""
+"""HTTP/1.1 by hand: exactly these bytes go out, one answer comes in, nothing is set right."""
 
 import asyncio
 import contextlib

@@ -1,0 +1,182 @@
+"""Many that wait: 200 lease polls at once, 1,000 readers of events of which 100 never read."""
+
+import asyncio
+import contextlib
+import json
+import socket
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from uuid import uuid4
+
+from tests.proof.fuzz.crowd import beside, opened, percentile, still_held
+from tests.proof.fuzz.doors import HUB, Doors, ask_json
+from tests.proof.fuzz.prepare import form_of
+from tests.proof.fuzz.tally import Shot, Tally
+from tests.proof.fuzz.wire import Cut, Hang, Line, request
+
+READERS = tuple(f"sys-g{number:02}" for number in range(1, 10))
+_OK = frozenset({200})
+_ROUNDS = 5
+_WAIT_S = 10
+_SLOWEST_RATIO = 1.5
+_ARRIVES_S = 30.0
+_LEFT_S = 20.0
+
+
+async def leases(doors: Doors, tally: Tally, count: int) -> None:
+    """Poll `count` times at once, with a wait; all have to be answered, normal clients too."""
+    waiting = READERS[:4]
+    body = json.dumps({"max": 1, "visibility": "PT1S", "wait": f"PT{_WAIT_S}S"}).encode()
+
+    async def poll(by: str) -> None:
+        headers = {**doors.bearer(by), "Content-Type": "application/json"}
+        raw = request("POST", "/v1/inbox/leases", headers, body)
+        shot = Shot("lease", "a poll that waits", "gateway", raw, by)
+        line = Line(doors.addresses["gateway"])
+        try:
+            tally.answered(shot, await line.ask(raw))
+        except Cut:
+            tally.ended(shot)
+        except Hang as hang:
+            tally.hung(shot, str(hang))
+        line.close()
+
+    async with beside(doors, tally) as normal, asyncio.TaskGroup() as group:
+        for number in range(count):
+            group.create_task(poll(waiting[number % len(waiting)]))
+    print(f"  beside {count} polls: {normal.line()}", flush=True)
+
+
+@dataclass(slots=True)
+class _Ears:
+    """What all readers have heard, and when."""
+
+    heard: Counter[str] = field(default_factory=Counter[str])
+    """Readers by delivery."""
+    at: dict[str, list[float]] = field(default_factory=dict[str, list[float]])
+    open: int = 0
+
+
+async def _read(doors: Doors, tally: Tally, ears: _Ears, by: str) -> None:
+    """Follow the event log as a good client: read on, come back when the stream ends."""
+    address = doors.addresses["gateway"]
+    while True:
+        reader, writer = await asyncio.open_connection(address.host, address.port)
+        raw = request("GET", "/v1/events/stream", doors.bearer(by))
+        try:
+            writer.write(raw)
+            head = await reader.readuntil(b"\r\n\r\n")
+            if b" 200 " not in head.partition(b"\r\n")[0]:
+                tally.broken("events", f"a reader was answered {head[:60]!r}")
+                return
+            ears.open += 1
+            async for line in reader:
+                if line.startswith(b"data:"):
+                    subject = json.loads(line[5:])["subject"]
+                    ears.at.setdefault(subject, []).append(time.monotonic())
+        except (asyncio.IncompleteReadError, ConnectionError):
+            await asyncio.sleep(0.5)
+        finally:
+            writer.close()
+
+
+async def streams(doors: Doors, tally: Tally, pdf: bytes, readers: int, never: int) -> None:
+    """Send to many readers, without and with those that never read, and compare."""
+    await doors.renew(READERS)
+    ears = _Ears()
+    async with asyncio.TaskGroup() as group:
+        tasks = [
+            group.create_task(_read(doors, tally, ears, READERS[number % len(READERS)]))
+            for number in range(readers)
+        ]
+        await _until(lambda: ears.open >= readers, "all readers have their stream")
+        tally.more("events", Counter({200: readers}))
+        before = await _rounds(doors, tally, ears, pdf, readers)
+        mute = await _never(doors, tally, pdf, never)
+        after = await _rounds(doors, tally, ears, pdf, readers)
+        await _left(doors, tally, mute)
+        for task in tasks:
+            task.cancel()
+    for plain in mute:
+        plain.close()
+    ratio = percentile(after, 0.99) / max(0.001, percentile(before, 0.99))
+    print(
+        f"  {readers} readers: p99 {percentile(before, 0.99) * 1000:.0f} ms alone, "
+        f"{percentile(after, 0.99) * 1000:.0f} ms beside {never} that never read, "
+        f"p99 ratio {ratio:.2f}",
+        flush=True,
+    )
+
+
+async def _rounds(doors: Doors, tally: Tally, ears: _Ears, pdf: bytes, readers: int) -> list[float]:
+    """Send to all readers' agencies; return how long after the first reader each one heard it."""
+    delays: list[float] = []
+    share = readers // len(READERS)
+    for _ in range(_ROUNDS):
+        known = set(ears.at)
+        codes = [name.removeprefix("sys-").upper() for name in READERS]
+        await _send(doors, tally, pdf, [{"agency": code} for code in codes])
+        began = time.monotonic()
+
+        def heard() -> bool:
+            new = [times for subject, times in ears.at.items() if subject not in known]  # noqa: B023
+            return len(new) >= len(READERS) and all(len(times) >= share for times in new)
+
+        try:
+            await _until(heard, "all readers have heard it")
+        except TimeoutError:
+            tally.broken("events", "not every reader heard of a document within 30 s")
+        new = [times for subject, times in ears.at.items() if subject not in known]
+        delays += [moment - began for times in new for moment in times]
+    return delays
+
+
+async def _send(
+    doors: Doors, tally: Tally, pdf: bytes, recipients: Sequence[Mapping[str, object]]
+) -> None:
+    headers, body = form_of(str(uuid4().int % 10_000), pdf, recipients)
+    sent = await ask_json(doors, "sys-g22", "POST /v1/documents?dispatch=true", body, headers)
+    tally.more("events", Counter({sent.status: 1}))
+    if sent.status != 202:
+        tally.broken("events", f"a document was answered {sent.status}: {sent.body[:200]!r}")
+
+
+async def _never(doors: Doors, tally: Tally, pdf: bytes, count: int) -> list[socket.socket]:
+    """Open streams of a long log that nobody reads: more than all buffers on the way hold."""
+    everywhere = {"select": {"level": "commune", "under": "H14"}}
+    for _ in range(6):
+        await _send(doors, tally, pdf, [everywhere])
+    first = await ask_json(doors, HUB, "GET /v1/events?limit=1")
+    start = json.loads(first.body)["next"]
+    raw = request("GET", f"/v1/events/stream?after={start}", doors.bearer(HUB))
+    mute: list[socket.socket] = []
+    for _ in range(count):
+        plain = await opened(doors.addresses["gateway"], buffer=4096)
+        with contextlib.suppress(BlockingIOError):
+            plain.send(raw)
+        mute.append(plain)
+    tally.more("events", Counter({0: count}))
+    return mute
+
+
+async def _left(doors: Doors, tally: Tally, mute: list[socket.socket]) -> None:
+    """Wait until the door has left those that never read."""
+    ports = {plain.getsockname()[1] for plain in mute}
+    began = time.monotonic()
+    while held := ports & still_held(doors.addresses["gateway"]):
+        if time.monotonic() - began > 2 * _LEFT_S:
+            tally.broken("events", f"{len(held)} streams are held though nobody reads them")
+            return
+        await asyncio.sleep(0.5)
+    print(f"  {len(mute)} that never read were left", flush=True)
+
+
+async def _until(reached: Callable[[], bool], what: str) -> None:
+    """Wait until something is reached. Raises TimeoutError, which says what was not."""
+    end = time.monotonic() + _ARRIVES_S
+    while not reached():
+        if time.monotonic() > end:
+            raise TimeoutError(f"not in {_ARRIVES_S:.0f} s: {what}")
+        await asyncio.sleep(0.01)
