@@ -205,21 +205,22 @@ async def _filters(asker: Asker) -> None:
 
 
 async def _bodies(asker: Asker) -> None:
-    """Name others' files and certificates in a request about one's own draft."""
+    """Name others' files in a request about one's own draft.
+
+    Whose a certificate is, everybody may know: it stands in every file that it has signed.
+    """
     draft = asker.world.own["sent"].draft
     path = f"/v1/documents/{draft['document_id']}/signatures"
+    wanted = {"certificate": draft["certificate"], "kind": "leader"}
     for one in asker.world.foreign.values():
-        for name in ("attachment_id", "certificate"):
-            nothing = absent(one.sent)[name]
-            named = {"attachment_id": draft["attachment_id"], "certificate": draft["certificate"]}
-            pair = [{**named, name: word, "kind": "leader"} for word in (one.sent[name], nothing)]
-            await asker.same(
-                f"signature by another's {name}",
-                (path, one.sent[name]),
-                (path, nothing),
-                method="POST",
-                bodies=(pair[0], pair[1]),
-            )
+        words = one.sent["attachment_id"], absent(one.sent)["attachment_id"]
+        await asker.same(
+            "signature on another's file",
+            (path, words[0]),
+            (path, words[1]),
+            method="POST",
+            bodies=({**wanted, "attachment_id": words[0]}, {**wanted, "attachment_id": words[1]}),
+        )
 
 
 async def _acknowledgements(asker: Asker) -> None:
