@@ -6,6 +6,8 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
+from prometheus_client import Counter
+
 from services.docs.document import RecipientChoice
 from services.docs.routing import Routing, resolve
 from services.docs.sign import refuse_frozen
@@ -30,7 +32,12 @@ from shared.telemetry import (
 )
 
 ASK_AGAIN_SECONDS = 60.0
-"""How long a dispatch is without a verdict before signing is asked again."""
+"""How long a dispatch is without a verdict before signing is asked again; doubled each time."""
+ASK_AT_ONCE = 50
+"""Dispatches that one look asks about: after a loss they come back at a walking pace."""
+_asked_again = Counter(
+    "lienthong_verdicts_asked_again_total", "Dispatches that signing was asked about once more."
+)
 
 
 def submission_id(*, client_id: str, agency: AgencyId, path: str, key: str) -> DispatchId:
@@ -169,6 +176,10 @@ async def _told(conn: Connection, dispatch: New | Dispatch) -> DocumentDispatche
 
 
 async def ask_again(conn: Connection, *, seconds: float = ASK_AGAIN_SECONDS) -> None:
-    """Ask signing anew about dispatches long without a verdict: it repeats what it knows."""
-    asked = await queue.unanswered(conn, seconds=seconds)
+    """Ask signing anew about dispatches long without a verdict: it repeats what it knows.
+
+    Each question is a new event; the oldest `ASK_AT_ONCE` are asked about, and counted.
+    """
+    asked = await queue.unanswered(conn, seconds=seconds, limit=ASK_AT_ONCE)
     await outbox.put_all(conn, [await _told(conn, one) for one in asked])
+    _asked_again.inc(len(asked))

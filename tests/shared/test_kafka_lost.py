@@ -1,9 +1,9 @@
-"""Kafka killed and wiped under relay and consumers: everything arrives, and once."""
+"""Kafka killed, wiped and cut short under relay and consumers: everything arrives, and once."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from uuid import UUID, uuid4
 
 import pytest
@@ -21,7 +21,7 @@ from tests.fixtures.eventually import eventually
 from tests.fixtures.stack import Backing
 from tests.shared.conftest import run_beside
 from tests.shared.own_kafka import OwnKafka
-from tests.shared.transport import log_of
+from tests.shared.transport import first_order, log_of
 
 
 @pytest.fixture
@@ -128,6 +128,53 @@ async def test_kafka_dies_and_comes_back_old_and_then_empty(exchange: Exchange):
     for key in range(7):
         mine = [number for number in exchange.seen if number % 7 == key]
         assert mine == sorted(mine)
+
+
+@pytest.mark.timeout(300)  # two starts of a JVM, on a busy machine
+async def test_logs_without_their_ends_are_whole_again_though_nothing_new_is_sent(
+    exchange: Exchange,
+):
+    kafka, writer, db = exchange.kafka, exchange.writer, exchange.reader
+    await db.as_worker(restate)
+    for first in range(0, 150, 30):
+        await _write(writer, first, 30)
+        await exchange.has_seen(first + 30)
+    await eventually(lambda: _log_is_whole(kafka), "both topics are written", timeout=60)
+    marked = {writer: await _newest_mark(writer), db: await _newest_mark(db)}
+
+    kafka.kill()
+    _cut(kafka, SIGNATURES, keep=2 / 3)
+    _cut(kafka, AGENCIES, keep=0)
+    await kafka.start()
+    await eventually(lambda: _log_is_whole(kafka), "the logs hold all again", timeout=60)
+
+    for owner, before in marked.items():
+        assert await _newest_mark(owner) > before, "what was cut off was sent again"
+    order = first_order(await log_of(kafka.access("docs"), [SIGNATURES]))
+    assert all(order[key] == ids for key, ids in (await _written(writer)).items())
+    gauges = health.gauges(db, kafka.access("docs"), "docs")
+    await eventually(lambda: _quiet(gauges), "the reader is quiet", timeout=30)
+    assert sorted(exchange.seen) == list(range(150)), "each once"
+
+
+def _cut(kafka: OwnKafka, topic: str, *, keep: float) -> None:
+    """Cut the end off the longest partition of a topic, as a disk that lied would have."""
+    segments = kafka.kafka.data.glob(f"{topic}-*/*.log")
+    longest = max(segments, key=lambda file: file.stat().st_size)
+    with longest.open("r+b") as file:
+        file.truncate(int(longest.stat().st_size * keep))
+
+
+async def _newest_mark(db: Database) -> datetime:
+    query = "select max(published_at) from outbox"
+    return await db.as_worker(lambda conn: conn.fetchval(query))
+
+
+async def _written(db: Database) -> dict[tuple[str, str], list[UUID]]:
+    """Return the events of each key in the order in which they were put into the outbox."""
+    query = "select topic, key, array_agg(event_id order by id) from outbox group by topic, key"
+    rows = await db.as_worker(lambda conn: conn.fetch(query))
+    return {(row[0], row[1]): row[2] for row in rows}
 
 
 async def _log_is_whole(kafka: OwnKafka) -> bool:

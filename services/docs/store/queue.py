@@ -104,15 +104,20 @@ async def hold(conn: Connection, ids: Sequence[DispatchId]) -> list[Dispatch]:
     return sorted((read(row) for row in rows), key=lambda one: one.turn or 0)
 
 
-async def unanswered(conn: Connection, *, seconds: float, limit: int = 50) -> list[Dispatch]:
-    """Lock and return dispatches that signing was asked about so long ago, and mark them asked."""
+async def unanswered(conn: Connection, *, seconds: float, limit: int) -> list[Dispatch]:
+    """Lock and return dispatches that signing was asked about so long ago, and mark them asked.
+
+    For each the time doubles with every question, up to 16 times.
+    """
     rows = await conn.fetch(
         f"""with long as (
             select id from dispatches
             where state in ('waiting', 'held') and verdict is null
                 and asked_at < now() - make_interval(secs => $1)
+                and asked_at < now() - make_interval(secs => $1 * (1 << least(asks, 4)))
             order by asked_at limit $2 for update skip locked)
-        update dispatches as d set asked_at = now() from long where d.id = long.id
+        update dispatches as d set asked_at = now(), asks = least(asks + 1, 1000)
+        from long where d.id = long.id
         returning {COLUMNS}""",  # noqa: S608
         seconds,
         limit,
