@@ -19,7 +19,7 @@ from infra.stack.services import environment_given, is_for_one_life
 from infra.stack.trouble import Trouble
 
 _NOBODY = "nothing watches these processes: one that ends stays down"
-_PATIENCE = 20.0
+_PATIENCE = 60.0
 _QUIET = 10.0
 
 

@@ -108,6 +108,34 @@ async def test_many_processes_at_once_run_each_file_once(empty: str, tmp_path: P
     assert "docs/0001_t.sql" in ran
 
 
+async def test_a_table_in_use_is_waited_for_without_holding_up_who_comes_after(
+    empty: str, tmp_path: Path
+):
+    folder = _write(tmp_path / "docs" / "migrations", **{"0001_t": "create table t (n int);"})
+    await apply(empty, [folder])
+    _write(folder, **{"0002_m": "alter table t add column m int default 7;"})
+    patience = {"lock_timeout": "3s"}  # as our services have
+    user, other = [await asyncpg.connect(empty, server_settings=patience) for _ in range(2)]
+    try:
+        async with asyncio.TaskGroup() as group, user.transaction():
+            await user.fetch("select n from t")
+            upgrade = group.create_task(apply(empty, [folder]))
+            await eventually(lambda: _waits_for_a_lock(user), "the migration waits")
+            for _ in range(3):
+                await other.fetch("select n from t")
+            assert not upgrade.done()
+        assert upgrade.result() == ["docs/0002_m.sql"]
+        assert await other.fetch("select m from t") == []
+    finally:
+        await user.close()
+        await other.close()
+
+
+async def _waits_for_a_lock(conn: "asyncpg.Connection[asyncpg.Record]") -> bool:
+    query = "select exists (select from pg_locks where relation = 't'::regclass and not granted)"
+    return bool(await conn.fetchval(query))
+
+
 async def test_it_waits_for_the_database_and_then_opens_it(
     databases: Databases, backing: Backing, tmp_path: Path
 ):

@@ -30,6 +30,12 @@ def check(file: Path) -> None:
 
 def make(file: Path, target: Path) -> None:
     """Copy everything that is, or could be, committed, and apply a patch. Raises DoesNotApply."""
+    fill(target)
+    _apply(file, target)
+
+
+def fill(target: Path) -> None:
+    """Copy everything that is, or could be, committed."""
     shutil.rmtree(target, ignore_errors=True)
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(command, cwd=TREE, check=True, capture_output=True).stdout
@@ -38,7 +44,6 @@ def make(file: Path, target: Path) -> None:
         if name and source.is_file():
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(source, target / name)
-    _apply(file, target)
 
 
 def _apply(file: Path, target: Path, *options: str) -> None:

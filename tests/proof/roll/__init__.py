@@ -1,0 +1,1 @@
+"""Upgrades under load: every service replaced instance by instance, with two migrations."""
