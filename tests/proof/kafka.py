@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
@@ -15,6 +16,8 @@ from tests.proof.client import Refused, System, Unreachable
 from tests.proof.harness import Json
 from tests.proof.records import Records
 
+# A broken connection is what is waited for here; it is written down, not shown.
+logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
 _PAUSE, _CLOSING = 1.0, 5.0
 _ARRIVED = "mailbox.arrived"
 

@@ -3,10 +3,12 @@
 import asyncio
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from tests.proof.arrivals import Arrivals
 from tests.proof.client import Refused, System, Unreachable
+from tests.proof.harness import Json
 from tests.proof.history import Outcome
 from tests.proof.network import Network
 from tests.proof.orders import TYPE, Order, Shape, draw
@@ -15,6 +17,8 @@ from tests.proof.records import Records
 
 _ARRIVAL_PATIENCE = 10.0
 _PAUSE_AFTER_REFUSAL = 0.5
+_HASTY = 20
+"""One document in so many is sent twice at the same time."""
 _MOST_IN_FLIGHT = 60
 """Documents of the fixed rate that may wait for an answer: an outage must not pile them up."""
 
@@ -40,7 +44,10 @@ class Workload:
         paper = self.desk.write(order.sender, order.size, order.canary)
         digest = self.desk.digest(order.size, paper)
         begun = await self.records.begin(replace(order, sha256=digest))
-        return await self._ask(begun, paper)
+        async with asyncio.TaskGroup() as group:
+            if order.number % _HASTY == 0:
+                group.create_task(self._twin(begun, paper))
+            return await self._ask(begun, paper)
 
     async def again(self, order: Order, *, patience: float | None = None) -> Outcome:
         """Ask once more what became of a document, with the key and the bytes it had."""
@@ -54,24 +61,9 @@ class Workload:
     async def _ask(
         self, order: Order, paper: bytes | None, *, patience: float | None = None
     ) -> Outcome:
-        system = self.systems[self.network.serving[order.sender]]
-        headers = {"Idempotency-Key": order.key}
         outcome = Outcome("unknown", time.monotonic())
         try:
-            if paper is None:
-                answer = await system.ask(
-                    "POST", order.path, body={}, headers=headers, patience=patience
-                )
-                dispatch = answer.json()
-            else:
-                answer = await system.ask(
-                    "POST",
-                    "/v1/documents?dispatch=true",
-                    raw=order.form(paper),
-                    headers=headers | {"Content-Type": TYPE},
-                    patience=patience,
-                )
-                dispatch = answer.json()["dispatch"]
+            dispatch = await self._sent(order, paper, patience)
             document = str(dispatch["document_id"])
             outcome = Outcome("ok", time.monotonic(), str(dispatch["id"]), document)
             self.accepted += 1
@@ -83,6 +75,32 @@ class Workload:
         finally:
             self.records.end(order, outcome)
         return outcome
+
+    async def _twin(self, order: Order, paper: bytes) -> None:
+        """Send the same at the same time, as a hasty client does: what comes of it is one effect.
+
+        A second dispatch would show in the mailboxes.
+        """
+        with suppress(Refused, Unreachable):
+            await self._sent(order, paper, None)
+
+    async def _sent(self, order: Order, paper: bytes | None, patience: float | None) -> Json:
+        """Ask until there is a final answer; return the dispatch. Raises Refused, Unreachable."""
+        system = self.systems[self.network.serving[order.sender]]
+        headers = {"Idempotency-Key": order.key}
+        if paper is None:
+            answer = await system.ask(
+                "POST", order.path, body={}, headers=headers, patience=patience
+            )
+            return answer.json()
+        answer = await system.ask(
+            "POST",
+            "/v1/documents?dispatch=true",
+            raw=order.form(paper),
+            headers=headers | {"Content-Type": TYPE},
+            patience=patience,
+        )
+        return answer.json()["dispatch"]
 
     async def until(self, count: int) -> None:
         """Return when so many documents have been acknowledged."""

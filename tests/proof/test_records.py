@@ -1,0 +1,86 @@
+"""The observer's memory over its own death: what was begun is known, what is torn is not read."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from tests.proof.history import Outcome, Report, Sighting
+from tests.proof.orders import Order, order
+from tests.proof.records import SEEN, WORK, Records
+
+
+def wanted(records: Records) -> Order:
+    """Return a document of A to B."""
+    return order(
+        records.number(),
+        sender="A",
+        to=["B"],
+        size=30_000,
+        urgency="urgent",
+        secret=records.secret,
+    )
+
+
+@asynccontextmanager
+async def opened(folder: Path) -> AsyncGenerator[Records]:
+    """Lend the records of a folder, kept on the disk."""
+    records = Records(folder)
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(log.keep()) for log in (records.work, records.seen)]
+        yield records
+        for task in tasks:
+            task.cancel()
+    records.close()
+
+
+async def test_what_was_begun_is_asked_again_with_the_same_key(tmp_path: Path) -> None:
+    async with opened(tmp_path) as first:
+        lost = await first.begin(wanted(first))
+        # On the disk before its first byte goes out: nothing else has to be written for that.
+        (left,) = Records(tmp_path).unknown()
+        assert left == lost
+        done = await first.begin(wanted(first))
+        first.end(done, Outcome("ok", 5.0, "dispatch", "document"))
+
+    async with opened(tmp_path) as again:
+        assert [one.key for one in again.unknown()] == [lost.key]
+        assert again.secret == first.secret
+        assert again.number() == done.number + 1
+        again.end(lost, Outcome("unknown", 6.0))
+        again.end(lost, Outcome("ok", 7.0, "other", "document"))
+
+    resolved = Records(tmp_path)
+    assert list(resolved.unknown()) == []
+    assert resolved.resolved == {lost.number}
+    assert resolved.outcomes[done.number] == Outcome("ok", 5.0, "dispatch", "document")
+
+
+async def test_a_torn_line_is_not_read_and_not_gone_on_with(tmp_path: Path) -> None:
+    async with opened(tmp_path) as first:
+        kept = await first.begin(wanted(first))
+    with (tmp_path / WORK).open("ab") as file:
+        file.write(b'{"e":"invoke","number":99,"sen')
+
+    async with opened(tmp_path) as again:
+        assert list(again.orders) == [kept.number]
+        more = await again.begin(wanted(again))
+
+    assert list(Records(tmp_path).orders) == [kept.number, more.number]
+
+
+async def test_a_hole_is_written_down_where_one_reads_in_order(tmp_path: Path) -> None:
+    async with opened(tmp_path) as records:
+        for sequence in (1, 2, 5):
+            sighting = Sighting("B", "normal", sequence, f"hash-{sequence}")
+            records.sighted(sighting, in_order=True)
+        records.sighted(Sighting("B", "urgent", 7, "hash"), in_order=False)
+        records.killed(3)
+        await records.reporting(Report("delivery", "03"))
+
+    text = (tmp_path / SEEN).read_text(encoding="utf-8")
+    assert text.count('"e":"gap"') == 1
+    again = Records(tmp_path)
+    assert again.places == {("B", "normal"): 5}
+    assert again.kills == 3
+    assert again.reports == [Report("delivery", "03")]
