@@ -144,6 +144,7 @@ def _fresh(run: Path, *, again: bool) -> None:
         subprocess.run(
             [sys.executable, "-m", "infra.stack", "down"], cwd=_TREE, env=env, check=False
         )
+        asyncio.run(undo(Harness(stack, _TREE)))  # a small disk that was left mounted
     shutil.rmtree(run)
 
 
