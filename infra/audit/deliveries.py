@@ -53,6 +53,8 @@ def _of_docs(where: str, docs: Row) -> Iterator[Finding]:
         yield Finding(where, f"recipient_code {docs['recipient_code']} never named its agency")
     if docs["sequence"] is not None:
         yield from _content(where, docs)
+    elif docs["level"] != docs["agency_level"]:  # a numbered one is compared with its entry
+        yield Finding(where, f"is for the level {docs['level']}")
 
 
 def _content(where: str, docs: Row) -> Iterator[Finding]:

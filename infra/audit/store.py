@@ -51,7 +51,8 @@ DELIVERIES: dict[str, Query] = {
             d.reason, d.successors, d.sequence, d.previous_hash, d.hash, d.entry as content,
             d.cleared_at, d.accepted_at, d.status, d.status_step, d.status_at,
             p.document_code, p.sender_code, p.urgency, p.files,
-            array(select c.code from agency_codes as c where c.agency_id = d.recipient_id) as codes
+            array(select c.code from agency_codes as c where c.agency_id = d.recipient_id) as codes,
+            (select a.level from agencies as a where a.id = d.recipient_id) as agency_level
         from deliveries as d left join dispatches as p on p.id = d.dispatch_id order by d.id""",
     ),
     "docs_receipt": (
@@ -96,6 +97,16 @@ DELIVERIES: dict[str, Query] = {
     ),
 }
 """By delivery."""
+
+DOCUMENTS: dict[str, Query] = {
+    "document": (
+        "docs",
+        """select d.id as document, d.code, d.state,
+            exists (select from dispatches as p where p.document_id = d.id) as sent
+        from documents as d order by d.id""",
+    ),
+}
+"""By document."""
 
 LINES: dict[str, Query] = {
     "last": (

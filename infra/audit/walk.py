@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterator, Mapping
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -12,7 +12,7 @@ from infra.audit import files, store, store_judged
 from infra.audit.certificates import Register, check_certificate, registered
 from infra.audit.cogroup import Case, cogroup
 from infra.audit.deliveries import check_delivery
-from infra.audit.dispatches import check_dispatch
+from infra.audit.dispatches import check_dispatch, check_document
 from infra.audit.finding import Books, Finding, Row
 from infra.audit.lanes import check_lane, check_line
 from infra.audit.signatures import check_signature
@@ -49,8 +49,13 @@ async def audit(folder: Folder, say: Say, *, patience: float = PATIENCE_SECONDS)
     return books
 
 
-async def walk(site: Site, say: Say, *, with_files: bool = True) -> Books:
-    """Audit one snapshot; without files where they were just read."""
+async def walk(
+    site: Site, say: Say, *, with_files: bool = True, only: Collection[str] | None = None
+) -> Books:
+    """Audit one snapshot; without files where they were just read.
+
+    `only` some walks, by name: for whoever knows that all others saw what they see now.
+    """
     books = Books(await store.agency_codes(site.connections["docs"]))
     teller = _Teller(books, say)
     register = await _register(site)
@@ -59,6 +64,7 @@ async def walk(site: Site, say: Say, *, with_files: bool = True) -> Books:
         ("mailboxes", store.LANES, agency_lane, check_lane),
         ("turns", store.LINES, ("sender", "lane"), check_line),
         ("deliveries", store.DELIVERIES, ("delivery",), partial(check_delivery, trust=site.trust)),
+        ("documents", store.DOCUMENTS, ("document",), check_document),
         ("dispatches", store_judged.DISPATCHES, ("dispatch",), check_dispatch),
         (
             "signatures",
@@ -74,11 +80,13 @@ async def walk(site: Site, say: Say, *, with_files: bool = True) -> Books:
         ),
     ]
     for name, queries, key, check in walks:
+        if only is not None and name not in only:
+            continue
         streams = {one: _stream(site, query) for one, query in queries.items()}
         if name == "certificates":
             streams["register"] = _digests(register)
         await _cases(streams, key, check, books, teller.of(name))
-    if with_files:
+    if with_files and (only is None or "files" in only):
         await _files(site, books, teller)
     return books
 

@@ -49,6 +49,7 @@ TABLES: tuple[Table, ...] = (
         ("id", "turn"),
         {
             "asked_at": _WORK,
+            "asks": _WORK,
             "traceparent": _TRACE,
             "verdict_at": "orders clearing; each verdict has its own time",
             "cleared_at": "each copy's own time stands under its hash",
@@ -150,6 +151,7 @@ TABLES: tuple[Table, ...] = (
         ("sha256",),
         {
             "withdrawing": _WORK,
+            "changed_in": "with which list a verdict is made anew; the lists say who is revoked",
             "registered_at": _ARRIVAL,
         },
     ),
