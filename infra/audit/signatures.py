@@ -54,8 +54,10 @@ def _states(where: str, docs: Row, signing: Row) -> Iterator[Finding]:
         yield Finding(where, f"is {docs['state']} at docs and {state} at signing", passing=True)
     elif docs["state"] == "requested" and state in ("made", "failed"):
         yield Finding(where, f"docs does not know yet that it is {state}", passing=True)
-    if docs["state"] in ("made", "applied"):
-        yield from differing(where, "docs against signing", signing, docs, _MADE)
+    # One that failed after it was made keeps what was made.
+    made = docs["state"] in ("made", "applied")
+    columns = [name for name in _MADE if made or docs[name] is not None]
+    yield from differing(where, "docs against signing", signing, docs, columns)
     if state == "failed" and docs["state"] == "failed":
         yield from differing(where, "docs against signing", signing, docs, ("reason",))
 
