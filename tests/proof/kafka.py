@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any, cast
 from uuid import uuid4
 
+import aiohttp
 from aiokafka import AIOKafkaConsumer
 from aiokafka.abc import AbstractTokenProvider
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from tests.proof.client import Refused, System, Unreachable
 from tests.proof.harness import Json
@@ -30,8 +31,12 @@ class Tokens(AbstractTokenProvider):
         self._system = system
 
     async def token(self) -> str:  # pyright: ignore[reportIncompatibleMethodOverride] -- untyped base
-        """Return a living token."""
-        return await self._system.token()
+        """Return a living token. Raises KafkaConnectionError, after which aiokafka tries again."""
+        try:
+            return await self._system.token()
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            # Any other error ends aiokafka's fetching (0.14).
+            raise KafkaConnectionError(f"no token: {error!r}") from error
 
 
 @dataclass(frozen=True, slots=True)
