@@ -24,8 +24,6 @@ from infra.stack.sockets import Sockets, private_url
 from infra.stack.spool import Spool
 from infra.stack.trouble import Trouble
 
-NEEDED = ("postgres", "kafka")
-"""What services begin after; Jaeger is waited for by nobody."""
 _ROOM = 1 << 30
 _WORD_EVERY = 4.0
 PATIENCE = 180.0
@@ -73,7 +71,8 @@ class Supervisor:
                 self.keep(self.part(name))
             if names & {*SERVICES, *ATTENDANTS}:
                 await self._keys()
-                await self.all_ready([*NEEDED, *self._nodes()])
+                # Jaeger is waited for by nobody.
+                await self.all_ready(["postgres", *self._nodes()])
             for name in (name for name in SERVICES if name in names):
                 if name not in self.keepers:
                     self.keep(self.instance(name, 1))
