@@ -6,7 +6,7 @@ import hashlib
 import os
 import tempfile
 import time
-from collections.abc import AsyncIterable, AsyncIterator, Generator
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,49 +57,25 @@ class BlobStore:
             if left.stat().st_mtime < time.time() - _ABANDONED:
                 _discard(left)
 
-    async def write(
-        self, chunks: AsyncIterable[bytes], *, limit: int, only: str | None = None
-    ) -> Blob:
+    async def write(self, chunks: AsyncIterable[bytes], *, limit: int) -> Blob:
         """Store the bytes: temp file, fsync, rename, fsync of the folder; memory is bounded.
-
-        With `only`, bytes of another SHA-256 are read, described and not kept.
 
         Raises Problem REQ-4131 past `limit` bytes, SYS-5071 when the disk is full. What was
         begun and not finished is removed.
         """
-        try:
-            return await self._write(chunks, limit, only)
-        except OSError as error:
-            if error.errno not in _FULL:
-                raise
-            _log.error("disk full", exc_info=error)
-            raise Problem("SYS-5071") from error
-
-    async def _write(self, chunks: AsyncIterable[bytes], limit: int, only: str | None) -> Blob:
-        descriptor, name = tempfile.mkstemp(dir=self._begun)
-        try:
-            with os.fdopen(descriptor, "wb", buffering=0) as file:
-                intake = _Intake(file)
-                pending = bytearray()
-                async for chunk in chunks:
-                    if intake.size + len(pending) + len(chunk) > limit:
-                        raise Problem(
-                            "REQ-4131",
-                            vi=f"Tối đa {limit} byte.",
-                            en=f"At most {limit} bytes.",
-                            limit=limit,
-                        )
-                    pending += chunk
-                    while len(pending) >= BLOCK:
-                        await asyncio.to_thread(intake.take, bytes(pending[:BLOCK]))
-                        del pending[:BLOCK]
-                await asyncio.to_thread(intake.finish, bytes(pending))
-            blob = intake.blob()
-            if only in (None, blob.sha256):
-                await asyncio.to_thread(self._keep, Path(name), blob.sha256)
-        finally:
-            _discard(Path(name))
+        with self.stage() as stage:
+            blob = await stage.write(chunks, limit=limit)
+            await stage.keep()
         return blob
+
+    @contextmanager
+    def stage(self) -> Generator["Stage"]:
+        """Lend a place for files that are kept together or not at all; what is left is removed."""
+        stage = Stage(self._begun, self._keep)
+        try:
+            yield stage
+        finally:
+            stage.clear()
 
     def _keep(self, written: Path, sha256: str) -> None:
         final = self.path(sha256)
@@ -168,6 +144,72 @@ class BlobStore:
         if len(sha256) != 2 * _DIGEST or not set(sha256) <= set("0123456789abcdef"):
             raise ValueError("not a SHA-256 in lower-case hex")
         return self._root / sha256[:2] / sha256[2:4] / sha256
+
+
+class Stage:
+    """Files on their way into the store: written and synced, seen by nobody until they are kept."""
+
+    def __init__(self, begun: Path, keep: Callable[[Path, str], None]) -> None:
+        """Write below `begun`; `keep` gives a file its final place."""
+        self._begun, self._keep = begun, keep
+        self._written: list[tuple[Path, str]] = []
+
+    async def write(self, chunks: AsyncIterable[bytes], *, limit: int) -> Blob:
+        """Write the bytes, durably but apart. Raises as `BlobStore.write` does."""
+        with _full_disk():
+            descriptor, name = tempfile.mkstemp(dir=self._begun)
+            try:
+                with os.fdopen(descriptor, "wb", buffering=0) as file:
+                    blob = await _taken(file, chunks, limit)
+            except BaseException:
+                _discard(Path(name))
+                raise
+            self._written.append((Path(name), blob.sha256))
+            return blob
+
+    async def keep(self) -> None:
+        """Keep every file that was written here; a second time does nothing."""
+        with _full_disk():
+            while self._written:
+                await asyncio.to_thread(self._keep, *self._written[-1])
+                self._written.pop()
+
+    def clear(self) -> None:
+        """Remove what was not kept."""
+        for path, _ in self._written:
+            _discard(path)
+        self._written.clear()
+
+
+@contextmanager
+def _full_disk() -> Generator[None]:
+    """Turn what a full disk raises into Problem SYS-5071."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        _log.error("disk full", exc_info=error)
+        raise Problem("SYS-5071") from error
+
+
+async def _taken(file: BinaryIO, chunks: AsyncIterable[bytes], limit: int) -> Blob:
+    intake = _Intake(file)
+    pending = bytearray()
+    async for chunk in chunks:
+        if intake.size + len(pending) + len(chunk) > limit:
+            raise Problem(
+                "REQ-4131",
+                vi=f"Tối đa {limit} byte.",
+                en=f"At most {limit} bytes.",
+                limit=limit,
+            )
+        pending += chunk
+        while len(pending) >= BLOCK:
+            await asyncio.to_thread(intake.take, bytes(pending[:BLOCK]))
+            del pending[:BLOCK]
+    await asyncio.to_thread(intake.finish, bytes(pending))
+    return intake.blob()
 
 
 class _Intake:

@@ -180,3 +180,35 @@ async def test_a_form_that_ends_too_soon_is_refused(country: Running):
     assert (open_end.status_code, open_end.json()["code"]) == (422, "DOC-4225")
     assert (no_form.status_code, no_form.json()["code"]) == (422, "DOC-4225")
     assert (unbounded.status_code, unbounded.json()["code"]) == (415, "REQ-4151")
+
+
+REFUSED: dict[str, tuple[list[bytes], str]] = {
+    "no document": ([MAIN], ""),
+    "a document that is none": ([MAIN, _part("document", b"{}")], ""),
+    "a part too many": ([_document(), MAIN, _part("more", PDF, file_name="a.pdf")], ""),
+    "two mains": ([_document(), MAIN, MAIN], ""),
+    "an annex of another kind": ([_document(), MAIN, _part("annex", b"no", file_name="a.pdf")], ""),
+    "a recipient that is none": (
+        [_document(recipients=[{"agency": "ZZ99"}]), MAIN],
+        "?dispatch=true",
+    ),
+}
+
+
+@pytest.mark.parametrize(("parts", "query"), REFUSED.values(), ids=REFUSED)
+async def test_a_form_that_is_refused_leaves_no_file(docs: Running, parts: list[bytes], query: str):
+    sender = await docs.system("G22")
+    refused = await _send(sender, *parts, query=query)
+    assert 400 <= refused.status_code < 500, refused.text
+    cut = await _send(sender, _document(), MAIN, tail=b"")
+    assert 400 <= cut.status_code < 500, cut.text
+    assert [file for file in docs.blobs.rglob("*") if file.is_file()] == []
+
+
+async def test_a_key_that_names_another_form_leaves_no_file(docs: Running):
+    sender, key = await docs.system("G22"), str(uuid4())
+    assert (await _send(sender, _document(), MAIN, key=key)).status_code == 201
+    stored = [file for file in docs.blobs.rglob("*") if file.is_file()]
+    other = _part("main", ANNEX, file_name="a.pdf")
+    assert (await _send(sender, _document(), other, key=key)).status_code == 422
+    assert [file for file in docs.blobs.rglob("*") if file.is_file()] == stored

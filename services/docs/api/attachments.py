@@ -136,15 +136,14 @@ async def put_content(
     _check_length(request, expected.announced)
     repr_digest = digest_in(request.headers.get("repr-digest"))
     lift(request, None)  # the store holds to the announced size
-    blob = await blobs.write(
-        only_pdf(request.stream()),
-        limit=expected.announced.size,
-        only=expected.announced.sha256,
-    )
-    await db.as_caller(
-        caller.visible,
-        lambda conn: accept.attach(conn, expected, blob, sender=sender, repr_digest=repr_digest),
-    )
+    with blobs.stage() as stage:
+        blob = await stage.write(only_pdf(request.stream()), limit=expected.announced.size)
+
+        async def step(conn: Connection) -> None:
+            await accept.attach(conn, expected, blob, sender=sender, repr_digest=repr_digest)
+            await stage.keep()  # behind every refusal
+
+        await db.as_caller(caller.visible, step)
     reach("docs.upload.committed")
     return Response(status_code=204)
 

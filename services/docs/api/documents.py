@@ -26,6 +26,7 @@ from services.docs.dispatch import dispatch as send
 from services.docs.document import DocumentState
 from services.docs.store import agencies, dispatches
 from services.docs.store import documents as store
+from shared.blobs import BlobStore, Stage
 from shared.db import Connection, Database
 from shared.errors import Problem
 from shared.failpoint import reach
@@ -99,9 +100,19 @@ async def post_document(request: Request, caller: Sender, *, dispatch: bool = Fa
 
     With `dispatch=true` it is sent at once, in the same transaction: 202.
     """
+    blobs: BlobStore = request.app.state.blobs
+    with blobs.stage() as stage:
+        form = await _read(request, stage)
+        made = await _make(request, caller, form, stage, dispatch=dispatch)
+    reach("docs.document.committed")
+    return made
+
+
+async def _make(
+    request: Request, caller: Caller, form: Form, stage: Stage, *, dispatch: bool
+) -> Response:
     db: Database = request.app.state.db
     sender = caller.agency()
-    form = await _read(request)
 
     async def work(conn: Connection) -> Response:
         document_id = await accept.accept(
@@ -116,21 +127,20 @@ async def post_document(request: Request, caller: Sender, *, dispatch: bool = Fa
             )
         body, version = await _own(conn, document_id, caller)
         headers = {"Location": f"/v1/documents/{document_id}", **tag(version)}
+        await stage.keep()  # the last that may fail before the commit: a refusal leaves no file
         return answer(body, 202 if dispatch else 201, headers=headers)
 
-    made = await db.as_caller(
+    return await db.as_caller(
         caller.visible,
         lambda conn: once(conn, request, caller, digest=form.digest, work=lambda: work(conn)),
         by_keys=True,
     )
-    reach("docs.document.committed")
-    return made
 
 
-async def _read(request: Request) -> Form:
+async def _read(request: Request, stage: Stage) -> Form:
     content_type = request.headers.get("content-type", "")
     if content_type.lower().startswith("multipart/form-data"):
-        return await read_form(request, request.app.state.blobs)
+        return await read_form(request, stage)
     if not is_json(content_type):
         raise Problem("REQ-4151")
     value = strict_json(await request.body())

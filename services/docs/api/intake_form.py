@@ -12,7 +12,7 @@ from services.docs.api.drafts import read_draft
 from services.docs.api.forms import Part, bad_form, parts_of
 from services.docs.attachment import check_name, only_pdf
 from services.docs.document import PDF, Announcement, Draft, Role
-from shared.blobs import BlobStore
+from shared.blobs import Stage
 from shared.errors import Problem
 from shared.intake import strict_json
 from shared.sizes import FILES_PER_DOCUMENT
@@ -41,11 +41,11 @@ class _Read:
     room: int = MOST_BYTES
 
 
-async def read_form(request: Request, blobs: BlobStore) -> Form:
-    """Read and store a form: one part `document`, one part `main`, any number of parts `annex`.
+async def read_form(request: Request, stage: Stage) -> Form:
+    """Read a form: one part `document`, one part `main`, any number of parts `annex`.
 
     Raises Problem DOC-4225 for other parts, what `read_draft` raises, and what is wrong with a
-    file: DOC-4151, DOC-4223, DOC-4224, REQ-4131. Files of a form that is refused stay unattached.
+    file: DOC-4151, DOC-4223, DOC-4224, REQ-4131. The files are kept by who keeps the form.
     """
     read = _Read()
     async with aclosing(parts_of(request)) as parts:
@@ -55,7 +55,7 @@ async def read_form(request: Request, blobs: BlobStore) -> Form:
                 value = strict_json(raw)
                 read.draft, read.json_digest = read_draft(value), canonical_digest(value)
             elif part.name in _ROLES:
-                read.files.append(await _store(part, blobs, read))
+                read.files.append(await _store(part, stage, read))
             else:
                 raise bad_form(f"Thừa phần {part.name!r}.", f"Unexpected part {part.name!r}.")
     if read.draft is None:
@@ -65,13 +65,13 @@ async def read_form(request: Request, blobs: BlobStore) -> Form:
     return Form(read.draft, tuple(read.files), _digest(read))
 
 
-async def _store(part: Part, blobs: BlobStore, read: _Read) -> Arrived:
+async def _store(part: Part, stage: Stage, read: _Read) -> Arrived:
     pointer = f"/{part.name}"
     if len(read.files) >= FILES_PER_DOCUMENT:
         raise Problem("DOC-4094", most=FILES_PER_DOCUMENT)
     name = part.file_name or ""
     check_name(name, pointer=pointer)
-    blob = await blobs.write(only_pdf(part.chunks, pointer=pointer), limit=read.room)
+    blob = await stage.write(only_pdf(part.chunks, pointer=pointer), limit=read.room)
     read.room -= blob.size
     role = _ROLES[part.name]
     announced = Announcement(
