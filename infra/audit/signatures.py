@@ -54,6 +54,8 @@ def _states(where: str, docs: Row, signing: Row) -> Iterator[Finding]:
         yield Finding(where, f"is {docs['state']} at docs and {state} at signing", passing=True)
     elif docs["state"] == "requested" and state in ("made", "failed"):
         yield Finding(where, f"docs does not know yet that it is {state}", passing=True)
+    if state != "made" and any(signing[name] is not None for name in _MADE):
+        yield Finding(where, f"is {state} at signing, and holds what was made")
     # One that failed after it was made keeps what was made.
     made = docs["state"] in ("made", "applied")
     columns = [name for name in _MADE if made or docs[name] is not None]

@@ -107,7 +107,7 @@ class Swap:
         first = await _whole(connection, self.table, places[0]) if places else None
         for place in places[1:40]:
             second = await _whole(connection, self.table, place)
-            if first is not None and first[self.column] != second[self.column]:
+            if first is not None and self._matters(first, second):
                 break
         else:
             raise NothingToDo
@@ -116,6 +116,18 @@ class Swap:
         await store.insert(connection, self.table, {**second, self.column: first[self.column]})
         both = f"{_named(self.table, first)} and {_named(self.table, second)}"
         return Change(f"{self.table.title}.{self.column} of {both} exchanged")
+
+    def _matters(self, first: Row, second: Row) -> bool:
+        """Say whether both rows together say something else afterwards."""
+
+        def said(one: Row, other: Row) -> frozenset[str]:
+            evidence = [name for name in one if name not in self.table.not_evidence]
+            return frozenset(
+                repr([(row if name != self.column else twin)[name] for name in evidence])
+                for row, twin in ((one, other), (other, one))
+            )
+
+        return said(first, second) != said(first, first) | said(second, second)
 
 
 async def _any(connection: Connection, table: Table, rng: random.Random) -> str:
