@@ -5,6 +5,7 @@ ONLY=pattern: the faults whose name matches it. KEEP=1: the stack stays, and the
 """
 
 import asyncio
+import fcntl
 import json
 import logging
 import os
@@ -162,7 +163,19 @@ def main() -> int:
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it tells of each fault we inflict
     extent = QUICK if _set("QUICK") else WHOLE
     run = proof_run() / ("quick" if extent.quick else "whole")
-    _fresh(run, again=extent.quick and not _set("KEEP"))
+    run.parent.mkdir(parents=True, exist_ok=True)
+    # Two observers with one journal would give two documents the same number.
+    with (run.parent / f"{run.name}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"another proof is at work in {run}", file=sys.stderr)
+            return 1
+        _fresh(run, again=extent.quick and not _set("KEEP"))
+        return _to_its_end(extent, run)
+
+
+def _to_its_end(extent: Extent, run: Path) -> int:
     try:
         return asyncio.run(_prove(extent, run))
     except NotDone as error:
