@@ -1,6 +1,7 @@
 """What counts as telling foreign from absent, and as showing what is others'."""
 
 import random
+from collections.abc import Mapping
 
 import pytest
 
@@ -12,13 +13,17 @@ _TRACE = "0123456789abcdef0123456789abcdef"
 _HEADERS = {"Content-Length": "9", "Date": "now", "Trace-Id": _TRACE}
 
 
-def _answer(status: int = 404, body: bytes = b"", **headers: str) -> Answer:
-    return Answer(status, {**_HEADERS, **headers}, body, 0.0)
+def _answer(
+    status: int = 404, body: bytes = b"", *, headers: Mapping[str, str] | None = None
+) -> Answer:
+    return Answer(status, {**_HEADERS, **(headers or {})}, body, 0.0)
 
 
 def test_ids_that_were_asked_for_traces_and_dates_make_no_difference():
     one = _answer(body=b"no id-1, " + _TRACE.encode()).told(["id-1"])
-    other = _answer(body=b"no id-2, " + _TRACE[::-1].encode(), Date="later").told(["id-2"])
+    other = _answer(body=b"no id-2, " + _TRACE[::-1].encode(), headers={"Date": "later"}).told(
+        ["id-2"]
+    )
     assert one == other
 
 
@@ -27,8 +32,8 @@ def test_ids_that_were_asked_for_traces_and_dates_make_no_difference():
     [
         _answer(403),
         _answer(body=b"another text"),
-        _answer(ETag='"2"'),
-        _answer(**{"Content-Length": "10"}),
+        _answer(headers={"ETag": '"2"'}),
+        _answer(headers={"Content-Length": "10"}),
     ],
     ids=["status", "body", "header", "length"],
 )
@@ -37,7 +42,7 @@ def test_anything_else_does(other: Answer):
 
 
 def test_words_of_others_are_found_in_bodies_and_headers_unless_asked_for():
-    shown = _answer(body=b'{"subject": "secret"}', Link="<id-7>")
+    shown = _answer(body=b'{"subject": "secret"}', headers={"Link": "<id-7>"})
     assert set(shown.shows(["secret", "id-7", "id-8"], [])) == {"secret", "id-7"}
     assert shown.shows(["id-7"], ["id-7"]) == []
 
