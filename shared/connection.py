@@ -26,7 +26,7 @@ LATE_SECONDS = 1.0
 LATE = "lienthong.late"
 """In the scope of a request that was too slow itself; how long the rest of it may take."""
 STUCK_SECONDS = 9.0
-"""How long a client may take less than `STUCK_BYTES` of an answer that waits for it."""
+"""How long a client may take less than `STUCK_BYTES` (or all) of what waits for it."""
 STUCK_BYTES = 4096
 BEHIND_SECONDS = 60.0
 """The same for the gateway as a client: between its reads it waits for its own one."""
@@ -50,7 +50,7 @@ class Connection(HttpToolsProtocol):
         self._idle_bytes = self._thrown_away = 0
         self._closing = self._last = False
         self._timers: dict[Callable[[], None], TimerHandle] = {}
-        self._unread = 0
+        self._written = self._taken = self._unread = 0
         self._patience = (
             STUCK_SECONDS if getattr(self.config.app, "edge", False) else BEHIND_SECONDS
         )
@@ -169,21 +169,11 @@ class Connection(HttpToolsProtocol):
             late = LATE in self.cycle.scope
             self._arm(self._give_up, LATE_SECONDS if late else LINGER_SECONDS)
 
-    def pause_writing(self) -> None:
-        """Begin to wait for a client that does not read."""
-        super().pause_writing()
-        self._wait_for_reader()
-
-    def resume_writing(self) -> None:
-        """Note that it reads."""
-        super().resume_writing()
-        self._disarm(self._look_at_reader)
-
     def close(self) -> None:
         """End the connection so that what was written arrives."""
         if self.transport.is_closing() or self._closing:
             return
-        self._wait_for_reader()
+        self.wrote(0)
         if not (self._in_body or self._in_head):
             self.transport.close()
             return
@@ -217,16 +207,24 @@ class Connection(HttpToolsProtocol):
     def _give_up(self) -> None:
         self._abort() if self._closing else self.transport.close()
 
-    def _wait_for_reader(self) -> None:
-        self._unread = not_taken(self.transport)
-        self._arm(self._look_at_reader, self._patience)
+    def wrote(self, size: int) -> None:
+        """Note what is about to be written, and look later whether it was taken."""
+        if self._look_at_reader not in self._timers:
+            self._unread = not_taken(self.transport) + size
+            self._taken = self._written + size - self._unread
+            self._arm(self._look_at_reader, self._patience)
+        self._written += size
 
     def _look_at_reader(self) -> None:
         """Go on waiting for who takes something, at whatever pace; end the one that does not."""
-        if self._unread - not_taken(self.transport) < STUCK_BYTES:
+        self._disarm(self._look_at_reader)
+        unread = not_taken(self.transport)
+        taken = self._written - unread
+        if unread and taken - self._taken < min(STUCK_BYTES, self._unread):
             reset(self.transport)
-        else:
-            self._wait_for_reader()
+        elif unread:
+            self._unread, self._taken = unread, taken
+            self._arm(self._look_at_reader, self._patience)
 
     def _abort(self) -> None:
         self.transport.abort()
@@ -275,6 +273,7 @@ class _Gently(asyncio.Transport):
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Write."""
+        self._connection.wrote(len(data))
         self._connection.transport.write(data)
 
     def is_closing(self) -> bool:

@@ -1,6 +1,7 @@
 """Slow clients: a body that drips, an answer that is hardly read; who is only slow is served."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
@@ -46,6 +47,19 @@ async def get_large() -> Response:
             ended.append(sent)
 
     return StreamingResponse(chunks(), headers={"Content-Length": str(LARGE)})
+
+
+@router.get("/events")
+async def get_events() -> Response:
+    async def lines() -> AsyncIterator[bytes]:
+        try:
+            while True:
+                yield b"data: x\n" + b" " * 1000
+                await asyncio.sleep(0.02)
+        finally:
+            ended.append(0)
+
+    return StreamingResponse(lines(), media_type="text/event-stream")
 
 
 @pytest.fixture(params=[True, False], ids=["at the door", "behind it"])
@@ -129,6 +143,33 @@ async def test_who_reads_nothing_loses_the_connection(
         while more := await reader.read(1 << 20):
             size += len(more)
     assert size < LARGE
+    writer.close()
+
+
+async def test_a_stream_that_is_not_read_ends_also_when_it_tells_little(
+    address: tuple[str, int], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(connection, "STUCK_SECONDS", 0.3)
+    monkeypatch.setattr(connection, "BEHIND_SECONDS", 0.3)
+    ended.clear()
+    plain = socket.socket()
+    plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # less than it tells
+    plain.connect(address)
+    plain.send(b"GET /events HTTP/1.1\r\nHost: x\r\n\r\n")
+    await eventually(lambda: len(ended) == 1, "the end of the stream", timeout=10)
+    plain.close()
+
+
+async def test_a_stream_that_is_read_goes_on(
+    address: tuple[str, int], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(connection, "STUCK_SECONDS", 0.1)
+    monkeypatch.setattr(connection, "BEHIND_SECONDS", 0.1)
+    reader, writer = await asyncio.open_connection(*address)
+    writer.write(b"GET /events HTTP/1.1\r\nHost: x\r\n\r\n")
+    async with asyncio.timeout(10):
+        for _ in range(50):
+            assert await reader.readline()
     writer.close()
 
 

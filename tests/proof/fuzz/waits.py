@@ -17,10 +17,9 @@ from tests.proof.fuzz.tally import Shot, Tally
 from tests.proof.fuzz.wire import Cut, Hang, Line, request
 
 READERS = tuple(f"sys-g{number:02}" for number in range(1, 10))
-_OK = frozenset({200})
 _ROUNDS = 5
+_WIDE = 4
 _WAIT_S = 10
-_SLOWEST_RATIO = 1.5
 _ARRIVES_S = 30.0
 _LEFT_S = 20.0
 
@@ -93,8 +92,9 @@ async def streams(doors: Doors, tally: Tally, pdf: bytes, readers: int, never: i
         ]
         await _until(lambda: ears.open >= readers, "all readers have their stream")
         tally.more("events", Counter({200: readers}))
+        await _long_log(doors, tally, pdf)
         before = await _rounds(doors, tally, ears, pdf, readers)
-        mute = await _never(doors, tally, pdf, never)
+        mute = await _never(doors, tally, never)
         after = await _rounds(doors, tally, ears, pdf, readers)
         await _left(doors, tally, mute)
         for task in tasks:
@@ -141,13 +141,31 @@ async def _send(
     tally.more("events", Counter({sent.status: 1}))
     if sent.status != 202:
         tally.broken("events", f"a document was answered {sent.status}: {sent.body[:200]!r}")
+        return ""
+    return json.loads(sent.body)["dispatch"]["id"]
 
 
-async def _never(doors: Doors, tally: Tally, pdf: bytes, count: int) -> list[socket.socket]:
-    """Open streams of a long log that nobody reads: more than all buffers on the way hold."""
+async def _long_log(doors: Doors, tally: Tally, pdf: bytes) -> None:
+    """Send to all communes of a hub, so that its log is long; wait until all is delivered."""
     everywhere = {"select": {"level": "commune", "under": "H14"}}
-    for _ in range(6):
-        await _send(doors, tally, pdf, [everywhere])
+    for _ in range(_WIDE):
+        dispatch_id = await _send(doors, tally, pdf, [everywhere])
+
+        await _delivered(doors, dispatch_id)
+
+
+async def _delivered(doors: Doors, dispatch_id: str) -> None:
+    end = time.monotonic() + 2 * _ARRIVES_S
+    while time.monotonic() < end:
+        seen = await ask_json(doors, "sys-g22", f"GET /v1/dispatches/{dispatch_id}")
+        told = json.loads(seen.body)
+        if told["counts"]["available"] == told["recipients"]:
+            return
+        await asyncio.sleep(0.5)
+
+
+async def _never(doors: Doors, tally: Tally, count: int) -> list[socket.socket]:
+    """Open streams of a long log that nobody reads."""
     first = await ask_json(doors, HUB, "GET /v1/events?limit=1")
     start = json.loads(first.body)["next"]
     raw = request("GET", f"/v1/events/stream?after={start}", doors.bearer(HUB))
