@@ -3,10 +3,12 @@
 import json
 import os
 import secrets
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from infra.stack.caches import alone
 from infra.stack.trouble import Trouble
 
 TREE = Path(__file__).resolve().parents[2]
@@ -76,7 +78,7 @@ class Folder:
 
     def write(self, name: str, content: object, *, mode: int = 0o644) -> None:
         """Replace one of the folder's JSON files at once: a reader sees the old or the new."""
-        temporary = self.path / f".{name}.{os.getpid()}"
+        temporary = self.path / f".{name}.{os.getpid()}.{threading.get_ident()}"
         with os.fdopen(
             os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w"
         ) as file:
@@ -91,10 +93,13 @@ class Folder:
         return self._kept("secrets.json", name, lambda: secrets.token_urlsafe(18))
 
     def _kept(self, file: str, name: str, make: Callable[[], str]) -> str:
-        kept = self.read(file)
-        value = kept.get(name)
-        if isinstance(value, str):
+        if isinstance(value := self.read(file).get(name), str):
             return value
-        made = make()
-        self.write(file, {**kept, name: made}, mode=0o600)
+        # Parts are prepared in threads, side by side: each secret is made once, and none is lost.
+        with alone(self.path / f"{file}.lock"):
+            kept = self.read(file)
+            if isinstance(value := kept.get(name), str):
+                return value
+            made = make()
+            self.write(file, {**kept, name: made}, mode=0o600)
         return made

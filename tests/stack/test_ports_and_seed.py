@@ -1,6 +1,7 @@
 """Ports, networks, room: what a start finds taken, different or missing, and what it says."""
 
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -130,3 +131,12 @@ def test_a_network_of_no_sensible_size_is_refused(tmp_path: Path, size: str):
     with pytest.raises(Trouble, match="no network"):
         fixed_seed(Folder(tmp_path), f"scale:{size}")
     assert not list(tmp_path.glob("seed*"))
+
+
+def test_secrets_that_parts_make_side_by_side_are_all_kept(tmp_path: Path):
+    """PostgreSQL and Kafka's nodes are prepared in threads, and each asks for passwords first."""
+    names = [f"part-{number % 20}" for number in range(200)]
+    with ThreadPoolExecutor(16) as threads:
+        told = [*threads.map(Folder(tmp_path).secret, names)]
+    kept = Folder(tmp_path).read("secrets.json")
+    assert [kept[name] for name in names] == told
