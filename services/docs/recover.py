@@ -22,7 +22,7 @@ from shared.kafka import TYPE_HEADER, KafkaAccess, Record
 from shared.readback import read_back
 from shared.restored import Recovery
 
-_TOPICS = [deliveries_topic(level, lane) for level in LEVELS for lane in LANES]
+TOPICS = [deliveries_topic(level, lane) for level in LEVELS for lane in LANES]
 _log = structlog.get_logger()
 
 
@@ -31,7 +31,7 @@ def recovery(db: Database, access: KafkaAccess, comparison: Comparison) -> Recov
 
     async def work() -> None:
         await comparison.make()
-        await _entries(db, access)
+        await take_entries(db, access)
         await comparison.take_over_receipts()
         await _agencies(db, access)
         await db.as_worker(lives.recovered)
@@ -63,14 +63,14 @@ class _Unknown:
                 self.found[key].append(event)
 
 
-async def _entries(db: Database, access: KafkaAccess) -> None:
+async def take_entries(db: Database, access: KafkaAccess, topics: Sequence[str] = TOPICS) -> None:
     """Take over the entries that notify has still to read: their numbers are given.
 
     An agency's lane may lie in the topics of two levels, so all are read before any is taken.
     """
     heads = await db.look(mailboxes.heads)
     unknown = _Unknown({(one.agency_id, one.lane): one.sequence for one in heads})
-    read = await read_back(db, access, _TOPICS, unknown.take)
+    read = await read_back(db, access, topics, unknown.take)
     for key, events in unknown.found.items():
         events.sort(key=lambda event: event.sequence)
         head: Head | None = None
