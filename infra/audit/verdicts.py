@@ -105,17 +105,15 @@ def _resting(where: str, case: Case) -> Iterator[Finding]:
 
 def _withdrawals(where: str, case: Case) -> Iterator[Finding]:
     docs, signing = case["docs_withdrawal"], case["withdrawal"]
-    for one in docs:
-        # Docs withdraws by itself what was judged bad after numbers were given.
-        own = one["judgement"] == 0 and any(
-            verdict["indication"] == "TOTAL-FAILED" for verdict in case["docs_verdict"]
-        )
-        if not signing and not own:
-            yield Finding(where, "docs knows it as withdrawn, signing does not", passing=True)
+    # Docs withdraws by itself what was judged bad after numbers were given.
+    bad = any(verdict["indication"] == "TOTAL-FAILED" for verdict in case["docs_verdict"])
+    own = bad and any(one["judgement"] == 0 for one in docs)
+    if docs and not signing and not own:
+        yield Finding(where, "docs knows it as withdrawn, signing does not", passing=True)
     for one in signing:
         if not docs:
             yield Finding(where, "its withdrawal is not at docs", passing=True)
-        elif docs[0]["judgement"] != 0:
+        elif not own:
             yield from differing(
                 f"{where}: withdrawal", "docs", one, docs[0], ("judgement", "reason")
             )
