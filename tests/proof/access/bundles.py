@@ -236,9 +236,14 @@ async def until(look: "Callable[[], Awaitable[T | None]]", what: str) -> T:
     raise NotThere(what)
 
 
+def _twin(id_: str) -> str:
+    """Return another id made at the same time (RFC 9562 5.7): signing answers young ones so."""
+    return id_[:15] + str(uuid4())[15:]
+
+
 def absent(like: Mapping[str, str]) -> dict[str, str]:
-    """Return ids of nothing, of the same forms and lengths."""
-    made = {name: str(uuid4()) for name in like if name.endswith("_id")}
+    """Return ids of nothing, of the same forms, lengths and ages."""
+    made = {name: _twin(value) for name, value in like.items() if name.endswith("_id")}
     return {
         **like,
         **made,

@@ -104,9 +104,9 @@ async def _go_away(readers: Readers, count: int) -> int:
 async def _one(readers: Readers, code: str, chance: random.Random) -> None:
     place = urlsplit(readers.world.addresses[readers.at])
     paths: Sequence[str] = (
-        "/v1/documents?limit=500",
-        "/v1/deliveries?direction=out&limit=500&expand=document",
-        "/v1/deliveries?direction=in&limit=500",
+        "/v1/documents?limit=20",
+        "/v1/deliveries?direction=out&limit=20",
+        "/v1/deliveries?direction=in&limit=20",
     )
     headers = {**await readers.headers(code), "Host": place.netloc}
     head = f"GET {chance.choice(paths)} HTTP/1.1\r\n"

@@ -43,12 +43,12 @@ async def trial(harness: Harness, say: Say, extent: Extent) -> Findings:
             say("Kafka's topics and groups …")
             await kafka(made, found)
         await _timed(made, found, say, extent)
-        say(f"{extent.cancelled} requests whose clients go away …")
-        await cancelled(made, found, say, count=extent.cancelled)
         say(f"a circle of {extent.agencies} agencies …")
         circle = await ring(made, extent.agencies, say)
         asked, all_ = await pairs(circle, found, say, budget=extent.seconds)
         say(f"ordered pairs on the document route: {asked} of {all_}")
+        say(f"{extent.cancelled} requests whose clients go away …")
+        await cancelled(made, found, say, count=extent.cancelled)
     return found
 
 
