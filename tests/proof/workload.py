@@ -133,13 +133,18 @@ class Workload:
                 task.add_done_callback(lambda _: room.release())
 
     async def ask_unknown(self, *, patience: float) -> list[Order]:
-        """Ask again for everything without a final answer; return what stays so."""
+        """Ask again for everything without a final answer; return what stays so.
+
+        `patience` is for all of them together: an exchange that is away is not waited for by each.
+        """
         left: list[Order] = []
+        end = time.monotonic() + patience
         bound = asyncio.Semaphore(8)
 
         async def one(order: Order) -> None:
             async with bound:
-                if (await self.again(order, patience=patience)).kind == "unknown":
+                rest = max(0.0, end - time.monotonic())
+                if (await self.again(order, patience=rest)).kind == "unknown":
                     left.append(order)
 
         async with asyncio.TaskGroup() as group:
