@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 SHARED = Path(__file__).with_name("migrations")
 _LOCK = 0x6C74_6D69  # "ltmi"
-_BRIEFLY = "set local lock_timeout = '1s'"
+_BRIEFLY_MS, _LONGEST_MS = 200, 2000
 """Whoever wants a table waits behind the migration that waits for it: not longer than this."""
-_PAUSE_SECONDS = 0.5
+_PAUSE_SECONDS = 1
 _NO_TRANSACTION = "-- migrate: no-transaction"
 _NAME = re.compile(r"\d{4}_[a-z0-9_]+\.sql")
 _log = structlog.get_logger()
@@ -59,15 +59,17 @@ async def _run_one(conn: "_Connection", migration: _Migration) -> None:
         await conn.execute(migration.text)
         await _record(conn, migration)
         return
+    wait = _BRIEFLY_MS
     while True:
         try:
             async with conn.transaction():
-                await conn.execute(_BRIEFLY)
+                await conn.execute("select set_config('lock_timeout', $1, true)", f"{wait}ms")
                 await conn.execute(migration.text)
                 await _record(conn, migration)
         except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError) as error:
             _log.info("a table is in use", migration=migration.name, cause=str(error))
             await asyncio.sleep(_PAUSE_SECONDS)
+            wait = min(_LONGEST_MS, wait * 5 // 4)
         else:
             return
 

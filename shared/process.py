@@ -27,6 +27,8 @@ GRACE_SECONDS = 10
 _DRAIN_SECONDS = 7
 _LAST_WORD_SECONDS = 2
 """How long open connections may still ask something, whose answer says `Connection: close`."""
+_USELESS_SECONDS = 5
+"""Then a process that lacks what it needs says so: 503, by whatever it serves."""
 _NAP = 0.02
 _LONGEST_PAUSE = 2.0
 _log = structlog.get_logger()
@@ -88,8 +90,10 @@ class _Server(uvicorn.Server):
         yield  # run() owns the signals
 
 
-def http(app: FastAPI, *, fd: int) -> Task:
+def http(app: FastAPI, *, fd: int, useful: Callable[[], Awaitable[bool]] | None = None) -> Task:
     """Serve `app` on an inherited listening socket, which other processes may serve too.
+
+    While it is not `useful` yet, requests wait for it or for another process; but not for ever.
 
     `app.state.stopping` is the event that says the end has come: long polls then answer empty,
     streams end with `retry:`. Lifespan is off: nothing may run in it.
@@ -109,6 +113,7 @@ def http(app: FastAPI, *, fd: int) -> Task:
 
     async def serve(stop: asyncio.Event) -> None:
         app.state.stopping = stop
+        await _until_useful(useful, stop)
         server = _Server(config)
         listener = socket.socket(fileno=os.dup(fd))
         async with asyncio.TaskGroup() as group:
@@ -118,6 +123,15 @@ def http(app: FastAPI, *, fd: int) -> Task:
             server.should_exit = True
 
     return serve
+
+
+async def _until_useful(useful: Callable[[], Awaitable[bool]] | None, stop: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+    until = loop.time() + _USELESS_SECONDS
+    while useful and not await useful():
+        if stop.is_set() or loop.time() > until:
+            return
+        await asyncio.sleep(_NAP)
 
 
 async def _stop_accepting(server: uvicorn.Server) -> None:

@@ -97,7 +97,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
             gauges=background.gauges(db, access, orphans, recovery),
         )
         tasks: list[Task] = [
-            http(app, fd=settings.listen_fd),
+            http(app, fd=settings.listen_fd, useful=db.ready),
             http(private, fd=settings.private_fd),
             migrations(db, settings, _MIGRATIONS),
             seeding(db, settings.seed),

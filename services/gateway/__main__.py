@@ -66,9 +66,14 @@ def _tasks(settings: GatewaySettings, app: FastAPI, internal: Internal) -> list[
         **health.gauges(db, kafka, "gateway"),
         "lienthong_recovering": recovery.gauge(),
     }
+    issuer: Issuer | None = app.state.issuer
+
+    async def useful() -> bool:
+        return await db.ready() and (issuer is None or await issuer.check() is None)
+
     tasks: list[Task] = [
         migrations(db, settings, _MIGRATIONS),
-        http(app, fd=settings.listen_fd),
+        http(app, fd=settings.listen_fd, useful=useful),
         flushing(app.state.points, db, app.state.visits.tell),
         watching(Watch(db, app.state.guard, app.state.visits)),
         idempotency.sweep(db),
@@ -76,7 +81,6 @@ def _tasks(settings: GatewaySettings, app: FastAPI, internal: Internal) -> list[
         outbox.relay(db, kafka, service="gateway", restate={CLIENTS: clients.restate}),
         *following.follow(db, kafka, service="gateway", internal=internal),
     ]
-    issuer: Issuer | None = app.state.issuer
     if issuer is not None:
         tasks.append(refreshing(issuer))
         checks["token keys"] = issuer.check

@@ -121,7 +121,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
             gauges=gauges(db, access),
         )
         tasks: list[Task] = [
-            http(app, fd=settings.listen_fd),
+            http(app, fd=settings.listen_fd, useful=db.ready),
             http(private, fd=settings.private_fd),
             migrations(db, settings, _MIGRATIONS),
             outbox.relay(db, access, service="notify"),

@@ -109,7 +109,7 @@ async def serve(settings: Settings, authorities: Authorities, stop: asyncio.Even
             gauges=gauges(db, access, recovery),
         )
         tasks: list[Task] = [
-            http(app, fd=settings.listen_fd),
+            http(app, fd=settings.listen_fd, useful=db.ready),
             http(private, fd=settings.private_fd),
             migrations(db, settings, _MIGRATIONS),
             outbox.relay(db, access, service="signing"),

@@ -51,7 +51,13 @@ SERVICE = """
         await asyncio.sleep(0.2)
         raise LookupError("a bug")
 
-    tasks = [http(app, fd=int(sys.argv[1]))]
+    async def useful() -> bool:
+        if not sys.argv[2:]:
+            return True
+        open(sys.argv[2] + ".asked", "w").close()
+        return os.path.exists(sys.argv[2])
+
+    tasks = [http(app, fd=int(sys.argv[1]), useful=useful)]
     if sys.argv[2:] == ["fail"]:
         tasks.append(fail)
     run(*tasks)
@@ -175,6 +181,35 @@ async def _posts(
         async with session.post(f"{served.address}/take", data=b"x" * 1000) as answer:
             assert await answer.json() == 1000
         await asyncio.sleep(pause.uniform(0, 0.3))
+
+
+async def test_one_that_is_of_no_use_yet_leaves_requests_to_the_other(
+    listener: socket.socket, tmp_path: Path
+):
+    use = tmp_path / "use"
+    with listener:
+        async with (
+            _served(listener, tmp_path) as one,
+            aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True)) as fresh,
+        ):
+            await _get(fresh, f"{one.address}/pid")
+            async with _served(listener, tmp_path, str(use)):
+                await eventually((tmp_path / "use.asked").exists, "it runs", timeout=30)
+                for _ in range(50):
+                    assert await _get(fresh, f"{one.address}/pid") == one.process.pid
+                use.touch()
+                await eventually(lambda: _both_serve(fresh, one), "both serve", timeout=30)
+
+
+async def test_one_that_lacks_something_for_long_answers_all_the_same(
+    listener: socket.socket, tmp_path: Path
+):
+    with listener:
+        async with (
+            _served(listener, tmp_path, str(tmp_path / "use")) as only,
+            aiohttp.ClientSession() as session,
+        ):
+            assert await _get(session, f"{only.address}/pid") == only.process.pid
 
 
 async def test_a_request_that_takes_too_long_does_not_hold_the_end(
