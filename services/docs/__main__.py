@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from shared import following, idempotency, outbox, telemetry
 from shared.blobs import BlobStore
 from shared.db import Database
 from shared.errors import Unavailable
+from shared.events.topics import Service
 from shared.events.types import AGENCIES
 from shared.http import private_app
 from shared.identity import Guard
@@ -67,6 +69,16 @@ def checks(db: Database, seed: Path | None) -> dict[str, Callable[[], Awaitable[
     return {"postgres": postgres, "directory": seeded}
 
 
+def _internal(settings: Settings) -> AbstractAsyncContextManager[Internal]:
+    """Open the way to the other services."""
+    urls: dict[Service, str] = {
+        "signing": settings.signing_url,
+        "notify": settings.notify_url,
+        "gateway": settings.gateway_url,
+    }
+    return Internal.open(settings, urls)
+
+
 async def serve(settings: Settings, stop: asyncio.Event) -> None:
     """Serve until `stop`."""
     access = KafkaAccess(
@@ -77,14 +89,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     async with (
         Database.open(settings) as db,
         Guard.open(settings, db) as guard,
-        Internal.open(
-            settings,
-            {
-                "signing": settings.signing_url,
-                "notify": settings.notify_url,
-                "gateway": settings.gateway_url,
-            },
-        ) as internal,
+        _internal(settings) as internal,
     ):
         app = api.create()
         app.state.db, app.state.guard = db, guard

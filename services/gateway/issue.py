@@ -1,14 +1,12 @@
 """The token endpoint (RFC 6749 4.4, RFC 7523, RFC 8707, RFC 9068), metadata and published keys."""
 
 import asyncio
-import re
 import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from urllib.parse import parse_qsl
 from uuid import uuid4
 
 import structlog
@@ -25,6 +23,7 @@ from services.gateway.assertion import (
     check_secret,
     claimed,
 )
+from services.gateway.form import NO_STORE, OAuthError, parse_form
 from services.gateway.keys import Published, SigningKey
 from services.gateway.settings import GatewaySettings
 from services.gateway.store import StoredClient, lives
@@ -43,26 +42,7 @@ LIFETIME_SECONDS = 600
 KEYS_SECONDS = 5.0
 """How often the folder of token keys is read again."""
 _START_SECONDS = 0.2
-_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
-_NO_STORE = {"Cache-Control": "no-store"}
 _log = structlog.get_logger()
-
-
-class OAuthError(Exception):
-    """An error of RFC 6749 5.2 (RFC 8707 2 for `invalid_target`)."""
-
-    def __init__(self, error: str, description: str, *, status: int = 400) -> None:
-        """Name the error and, for a person, what is wrong."""
-        super().__init__(description)
-        self.error, self.description, self.status = error, description, status
-
-    def response(self) -> JSONResponse:
-        """Render it; after a failed Basic authentication the challenge is due."""
-        headers = dict(_NO_STORE)
-        if self.status == 401:  # noqa: PLR2004
-            headers["WWW-Authenticate"] = 'Basic realm="lienthong"'
-        body = {"error": self.error, "error_description": self.description}
-        return JSONResponse(body, self.status, headers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +186,7 @@ class Issuer:
             "expires_in": LIFETIME_SECONDS,
             "scope": claims["scope"],
         }
-        return JSONResponse(body, headers=_NO_STORE)
+        return JSONResponse(body, headers=NO_STORE)
 
 
 def refreshing(issuer: Issuer) -> Task:
@@ -263,26 +243,6 @@ def _active(client: StoredClient | None) -> StoredClient:
     if client is None or client.state != "active":
         raise NotProved("client")
     return client
-
-
-def parse_form(body: bytes) -> dict[str, str]:
-    """Return the parameters of a token request. Raises OAuthError: none may come twice."""
-    try:
-        # Surrogates come through, so that a client id with one is `invalid_client` in the end.
-        text = body.decode(errors="surrogatepass")
-        pairs = parse_qsl(
-            text, keep_blank_values=True, strict_parsing=bool(body), errors="surrogatepass"
-        )
-    except ValueError:
-        raise OAuthError("invalid_request", "the body is not form-encoded") from None
-    form = {name: value for name, value in pairs if value}
-    if len({name for name, _ in pairs}) != len(pairs):
-        if [name for name, _ in pairs].count("resource") > 1:
-            raise OAuthError("invalid_target", "one resource at a time")
-        raise OAuthError("invalid_request", "a parameter comes twice")
-    if any(_UNSTORABLE.search(value) for name, value in form.items() if name != "client_id"):
-        raise OAuthError("invalid_request", "NUL and lone surrogates are not allowed")
-    return form
 
 
 def granted_scopes(client: StoredClient, asked: str | None) -> tuple[str, ...]:

@@ -57,6 +57,59 @@ def _kind(boundary: str) -> str:
     return f"multipart/form-data; boundary={boundary}"
 
 
+_FORMS_1 = (
+    "UTF-8''",
+    "utf-8'vi'",
+    "ISO-8859-1''",
+    "UTF-16''",
+    "''",
+    "x",
+    "UTF-8''%",
+    "UTF-8''%zz",
+    "UTF-8''%ff%fe",
+)
+_FORMS_2 = (
+    "",
+    '""',
+    "x",
+    "a" * 70,
+    "a" * 71,
+    "a" * 5_000,
+    "----exchange ",
+    '"----exchange"',
+    "----exchange; boundary=b",
+    "é",
+    "a b",
+    "\\",
+    '"a',
+    ",",
+    "----exchange--",
+)
+_FORMS_3 = (
+    "multipart/form-data",
+    "multipart/mixed; boundary=----exchange",
+    "multipart/form-data; charset=utf-16; boundary=----exchange",
+    "MULTIPART/FORM-DATA; BOUNDARY=----exchange",
+    "multipart/form-data;boundary*=UTF-8''----exchange",
+    "multipart/form-data; boundary*0=----ex; boundary*1=change",
+)
+_FORMS_4 = (
+    (b"\r\n", b"\n"),
+    (b"\r\n", b"\r"),
+    (b"form-data", b"attachment"),
+    (b"form-data; ", b""),
+    (b'name="', b"name="),
+    (b": ", b":"),
+    (b"Content-Disposition", b"content-disposition"),
+    (b"name=", b"nam="),
+    (b"--\r\n", b"\r\n"),
+    (b"--\r\n", b"-- \r\n"),
+    (b"Content-Disposition: ", b"Content-Disposition:: "),
+    (b"Content-Disposition: ", b" Content-Disposition: "),
+    (b"\r\n\r\n", b"\r\n"),
+)
+
+
 def forms(draft: dict[str, Any]) -> Iterator[Form]:
     """Yield all that we have made up; the same ones each time."""
     parts, kind = good(draft), _kind(BOUNDARY.decode())
@@ -69,17 +122,7 @@ def forms(draft: dict[str, Any]) -> Iterator[Form]:
         )
         for name in FILE_NAMES
     )
-    for charset in (
-        "UTF-8''",
-        "utf-8'vi'",
-        "ISO-8859-1''",
-        "UTF-16''",
-        "''",
-        "x",
-        "UTF-8''%",
-        "UTF-8''%zz",
-        "UTF-8''%ff%fe",
-    ):
+    for charset in _FORMS_1:
         head = b'a.pdf"; filename*=' + charset.encode() + b'%2e%2e%2fa.pdf; x="'
         yield Form(f"filename* {charset}", kind, whole([parts[0], replace(parts[1], file=head)]))
     yield from (
@@ -87,53 +130,42 @@ def forms(draft: dict[str, Any]) -> Iterator[Form]:
         for text in TEXTS
         if len(text) < 50_000
     )
-    for boundary in (
-        "",
-        '""',
-        "x",
-        "a" * 70,
-        "a" * 71,
-        "a" * 5_000,
-        "----exchange ",
-        '"----exchange"',
-        "----exchange; boundary=b",
-        "é",
-        "a b",
-        "\\",
-        '"a',
-        ",",
-        "----exchange--",
-    ):
+    for boundary in _FORMS_2:
         yield Form(f"boundary {boundary[:20]!r}", _kind(boundary), body)
-    for other in (
-        "multipart/form-data",
-        "multipart/mixed; boundary=----exchange",
-        "multipart/form-data; charset=utf-16; boundary=----exchange",
-        "MULTIPART/FORM-DATA; BOUNDARY=----exchange",
-        "multipart/form-data;boundary*=UTF-8''----exchange",
-        "multipart/form-data; boundary*0=----ex; boundary*1=change",
-    ):
+    for other in _FORMS_3:
         yield Form(other, other, body)
     yield from (
         Form(f"ends after {size} bytes", kind, body[:size]) for size in range(0, len(body), 7)
     )
-    swaps = (
-        (b"\r\n", b"\n"),
-        (b"\r\n", b"\r"),
-        (b"form-data", b"attachment"),
-        (b"form-data; ", b""),
-        (b'name="', b"name="),
-        (b": ", b":"),
-        (b"Content-Disposition", b"content-disposition"),
-        (b"name=", b"nam="),
-        (b"--\r\n", b"\r\n"),
-        (b"--\r\n", b"-- \r\n"),
-        (b"Content-Disposition: ", b"Content-Disposition:: "),
-        (b"Content-Disposition: ", b" Content-Disposition: "),
-        (b"\r\n\r\n", b"\r\n"),
-    )
+    swaps = _FORMS_4
     yield from (Form(f"{old!r} for {new!r}", kind, body.replace(old, new)) for old, new in swaps)
     yield from _floods(parts, kind)
+
+
+_FLOODS_1 = (
+    b"file",
+    b"",
+    b"main\x00",
+    b"document[]",
+    b"../main",
+    b"\xff",
+    b'main"; name="annex',
+    b"MAIN",
+)
+_FLOODS_2 = (
+    b"",
+    b"%PDF",
+    b"%PDF-1.7",
+    b"PK\x03\x04",
+    b"\x7fELF",
+    b"MZ",
+    b"<html>",
+    b"%PDF-9.9\n",
+    b" %PDF-1.7",
+    b"%!PS",
+    b"\x00" * 9,
+    b"GIF89a",
+)
 
 
 def _floods(parts: list[Part], kind: str) -> Iterator[Form]:
@@ -163,6 +195,12 @@ def _floods(parts: list[Part], kind: str) -> Iterator[Form]:
             kind,
             whole([replace(document, head=b"n" * size + b": x\r\n"), main]),
         )
+    yield from _crowds(document, main, kind)
+    yield Form("nothing", kind, b"")
+    yield Form("only an end", kind, b"--" + BOUNDARY + b"--\r\n")
+
+
+def _crowds(document: Part, main: Part, kind: str) -> Iterator[Form]:
     yield Form(
         "20,000 headers of a part",
         kind,
@@ -177,31 +215,13 @@ def _floods(parts: list[Part], kind: str) -> Iterator[Form]:
         )
         yield Form(f"{count} empty parts", kind, whole([Part(b"annex", b"", b"", b"")] * count))
         yield Form(f"{count} parts of no name", kind, whole([Part(b"", b"")] * count))
-    for name in (
-        b"file",
-        b"",
-        b"main\x00",
-        b"document[]",
-        b"../main",
-        b"\xff",
-        b'main"; name="annex',
-        b"MAIN",
-    ):
+    yield from _disguises(document, main, kind)
+
+
+def _disguises(document: Part, main: Part, kind: str) -> Iterator[Form]:
+    for name in _FLOODS_1:
         yield Form(f"a part {name!r}", kind, whole([document, replace(main, name=name)]))
-    for content in (
-        b"",
-        b"%PDF",
-        b"%PDF-1.7",
-        b"PK\x03\x04",
-        b"\x7fELF",
-        b"MZ",
-        b"<html>",
-        b"%PDF-9.9\n",
-        b" %PDF-1.7",
-        b"%!PS",
-        b"\x00" * 9,
-        b"GIF89a",
-    ):
+    for content in _FLOODS_2:
         yield Form(
             f"a file that begins {content!r}",
             kind,
@@ -223,8 +243,6 @@ def _floods(parts: list[Part], kind: str) -> Iterator[Form]:
     yield Form(
         "9 MB of a file", kind, whole([document, replace(main, content=PDF + b"x" * 9_000_000)])
     )
-    yield Form("nothing", kind, b"")
-    yield Form("only an end", kind, b"--" + BOUNDARY + b"--\r\n")
 
 
 def shaken(draft: dict[str, Any], dice: random.Random) -> Form:

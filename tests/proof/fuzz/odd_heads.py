@@ -19,143 +19,155 @@ class Head:
     raw: bytes
 
 
+_FIRST_LINES_1 = (
+    b"",
+    b"get",
+    b"G T",
+    b"PROPFIND",
+    b"CONNECT",
+    b"PRI",
+    b"M-SEARCH",
+    b"QUERY",
+    b"A" * 9_000,
+    b"\x00",
+    b"G\xc3\x89T",
+    b"PURGE",
+    b"TRACE",
+    b"OPTIONS",
+    b"PATCH",
+    b"HEAD",
+)
+_FIRST_LINES_2 = (
+    b"",
+    b"*",
+    b"v1/me",
+    b"http://exchange/v1/me",
+    b"http://[::1/",
+    b"//evil/v1/me",
+    b"/\\..\\",
+    b"/v1/%",
+    b"/v1/me#x",
+    b"/v1/me?%00",
+    b"/\xff",
+    b"/v1/\x00",
+    b"/a b",
+    b"exchange:443",
+    b"/" + b"a/" * 30_000,
+    b"/" + b"%2e%2e/" * 3_000 + b"etc/passwd",
+    b"/v1/documents/%2e%2e/%2e%2e/internal/agencies",
+    b"/internal/heads",
+    b"/v1//me",
+    b"/./v1/me",
+    b"/v1/me;x=y",
+    b"/" + b"?" * 9_000,
+    b"/v1/inbox?" + b"a=b&" * 20_000,
+    b"https://user:pw@exchange/",
+)
+_FIRST_LINES_3 = (
+    b"",
+    b"HTTP/0.9",
+    b"HTTP/1.0",
+    b"HTTP/1.2",
+    b"HTTP/2.0",
+    b"HTTP/1.1x",
+    b"HTTP/11",
+    b"http/1.1",
+    b"HTTP/1.1 HTTP/1.1",
+    b"HTTP/999999.1",
+    b"ICY/1.1",
+)
+
+
 def _first_lines() -> Iterator[bytes]:
-    for method in (
-        b"",
-        b"get",
-        b"G T",
-        b"PROPFIND",
-        b"CONNECT",
-        b"PRI",
-        b"M-SEARCH",
-        b"QUERY",
-        b"A" * 9_000,
-        b"\x00",
-        b"G\xc3\x89T",
-        b"PURGE",
-        b"TRACE",
-        b"OPTIONS",
-        b"PATCH",
-        b"HEAD",
-    ):
+    for method in _FIRST_LINES_1:
         yield method + b" /v1/me HTTP/1.1"
-    for target in (
-        b"",
-        b"*",
-        b"v1/me",
-        b"http://exchange/v1/me",
-        b"http://[::1/",
-        b"//evil/v1/me",
-        b"/\\..\\",
-        b"/v1/%",
-        b"/v1/me#x",
-        b"/v1/me?%00",
-        b"/\xff",
-        b"/v1/\x00",
-        b"/a b",
-        b"exchange:443",
-        b"/" + b"a/" * 30_000,
-        b"/" + b"%2e%2e/" * 3_000 + b"etc/passwd",
-        b"/v1/documents/%2e%2e/%2e%2e/internal/agencies",
-        b"/internal/heads",
-        b"/v1//me",
-        b"/./v1/me",
-        b"/v1/me;x=y",
-        b"/" + b"?" * 9_000,
-        b"/v1/inbox?" + b"a=b&" * 20_000,
-        b"https://user:pw@exchange/",
-    ):
+    for target in _FIRST_LINES_2:
         yield from (b"GET " + target + b" HTTP/1.1", b"POST " + target + b" HTTP/1.1")
-    for version in (
-        b"",
-        b"HTTP/0.9",
-        b"HTTP/1.0",
-        b"HTTP/1.2",
-        b"HTTP/2.0",
-        b"HTTP/1.1x",
-        b"HTTP/11",
-        b"http/1.1",
-        b"HTTP/1.1 HTTP/1.1",
-        b"HTTP/999999.1",
-        b"ICY/1.1",
-    ):
+    for version in _FIRST_LINES_3:
         yield b"GET /v1/me " + version
 
 
+_FRAMINGS_1 = (
+    b"",
+    b"-1",
+    b"+5",
+    b"5 5",
+    b"5,5",
+    b"5, 6",
+    b"0x5",
+    b"5;",
+    b"5\x00",
+    b"1e3",
+    b"99999999999999999999999",
+    b"18446744073709551616",
+    b" 5",
+    b"5\t",
+    b"05",
+    b"\xc2\xb2",
+)
+_FRAMINGS_2 = (
+    b"chunked",
+    b" chunked",
+    b"Chunked",
+    b"chunked, chunked",
+    b"identity",
+    b"gzip, chunked",
+    b"chunked, identity",
+    b"xchunked",
+    b"chunked\x00",
+    b"\x0bchunked",
+    b'"chunked"',
+    b"chunked;q=1",
+    b"",
+    b"cow",
+)
+_FRAMINGS_3 = (
+    b"Transfer-Encoding ",
+    b" Transfer-Encoding",
+    b"Transfer_Encoding",
+    b"Transfer-Encoding\t",
+    b"X: y\nTransfer-Encoding",
+    b"Transfer\x00-Encoding",
+)
+_FRAMINGS_4 = (
+    b"5\na=bcd\n0\n\n",
+    b"-5\r\na=bcd\r\n0\r\n\r\n",
+    b"0x5\r\na=bcd\r\n0\r\n\r\n",
+    b"5;a=" + b"x" * 9_000 + b"\r\na=bcd\r\n0\r\n\r\n",
+    b"5\r\na=bcdX\r\n0\r\n\r\n",
+    b"fffffffffffffffff\r\na",
+    b"7fffffffffffffff\r\na=b\r\n",
+    b"00000000000000000005\r\na=bcd\r\n0\r\n\r\n",
+    b"5 \r\na=bcd\r\n0\r\n\r\n",
+    b"\r\n\r\n",
+    b"g\r\n",
+    b"5\r\na=bcd0\r\n\r\n",
+    b"0\r\nX: y\r\nContent-Length: 9\r\n\r\n",
+    b"0\r\n" + b"X: y\r\n" * 1_000 + b"\r\n",
+    b"1\r\na\r\n" * 5_000 + b"0\r\n\r\n",
+    b"0\r\n\r\n" + _HIDDEN * 3,
+)
+_FRAMINGS_5 = (
+    b"Content-Length: 5\r\nContent-Length: 6\r\n\r\na=bcde",
+    b"Content-Length: 5\r\nContent-Length: 5\r\n\r\na=bcd",
+    b"Content-Length : 5\r\n\r\na=bcd",
+    b"Content_Length: 5\r\n\r\n",
+    b"\x0bContent-Length: 5\r\n\r\na=bcd",
+    b"Content-Length:\r\n 5\r\n\r\na=bcd",
+)
+
+
 def _framings() -> Iterator[bytes]:
-    for length in (
-        b"",
-        b"-1",
-        b"+5",
-        b"5 5",
-        b"5,5",
-        b"5, 6",
-        b"0x5",
-        b"5;",
-        b"5\x00",
-        b"1e3",
-        b"99999999999999999999999",
-        b"18446744073709551616",
-        b" 5",
-        b"5\t",
-        b"05",
-        b"\xc2\xb2",
-    ):
+    for length in _FRAMINGS_1:
         yield b"Content-Length: " + length + b"\r\n\r\na=bcd"
-    yield from (
-        b"Content-Length: 5\r\nContent-Length: 6\r\n\r\na=bcde",
-        b"Content-Length: 5\r\nContent-Length: 5\r\n\r\na=bcd",
-        b"Content-Length : 5\r\n\r\na=bcd",
-        b"Content_Length: 5\r\n\r\n",
-        b"\x0bContent-Length: 5\r\n\r\na=bcd",
-        b"Content-Length:\r\n 5\r\n\r\na=bcd",
-    )
-    for coding in (
-        b"chunked",
-        b" chunked",
-        b"Chunked",
-        b"chunked, chunked",
-        b"identity",
-        b"gzip, chunked",
-        b"chunked, identity",
-        b"xchunked",
-        b"chunked\x00",
-        b"\x0bchunked",
-        b'"chunked"',
-        b"chunked;q=1",
-        b"",
-        b"cow",
-    ):
+    yield from _FRAMINGS_5
+    for coding in _FRAMINGS_2:
         yield b"Transfer-Encoding: " + coding + b"\r\n\r\n5\r\na=bcd\r\n0\r\n\r\n"
         yield b"Content-Length: 5\r\nTransfer-Encoding: " + coding + b"\r\n\r\n0\r\n\r\n" + _HIDDEN
         yield b"Transfer-Encoding: " + coding + b"\r\nContent-Length: 44\r\n\r\n0\r\n\r\n" + _HIDDEN
-    for name in (
-        b"Transfer-Encoding ",
-        b" Transfer-Encoding",
-        b"Transfer_Encoding",
-        b"Transfer-Encoding\t",
-        b"X: y\nTransfer-Encoding",
-        b"Transfer\x00-Encoding",
-    ):
+    for name in _FRAMINGS_3:
         yield b"Content-Length: 5\r\n" + name + b": chunked\r\n\r\n0\r\n\r\n" + _HIDDEN
-    for chunk in (
-        b"5\na=bcd\n0\n\n",
-        b"-5\r\na=bcd\r\n0\r\n\r\n",
-        b"0x5\r\na=bcd\r\n0\r\n\r\n",
-        b"5;a=" + b"x" * 9_000 + b"\r\na=bcd\r\n0\r\n\r\n",
-        b"5\r\na=bcdX\r\n0\r\n\r\n",
-        b"fffffffffffffffff\r\na",
-        b"7fffffffffffffff\r\na=b\r\n",
-        b"00000000000000000005\r\na=bcd\r\n0\r\n\r\n",
-        b"5 \r\na=bcd\r\n0\r\n\r\n",
-        b"\r\n\r\n",
-        b"g\r\n",
-        b"5\r\na=bcd0\r\n\r\n",
-        b"0\r\nX: y\r\nContent-Length: 9\r\n\r\n",
-        b"0\r\n" + b"X: y\r\n" * 1_000 + b"\r\n",
-        b"1\r\na\r\n" * 5_000 + b"0\r\n\r\n",
-        b"0\r\n\r\n" + _HIDDEN * 3,
-    ):
+    for chunk in _FRAMINGS_4:
         yield b"Transfer-Encoding: chunked\r\n\r\n" + chunk
     yield b"Expect: 100-continue\r\nContent-Length: 5\r\n\r\na=bcd"
     yield b"Expect: 200-nothing\r\nContent-Length: 5\r\n\r\na=bcd"

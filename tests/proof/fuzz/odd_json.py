@@ -23,29 +23,103 @@ _ESCAPES = rb"""
 """
 
 
+_TEXTS_1 = (
+    b"\t",
+    b"\n",
+    b"\r",
+    b"\x1f",
+    b"\x7f",
+    b"\x80",
+    b"\xff",
+    b"\xf4\x90\x80\x80",
+    b"\xf0\x9f\x98\x80",
+)
+_TEXTS_2 = (
+    b"",
+    b" ",
+    b"\n",
+    b"\x00",
+    b"\xef\xbb\xbf{}",
+    b"\xff\xfe{\x00}\x00",
+    b"\xff",
+    b"\xc0\xaf",
+)
+_TEXTS_3 = (
+    b"null",
+    b"true",
+    b"0",
+    b'""',
+    b"[]",
+    b"{}",
+    b"[[]]",
+    b'"\xed\xa0\x80"',
+    b"\xe2\x80\xa8{}",
+)
+_TEXTS_4 = (
+    b"[1,]",
+    b"[,1]",
+    b"[1 2]",
+    b"[1]]",
+    b"[1",
+    b"]",
+    b"[",
+    b"{",
+    b"}",
+    b"{]",
+    b"[}",
+    b'{"a"}',
+)
+_TEXTS_5 = (
+    b'{"a":}',
+    b'{"a":1,}',
+    b"{,}",
+    b"{a:1}",
+    b"{'a':1}",
+    b'{"a":1 "b":2}',
+    b'{"a":1}}',
+    b'{"a"::1}',
+)
+_TEXTS_6 = (
+    b'{"a":1}{"b":2}',
+    b'{"a":1}#',
+    b'{"a":1}//x',
+    b"/**/{}",
+    b"{}\x00",
+    b"{} {}",
+    b"[1]\xff",
+)
+_TEXTS_7 = (
+    b'{"a":1,"a":2}',
+    b'{"a":{"b":1},"a":[]}',
+    b'{"":0}',
+    b'{"":{"":{"":0}}}',
+    b'{"a\\u0000b":1}',
+)
+_TEXTS_8 = (
+    b'{"__proto__":{}}',
+    b'{"constructor":1}',
+    b'{"$ref":"#"}',
+    b'{"__class__":"x"}',
+    b"tru",
+    b"nul",
+)
+_TEXTS_9 = (
+    b"TRUE",
+    b"undefined",
+    b"[undefined]",
+    b"'a'",
+    b"`a`",
+    b"\\u007b\\u007d",
+    b"<json/>",
+    b"@{}",
+    b"\x1b",
+)
+
+
 def _texts() -> Iterator[bytes]:
     """Yield texts as suites for JSON parsers have them: good, bad, and left to the reader."""
-    yield from (
-        b"",
-        b" ",
-        b"\n",
-        b"\x00",
-        b"\xef\xbb\xbf{}",
-        b"\xff\xfe{\x00}\x00",
-        b"\xff",
-        b"\xc0\xaf",
-    )
-    yield from (
-        b"null",
-        b"true",
-        b"0",
-        b'""',
-        b"[]",
-        b"{}",
-        b"[[]]",
-        b'"\xed\xa0\x80"',
-        b"\xe2\x80\xa8{}",
-    )
+    yield from _TEXTS_2
+    yield from _TEXTS_3
     for number in _NUMBERS.split():
         yield from (number, b"[" + number + b"]", b'{"a":' + number + b"}")
     yield b"9" * 100_000
@@ -53,77 +127,14 @@ def _texts() -> Iterator[bytes]:
     yield b"1e" + b"9" * 10_000
     for escape in _ESCAPES.split():
         yield from (b'"' + escape + b'"', b'{"' + escape + b'":1}', b'["' + escape + b'"]')
-    for raw in (
-        b"\t",
-        b"\n",
-        b"\r",
-        b"\x1f",
-        b"\x7f",
-        b"\x80",
-        b"\xff",
-        b"\xf4\x90\x80\x80",
-        b"\xf0\x9f\x98\x80",
-    ):
+    for raw in _TEXTS_1:
         yield from (b'"' + raw + b'"', b'{"' + raw + b'":1}')
-    yield from (
-        b"[1,]",
-        b"[,1]",
-        b"[1 2]",
-        b"[1]]",
-        b"[1",
-        b"]",
-        b"[",
-        b"{",
-        b"}",
-        b"{]",
-        b"[}",
-        b'{"a"}',
-    )
-    yield from (
-        b'{"a":}',
-        b'{"a":1,}',
-        b"{,}",
-        b"{a:1}",
-        b"{'a':1}",
-        b'{"a":1 "b":2}',
-        b'{"a":1}}',
-        b'{"a"::1}',
-    )
-    yield from (
-        b'{"a":1}{"b":2}',
-        b'{"a":1}#',
-        b'{"a":1}//x',
-        b"/**/{}",
-        b"{}\x00",
-        b"{} {}",
-        b"[1]\xff",
-    )
-    yield from (
-        b'{"a":1,"a":2}',
-        b'{"a":{"b":1},"a":[]}',
-        b'{"":0}',
-        b'{"":{"":{"":0}}}',
-        b'{"a\\u0000b":1}',
-    )
-    yield from (
-        b'{"__proto__":{}}',
-        b'{"constructor":1}',
-        b'{"$ref":"#"}',
-        b'{"__class__":"x"}',
-        b"tru",
-        b"nul",
-    )
-    yield from (
-        b"TRUE",
-        b"undefined",
-        b"[undefined]",
-        b"'a'",
-        b"`a`",
-        b"\\u007b\\u007d",
-        b"<json/>",
-        b"@{}",
-        b"\x1b",
-    )
+    yield from _TEXTS_4
+    yield from _TEXTS_5
+    yield from _TEXTS_6
+    yield from _TEXTS_7
+    yield from _TEXTS_8
+    yield from _TEXTS_9
     yield from (b"[" * DEEP, b"[" * DEEP + b"]" * DEEP, b'{"a":' * DEEP, b'[{"a":' * (DEEP // 2))
     yield b'{"a":' * 5_000 + b"0" + b"}" * 5_000
     yield from (

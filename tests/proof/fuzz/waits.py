@@ -135,7 +135,7 @@ async def _rounds(doors: Doors, tally: Tally, ears: _Ears, pdf: bytes, readers: 
 
 async def _send(
     doors: Doors, tally: Tally, pdf: bytes, recipients: Sequence[Mapping[str, object]]
-) -> None:
+) -> str:
     headers, body = form_of(str(uuid4().int % 10_000), pdf, recipients)
     sent = await ask_json(doors, "sys-g22", "POST /v1/documents?dispatch=true", body, headers)
     tally.more("events", Counter({sent.status: 1}))

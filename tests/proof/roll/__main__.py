@@ -1,8 +1,6 @@
-"""`python -m tests.proof.roll`: what `make roll` runs. KEEP=1 leaves the stack running.
+"""What `make roll` runs: a copy of the checkout is upgraded under load, instance by instance.
 
-A copy of the checkout is started with two instances of each service. Under load it is upgraded
-twice, and each time every instance is replaced, one after the other. Clients must not notice: an
-answer that they had to ask for again, or a connection that ended under them, is an error.
+An answer that a client had to ask for again is an error. KEEP=1 leaves the stack running.
 """
 
 import asyncio
