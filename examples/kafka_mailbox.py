@@ -1,7 +1,5 @@
 """A system's Kafka mailbox, each event once in a database: pip install aiohttp aiokafka pyjwt.
-
-GATEWAY=http://127.0.0.1:8080 CLIENT=sys-g22 KEY=key.pem python kafka_mailbox.py mailbox.db
-"""
+GATEWAY=http://127.0.0.1:8080 CLIENT=sys-g22 KEY=key.pem python kafka_mailbox.py mailbox.db"""
 # pyright: basic
 
 import asyncio
@@ -16,6 +14,7 @@ import aiohttp
 import jwt
 from aiokafka import AIOKafkaConsumer
 from aiokafka.abc import AbstractTokenProvider
+from aiokafka.errors import KafkaConnectionError
 
 GATEWAY, CLIENT = os.environ["GATEWAY"], os.environ["CLIENT"]
 KEY = Path(os.environ["KEY"]).read_bytes()
@@ -29,17 +28,18 @@ class Tokens(AbstractTokenProvider):  # Kafka takes the token of REST, at each c
         signed = jwt.encode(proof | {"jti": str(uuid.uuid4())}, KEY, "ES256")
         form = {"grant_type": "client_credentials", "scope": "documents.receive"}
         form |= {"client_assertion_type": ASSERTION, "client_assertion": signed}
-        async with aiohttp.request("POST", endpoint, data=form, raise_for_status=True) as answer:
-            return str((await answer.json())["access_token"])
+        try:
+            async with aiohttp.request("POST", endpoint, data=form, raise_for_status=True) as said:
+                return str((await said.json())["access_token"])
+        except aiohttp.ClientError as away:  # of all errors aiokafka tries again after this one
+            raise KafkaConnectionError(f"no token: {away}") from away
 
 
-async def subscribe() -> dict:
-    """Ask for the mailbox (asking again answers the same one); return how to connect."""
+async def subscribe() -> dict:  # asking again answers the same mailbox
     head = {"Authorization": f"Bearer {await Tokens().token()}"}
     head["Idempotency-Key"] = str(uuid.uuid4())
     async with aiohttp.ClientSession(GATEWAY, headers=head, raise_for_status=True) as http:
-        async with http.post("/v1/subscriptions", json={"kind": "kafka"}) as asked:
-            path = asked.headers["Location"]
+        path = (await http.post("/v1/subscriptions", json={"kind": "kafka"})).headers["Location"]
         while not (kafka := (await (await http.get(path)).json())["kafka"]):  # noqa: ASYNC110
             await asyncio.sleep(1)
         return kafka
@@ -51,8 +51,8 @@ async def main(database: sqlite3.Connection) -> None:
     settings = kafka["settings"]["aiokafka"] | {"sasl_oauth_token_provider": Tokens()}
     async with AIOKafkaConsumer(kafka["topic"], **settings) as consumer:
         async for record in consumer:
-            event = dict(record.headers)["ce_id"].decode(), record.value
             with database:  # a transaction; a record that comes again changes nothing
+                event = dict(record.headers)["ce_id"].decode(), record.value
                 database.execute("insert or ignore into events values (?, ?)", event)
             await consumer.commit()  # only now: after a death records come again, none is lost
 

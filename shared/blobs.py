@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 import structlog
 
-from shared.errors import Problem
+from shared.errors import Problem, Unavailable
 from shared.failpoint import reach
 
 BLOCK = 1 << 20
@@ -60,8 +60,8 @@ class BlobStore:
     async def write(self, chunks: AsyncIterable[bytes], *, limit: int) -> Blob:
         """Store the bytes: temp file, fsync, rename, fsync of the folder; memory is bounded.
 
-        Raises Problem REQ-4131 past `limit` bytes, SYS-5071 when the disk is full. What was
-        begun and not finished is removed.
+        Raises Problem REQ-4131 past `limit` bytes, SYS-5071 when the disk is full, Unavailable when
+        it does not store. What was begun and not finished is removed.
         """
         with self.stage() as stage:
             blob = await stage.write(chunks, limit=limit)
@@ -156,7 +156,7 @@ class Stage:
 
     async def write(self, chunks: AsyncIterable[bytes], *, limit: int) -> Blob:
         """Write the bytes, durably but apart. Raises as `BlobStore.write` does."""
-        with _full_disk():
+        with _disk_told():
             descriptor, name = tempfile.mkstemp(dir=self._begun)
             try:
                 with os.fdopen(descriptor, "wb", buffering=0) as file:
@@ -169,7 +169,7 @@ class Stage:
 
     async def keep(self) -> None:
         """Keep every file that was written here; a second time does nothing."""
-        with _full_disk():
+        with _disk_told():
             while self._written:
                 await asyncio.to_thread(self._keep, *self._written[-1])
                 self._written.pop()
@@ -182,15 +182,16 @@ class Stage:
 
 
 @contextmanager
-def _full_disk() -> Generator[None]:
-    """Turn what a full disk raises into Problem SYS-5071."""
+def _disk_told() -> Generator[None]:
+    """Turn what a disk raises into Problem SYS-5071 (full) or Unavailable (broken, or away)."""
     try:
         yield
+    except ConnectionError:  # the sender's, whose bytes are read here
+        raise
     except OSError as error:
-        if error.errno not in _FULL:
-            raise
-        _log.error("disk full", exc_info=error)
-        raise Problem("SYS-5071") from error
+        full = error.errno in _FULL
+        _log.error("disk full" if full else "disk does not store", exc_info=error)
+        raise Problem("SYS-5071") if full else Unavailable("the file store") from error
 
 
 async def _taken(file: BinaryIO, chunks: AsyncIterable[bytes], limit: int) -> Blob:

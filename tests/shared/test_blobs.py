@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from shared.blobs import BLOCK, BlobStore, Corrupt
-from shared.errors import Problem
+from shared.errors import Problem, Unavailable
 
 
 async def pieces(content: bytes, size: int = 70_001) -> AsyncIterator[bytes]:
@@ -119,7 +119,7 @@ FULL = """
 import asyncio, resource, signal, sys
 from pathlib import Path
 from shared.blobs import BLOCK, BlobStore
-from shared.errors import Problem
+from shared.errors import Problem, Unavailable
 
 async def zeros():
     for _ in range(8):
@@ -144,6 +144,14 @@ def test_a_full_disk_is_a_problem_with_a_name_and_leaves_nothing(tmp_path: Path)
     )
     assert done.stdout.splitlines()[-1] == "SYS-5071"
     assert files(tmp_path) == []
+
+
+async def test_a_disk_that_does_not_store_is_said_to_be_away_for_now(tmp_path: Path):
+    store = BlobStore(tmp_path)
+    (tmp_path / "begun").rmdir()  # as when the volume is not mounted
+    with pytest.raises(Unavailable) as caught:
+        await store.write(pieces(b"abc"), limit=10)
+    assert caught.value.retry_after is not None
 
 
 KILLED = """
