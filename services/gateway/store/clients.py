@@ -172,9 +172,10 @@ async def take_back(conn: Connection, event: ClientChanged) -> ClientChanged:
     """
     row = await conn.fetchrow(
         "insert into clients as c (client_id, state, agencies, scopes, jwks, version, not_before)"
-        " values ($1, $2, $3, $4, coalesce($5, $8), $6, $7)"
+        " values ($1, $2, $3, $4, coalesce($5::jsonb, $8::jsonb), $6, $7)"
         " on conflict (client_id) do update set state = $2, agencies = $3, scopes = $4,"
-        " jwks = coalesce($5, case when 'internal' = any(c.scopes) then c.jwks else $8 end),"
+        " jwks = coalesce($5::jsonb,"
+        " case when 'internal' = any(c.scopes) then c.jwks else $8::jsonb end),"
         " version = $6, not_before = greatest(c.not_before, $7), changed_at = clock_timestamp()"
         " returning client_id, state, agencies, scopes, not_before, version, jwks",
         event.client_id,
