@@ -120,6 +120,9 @@ class Postgres:
         elsewhere = Path("/var/lib/lienthong") / f"postgres-{digest}"
         if not inside.is_symlink():  # a new state folder: what another one left there is not ours
             shutil.rmtree(elsewhere, ignore_errors=True)
+            elsewhere.parent.mkdir(parents=True, exist_ok=True)
+            if inside.exists():  # made while everybody could go there
+                inside.rename(elsewhere)
             inside.symlink_to(elsewhere)
         return elsewhere
 

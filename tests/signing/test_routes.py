@@ -74,6 +74,7 @@ async def face(idle_desk: Desk, backing: Backing) -> AsyncIterator[Face]:
             )
         app = create()
         app.state.db, app.state.authorities = idle_desk.db, idle_desk.authorities
+        app.state.recovery = idle_desk.recovery
         app.state.guard = await opened.enter_async_context(Guard.open(settings, idle_desk.db))
         base = await opened.enter_async_context(serving(app))
         client = await opened.enter_async_context(httpx2.AsyncClient(base_url=base, timeout=40))
