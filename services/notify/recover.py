@@ -1,7 +1,7 @@
 """After a restore: receipts and statuses come back from docs and from notify's own topic."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TypeAlias
 from uuid import UUID
@@ -28,7 +28,10 @@ _PAGE = 500
 _LOOK_SECONDS, _ENTRIES_SECONDS = 0.2, 15.0
 
 Report: TypeAlias = DeliveryAcknowledged | DeliveryStatusReported
-_KINDS: tuple[type[Report], ...] = (DeliveryAcknowledged, DeliveryStatusReported)
+_KINDS: Mapping[str, type[Report]] = {
+    DeliveryAcknowledged.ce_type(): DeliveryAcknowledged,
+    DeliveryStatusReported.ce_type(): DeliveryStatusReported,
+}
 
 
 class _Page(BaseModel):
@@ -90,8 +93,7 @@ async def _entries(db: Database, internal: Internal) -> None:
 
 
 def _read(record: Record) -> Report | None:
-    kinds = {kind.ce_type(): kind for kind in _KINDS}
-    kind = kinds.get(record.headers.get(TYPE_HEADER, ""))
+    kind = _KINDS.get(record.headers.get(TYPE_HEADER, ""))
     if kind is None:
         return None
     try:
