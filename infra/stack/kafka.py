@@ -181,7 +181,7 @@ class Kafka:
 
     def _format(self, jars: str) -> None:
         # A new cluster id tells every relay that all it has published is gone.
-        cluster = self._others_cluster() or _new_cluster()
+        cluster = self._others_cluster() or new_cluster()
         shutil.rmtree(self.data, ignore_errors=True)
         scram = f"SCRAM-SHA-256=[name=admin,password={self.folder.secret('admin')}]"
         tool = ("kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self._settings()))
@@ -221,5 +221,12 @@ def _formatted(data: Path) -> bool:
     return marked and metadata.is_dir() and any(metadata.iterdir())
 
 
-def _new_cluster() -> str:
-    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+def new_cluster() -> str:
+    """Return a cluster's id; none begins with "-", which Kafka's tools would take for an option."""
+    while (name := _base64(uuid.uuid4().bytes)).startswith("-"):
+        pass
+    return name
+
+
+def _base64(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
