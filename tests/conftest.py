@@ -5,6 +5,7 @@ Nothing here stops them: the next run finds them at once, and `make test` ends t
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import TypeAlias
 
 import pytest
@@ -21,14 +22,20 @@ from tests.fixtures.stack import (
     supervised,
 )
 
+_RESTORE = Path(__file__).parent / "restore"
 FreshDatabase: TypeAlias = Callable[[Service], Awaitable[Databases]]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test of the whole stack: `make test` runs them beside the others."""
+    """Mark every test of the whole stack: `make test` runs them beside the others.
+
+    Those that set a service back come last: what a database has lost by that stays lost (evidence
+    of verdicts, who was revoked), and the tests of a whole stack would find it.
+    """
     for item in items:
         if isinstance(item, pytest.Function) and "stack" in item.fixturenames:
             item.add_marker("stack")
+    items.sort(key=lambda item: item.path.is_relative_to(_RESTORE))
 
 
 @pytest.fixture(scope="session")

@@ -41,6 +41,9 @@ SETTINGS = {
     "log_min_messages": "warning",
     "log_checkpoints": "off",
     "password_encryption": "scram-sha-256",
+    # Its end is the supervisor's to mend: recovery inside a postmaster whose disk fails once more
+    # leaves it answering "in recovery mode" for ever.
+    "restart_after_crash": "off",
 }
 
 

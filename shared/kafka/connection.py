@@ -14,6 +14,8 @@ T = TypeVar("T")
 
 REQUEST_MS = 10_000
 CLOSE_SECONDS = 3
+_CLOSED = "the handler is closed"
+"""uvloop, of a write on a transport that has gone (uvloop/handles/handle.pyx)."""
 
 
 def login(access: KafkaAccess) -> dict[str, Any]:
@@ -60,7 +62,8 @@ async def within(seconds: float, work: Coroutine[Any, Any, T]) -> T:
     """Wait for aiokafka so long and no longer: it swallows cancellation, and may then hang.
 
     Raises TimeoutError, also when aiokafka cancels what it was asked (a lost connection can end
-    so); what hangs is left behind with its cancellation.
+    so); what hangs is left behind with its cancellation. Raises ConnectionResetError where aiokafka
+    writes to a connection that has just been closed: uvloop calls that a RuntimeError.
     """
     # A TaskGroup would wait for what hangs; so would asyncio.timeout().
     task = asyncio.get_running_loop().create_task(work)
@@ -72,7 +75,12 @@ async def within(seconds: float, work: Coroutine[Any, Any, T]) -> T:
             task.add_done_callback(_ignore)
     if not task.done() or task.cancelled():
         raise TimeoutError
-    return task.result()
+    try:
+        return task.result()
+    except RuntimeError as error:
+        if _CLOSED not in str(error):
+            raise
+        raise ConnectionResetError(str(error)) from error
 
 
 def _ignore(task: "asyncio.Task[T]") -> None:
