@@ -18,6 +18,8 @@ from shared.failpoint import reach
 from shared.kafka import ID_HEADER, KafkaAccess, KafkaLost, Moved, Place, Record
 from shared.kafka.connection import CLOSE_SECONDS, REQUEST_MS, Line, guard, login, within
 
+_SESSION_MS = 3_000
+"""A killed member holds its places so long. Brokers allow it: `group.min.session.timeout.ms`."""
 _ASSIGN_SECONDS = 30
 _WAIT_MS = 250
 """A partition whose records came while others were asked for waits so long at most."""
@@ -49,8 +51,8 @@ class Reader:
             enable_auto_commit=False,
             auto_offset_reset="none",
             partition_assignment_strategy=[RoundRobinPartitionAssignor],  # not Sticky: #1176
-            session_timeout_ms=6_000,  # the least a broker allows: a killed member holds its places
-            heartbeat_interval_ms=1_500,
+            session_timeout_ms=_SESSION_MS,
+            heartbeat_interval_ms=_SESSION_MS // 4,
             max_poll_interval_ms=3_600_000,  # a lost database is waited out inside
             rebalance_timeout_ms=10_000,
             fetch_max_wait_ms=wait_ms,

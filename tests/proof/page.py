@@ -87,8 +87,9 @@ def table(passes: Sequence[Pass], by: Callable[[Pass], str]) -> str:
 def over_bound(passes: Sequence[Pass]) -> list[str]:
     """Return each group whose recovery took longer than is promised for it."""
     found: list[str] = []
-    for group in dict.fromkeys(one.group for one in passes if one.bound):
-        some = [one for one in passes if one.group == group and not one.failed]
+    promised = [one for one in passes if one.bound]
+    for group in dict.fromkeys(one.group for one in promised):
+        some = [one for one in promised if one.group == group and not one.failed]
         if some and (most := percentile([one.seconds for one in some], 95)) > some[0].bound:
             found.append(f"{group}: recovery p95 {most:.1f} s, promised {some[0].bound:.0f} s")
     return found

@@ -43,13 +43,20 @@ def test_points_that_several_services_pass_are_shared_out_and_damage_comes_last(
         "relay.mid_batch docs,signing,notify load shared/kafka/producer.py:93",
         "docs.sign.applied docs signature services/docs/sign.py:140",
     ]
-    faults = [*at_failpoints([read(row) for row in rows])]
+    faults = [*at_failpoints([read(row) for row in rows], together=True)]
     assert [(one.name.split()[-1], one.lane) for one in faults] == [
         ("relay.after_send", "docs"),
         ("relay.mid_batch", "signing"),
         ("docs.sign.applied", "docs"),
         ("healing.topic_set_back", ""),
     ]
+    assert {one.bound for one in faults} == {0}
+
+
+def test_a_point_that_kills_one_service_alone_has_its_recovery_bounded():
+    row = "relay.after_send docs,signing,notify load shared/relay.py:171"
+    (fault,) = at_failpoints([read(row)], together=False)
+    assert (fault.lane, fault.bound) == ("", 5)
 
 
 def test_the_page_bounds_what_was_not_seen_and_claims_nothing_after_a_loss():
@@ -61,3 +68,4 @@ def test_a_table_counts_passes_failures_and_percentiles_by_name():
     passes = [Pass("a", "g", 5, seconds) for seconds in (1, 2, 9)] + [Pass("a", "g", 5, failed="x")]
     assert "| a | 4 | 1 | 2.0 | 9.0 | 5 | 75.0% |" in table(passes, lambda one: one.fault)
     assert over_bound(passes) == ["g: recovery p95 9.0 s, promised 5 s"]
+    assert over_bound([Pass("b", "g", 0, 99)]) == []

@@ -94,7 +94,7 @@ async def test_a_frozen_member_that_wakes_does_nothing_twice(ground: Ground, tmp
                 ground.db, ground.access, service="docs", topics=[topic], handlers=[on]
             )
             async with ground.running(reader):
-                # Its session with Kafka ends after 6 s; then the other member gets the partition.
+                # Its session with Kafka ends after 3 s; then the other member gets the partition.
                 await eventually(lambda: _count(ground, 20), "the other takes over", timeout=40)
                 frozen.process.send_signal(signal.SIGCONT)
                 await put(ground, topic, ("a", 20))

@@ -28,7 +28,7 @@ class Extent:
     """Of each fault at most."""
     power_cuts: int
     frozen: float
-    """A service, past session (6 s) and lock limits (5 s)."""
+    """A service, past session (3 s) and lock limits (5 s)."""
     kafka_frozen: float
     kafka_stopped: float
     leaderless: float
@@ -72,7 +72,7 @@ def one_broker(extent: Extent, points: Sequence[Point]) -> list[Fault]:
     """Return what a stack with one broker goes through; small disks come while little is there."""
     found = chain(
         small_disks(extent.disk),
-        at_failpoints(points),
+        at_failpoints(points, together=extent.quick),
         at_any_moment(),
         instances(),
         freezes(extent.frozen),
