@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 from uuid import UUID
 
 import structlog
@@ -10,10 +11,12 @@ import structlog
 from shared import outbox_rows
 from shared.db import Database
 from shared.errors import Unavailable
-from shared.kafka import KafkaAccess, KafkaLost, Moved, Place, Record
+from shared.events import AgencyChanged, ClientChanged
+from shared.kafka import TYPE_HEADER, KafkaAccess, KafkaLost, Moved, Place, Record
 from shared.kafka.reader import Reader
 
 Take = Callable[[Sequence[Record]], Awaitable[None]]
+State = TypeVar("State", AgencyChanged, ClientChanged)
 
 _MOST, _WAIT_SECONDS, _SAY_SECONDS, _SILENT_SECONDS = 1000, 1.0, 5.0, 30.0
 _log = structlog.get_logger()
@@ -38,6 +41,25 @@ async def read_back(
         bounds = await reader.bounds(places)
         reading = _Reading(reader, {place: one for place, one in bounds.items() if one[0] < one[1]})
         return await reading.run(known, take)
+
+
+async def newest(db: Database, access: KafkaAccess, topic: str, event: type[State]) -> list[State]:
+    """Return the newest state of each key of a compacted topic, in order of their versions.
+
+    Raises Unavailable while Kafka or PostgreSQL does not answer.
+    """
+    found: dict[str, State] = {}
+
+    async def take(records: Sequence[Record]) -> None:
+        for record in records:
+            if record.headers.get(TYPE_HEADER) == event.ce_type():
+                state = event.model_validate_json(record.value)
+                known = found.get(record.key)
+                if known is None or known.version < state.version:
+                    found[record.key] = state
+
+    await read_back(db, access, [topic], take, whole=True)
+    return sorted(found.values(), key=lambda state: state.version)
 
 
 @dataclass(slots=True)

@@ -12,14 +12,14 @@ from services.docs.reconcile import PAGE, Comparison, adopt
 from services.docs.store import lives, mailboxes
 from services.docs.store.mailboxes import Head
 from shared.chain import LANES, Lane
-from shared.db import Connection, Database
+from shared.db import Database
 from shared.events import AgencyChanged, DeliveryCleared
 from shared.events.deliveries import deliveries_topic
 from shared.events.topics import LEVELS
 from shared.events.types import AGENCIES
 from shared.ids import AgencyId
 from shared.kafka import TYPE_HEADER, KafkaAccess, Record
-from shared.readback import read_back
+from shared.readback import newest, read_back
 from shared.restored import Recovery
 
 TOPICS = [deliveries_topic(level, lane) for level in LEVELS for lane in LANES]
@@ -91,21 +91,6 @@ async def take_entries(db: Database, access: KafkaAccess, topics: Sequence[str] 
 
 async def _agencies(db: Database, access: KafkaAccess) -> None:
     """Take over newer states of agencies: none reopens, and no version is given twice."""
-    newest: dict[str, AgencyChanged] = {}
-
-    async def take(records: Sequence[Record]) -> None:
-        for record in records:
-            if record.headers.get(TYPE_HEADER) == AgencyChanged.ce_type():
-                event = AgencyChanged.model_validate_json(record.value)
-                known = newest.get(record.key)
-                if known is None or known.version < event.version:
-                    newest[record.key] = event
-
-    await read_back(db, access, [AGENCIES], take, whole=True)
-
-    async def adopt_all(conn: Connection) -> int:
-        in_order = sorted(newest.values(), key=lambda event: event.version)
-        return await directory.take_back(conn, in_order)
-
-    taken = await db.as_worker(adopt_all)
+    states = await newest(db, access, AGENCIES, AgencyChanged)
+    taken = await db.as_worker(lambda conn: directory.take_back(conn, states))
     _log.warning("directory read back", agencies=taken)
