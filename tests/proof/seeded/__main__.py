@@ -30,7 +30,9 @@ async def _all(bugs: list[Bug], run: Path) -> int:
             print(f"{bug.name}: begins", flush=True)
             return await _in_a_process(bug, run / bug.name)
 
-    return sum(await asyncio.gather(*(one(bug) for bug in bugs)))
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(one(bug)) for bug in bugs]
+    return sum(task.result() for task in tasks)
 
 
 async def _tell(*words: str) -> None:
