@@ -8,9 +8,12 @@ import pytest
 from shared.db import Database
 from tests.conftest import FreshDatabase
 from tests.docs.exchange import Exchange
+from tests.docs.pairs import Pair, paired
 from tests.docs.server import Running, run_docs
 from tests.fixtures.database import opened
 from tests.fixtures.stack import Backing, Databases
+from tests.notify.running import Running as RunningNotify
+from tests.notify.running import run_notify
 
 
 @pytest.fixture
@@ -56,3 +59,32 @@ async def country(
         await Exchange(db).fill()
         async with run_docs(databases, backing, db, tmp_path_factory.mktemp("blobs")) as running:
             yield running
+
+
+@pytest.fixture
+async def notify(fresh_database: FreshDatabase, tmp_path: Path) -> AsyncGenerator[RunningNotify]:
+    """A running notify that knows no lane yet."""
+    async with run_notify(await fresh_database("notify"), tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+async def pair(
+    exchange: Exchange, databases: Databases, notify: RunningNotify, backing: Backing
+) -> AsyncGenerator[Pair]:
+    """Docs and notify, both empty."""
+    async with paired(exchange, databases, notify, backing) as made:
+        yield made
+
+
+@pytest.fixture
+async def restored(
+    fresh_database: FreshDatabase, pair: Pair, backing: Backing
+) -> AsyncGenerator[Pair]:
+    """A docs that came back empty, beside the notify of `pair`."""
+    databases = await fresh_database("docs")
+    async with opened(databases, "docs", backing) as db:
+        exchange = Exchange(db)
+        await exchange.fill()
+        async with paired(exchange, databases, pair.notify, backing) as made:
+            yield made

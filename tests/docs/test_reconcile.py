@@ -1,124 +1,21 @@
 """Docs and notify compare their heads: what one side lacks comes back, no number is given twice."""
 
 import json
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
-
-import pytest
 
 from services.docs.agency import seeded_id
-from services.docs.background import clearing
 from services.docs.document import Named
-from services.docs.reconcile import Comparison, adopt
-from services.docs.store import lives, mailboxes, statuses, verdicts
-from shared import agencies
+from services.docs.reconcile import adopt
+from services.docs.store import statuses, verdicts
 from shared.db import Connection
-from shared.events import ClientChanged, DeliveryCleared
-from shared.events.topics import Service
+from shared.events import DeliveryCleared
 from shared.ids import DeliveryId
-from shared.internal import Internal
-from shared.restored import Recovery
 from tests.conftest import FreshDatabase
 from tests.docs.country import commune
-from tests.docs.exchange import Exchange
-from tests.fixtures.database import opened, settings_of
+from tests.docs.pairs import Pair, cleared, paired
 from tests.fixtures.stack import Backing, Databases
-from tests.notify.issuer import INTERNAL_AUDIENCE
 from tests.notify.running import Running, run_notify
-
-
-class Admitted(Internal):
-    """Docs' way into the other services, with a token of the test's issuer."""
-
-    token = ""
-
-    async def _token(self, service: Service) -> str:
-        assert service == "notify"
-        return self.token
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """A docs database and a running notify."""
-
-    exchange: Exchange
-    notify: Running
-    comparison: Comparison
-
-    async def arrive(self, *codes: str) -> None:
-        """Let the entries of these agencies reach notify."""
-        for code in codes:
-            await self.notify.deliver(*await self.exchange.mailbox(code))
-
-    async def differing(self) -> int:
-        """Return in how many lanes the heads were seen to differ."""
-        return await self.exchange.db.as_worker(mailboxes.differing)
-
-
-@asynccontextmanager
-async def paired(
-    exchange: Exchange, databases: Databases, notify: Running, backing: Backing
-) -> AsyncGenerator[Pair]:
-    """Let a docs database compare itself with a running notify."""
-    client = ClientChanged(
-        client_id="service-docs",
-        state="active",
-        agencies=(),
-        scopes=("internal",),
-        not_before=datetime(2025, 1, 1, tzinfo=UTC),
-        version=1,
-    )
-    await notify.db.as_worker(partial(agencies.apply_client, event=client))
-    settings = settings_of(databases, "docs", backing)
-    address = str(notify.client.base_url)
-    async with Admitted.open(settings, {"notify": address}) as internal:
-        assert isinstance(internal, Admitted)
-        internal.token = notify.issuer.token(
-            "service-docs", [], scope="internal", audience=INTERNAL_AUDIENCE
-        )
-        yield Pair(exchange, notify, Comparison(exchange.db, internal))
-
-
-@pytest.fixture
-async def notify(fresh_database: FreshDatabase, tmp_path: Path) -> AsyncGenerator[Running]:
-    """A running notify that knows no lane yet."""
-    async with run_notify(await fresh_database("notify"), tmp_path) as running:
-        yield running
-
-
-@pytest.fixture
-async def pair(
-    exchange: Exchange, databases: Databases, notify: Running, backing: Backing
-) -> AsyncGenerator[Pair]:
-    """Docs and notify, both empty."""
-    async with paired(exchange, databases, notify, backing) as made:
-        yield made
-
-
-@pytest.fixture
-async def restored(
-    fresh_database: FreshDatabase, pair: Pair, backing: Backing
-) -> AsyncGenerator[Pair]:
-    """A docs that came back empty, beside the notify of `pair`."""
-    databases = await fresh_database("docs")
-    async with opened(databases, "docs", backing) as db:
-        exchange = Exchange(db)
-        await exchange.fill()
-        async with paired(exchange, databases, pair.notify, backing) as made:
-            yield made
-
-
-async def cleared(exchange: Exchange, *codes: str) -> Any:  # noqa: ANN401
-    """Send to these agencies and clear."""
-    sent = await exchange.send(*codes)
-    await exchange.judge(sent)
-    await exchange.clear()
-    return sent
 
 
 async def test_a_copy_is_available_once_notify_was_seen_past_its_number(pair: Pair):
@@ -132,19 +29,6 @@ async def test_a_copy_is_available_once_notify_was_seen_past_its_number(pair: Pa
     await pair.arrive(commune(2))
     assert await pair.comparison.make() == await pair.differing() == 0
     assert (await pair.exchange.progress(sent)).counts["available"] == 2
-
-
-async def test_nothing_is_cleared_before_the_heads_were_compared_once(pair: Pair):
-    sent = await pair.exchange.send(commune(1))
-    await pair.exchange.judge(sent)
-    work = pair.comparison.take_over_receipts
-    recovery = Recovery(pair.exchange.db, service="docs", asked=lives.recovering, work=work)
-    clear = clearing(pair.exchange.db, pair.comparison, recovery)
-    assert not await clear()
-    assert await pair.exchange.state(sent) == "waiting"
-    await pair.comparison.due()
-    assert await clear()
-    assert await pair.exchange.state(sent) == "cleared"
 
 
 async def test_a_docs_that_came_back_old_goes_on_behind_what_notify_holds(
