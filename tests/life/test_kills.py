@@ -21,10 +21,9 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(400)]
 SENT, ARRIVING = "accepted   202", "arrived    first"
 
 
-async def test_an_undisturbed_demo_reaches_everybody_within_five_seconds(run: Path) -> None:
+async def test_an_undisturbed_demo_reaches_everybody(run: Path) -> None:
     outcome = await run_demo(run)
     assert outcome.counts() == EVERYBODY_ONCE, outcome.output
-    assert float(outcome.figures["last_delivery_s"]) <= 5
     assert int(outcome.figures["spans"]) > 172
     assert outcome.status == 0
 
