@@ -57,7 +57,7 @@ def _kind(boundary: str) -> str:
     return f"multipart/form-data; boundary={boundary}"
 
 
-_FORMS_1 = (
+_CHARSETS = (
     "UTF-8''",
     "utf-8'vi'",
     "ISO-8859-1''",
@@ -68,7 +68,7 @@ _FORMS_1 = (
     "UTF-8''%zz",
     "UTF-8''%ff%fe",
 )
-_FORMS_2 = (
+_BOUNDARIES = (
     "",
     '""',
     "x",
@@ -85,7 +85,7 @@ _FORMS_2 = (
     ",",
     "----exchange--",
 )
-_FORMS_3 = (
+_TYPES = (
     "multipart/form-data",
     "multipart/mixed; boundary=----exchange",
     "multipart/form-data; charset=utf-16; boundary=----exchange",
@@ -93,7 +93,7 @@ _FORMS_3 = (
     "multipart/form-data;boundary*=UTF-8''----exchange",
     "multipart/form-data; boundary*0=----ex; boundary*1=change",
 )
-_FORMS_4 = (
+_SWAPS = (
     (b"\r\n", b"\n"),
     (b"\r\n", b"\r"),
     (b"form-data", b"attachment"),
@@ -122,7 +122,7 @@ def forms(draft: dict[str, Any]) -> Iterator[Form]:
         )
         for name in FILE_NAMES
     )
-    for charset in _FORMS_1:
+    for charset in _CHARSETS:
         head = b'a.pdf"; filename*=' + charset.encode() + b'%2e%2e%2fa.pdf; x="'
         yield Form(f"filename* {charset}", kind, whole([parts[0], replace(parts[1], file=head)]))
     yield from (
@@ -130,19 +130,18 @@ def forms(draft: dict[str, Any]) -> Iterator[Form]:
         for text in TEXTS
         if len(text) < 50_000
     )
-    for boundary in _FORMS_2:
+    for boundary in _BOUNDARIES:
         yield Form(f"boundary {boundary[:20]!r}", _kind(boundary), body)
-    for other in _FORMS_3:
+    for other in _TYPES:
         yield Form(other, other, body)
     yield from (
         Form(f"ends after {size} bytes", kind, body[:size]) for size in range(0, len(body), 7)
     )
-    swaps = _FORMS_4
-    yield from (Form(f"{old!r} for {new!r}", kind, body.replace(old, new)) for old, new in swaps)
+    yield from (Form(f"{old!r} for {new!r}", kind, body.replace(old, new)) for old, new in _SWAPS)
     yield from _floods(parts, kind)
 
 
-_FLOODS_1 = (
+_PART_NAMES = (
     b"file",
     b"",
     b"main\x00",
@@ -152,7 +151,7 @@ _FLOODS_1 = (
     b'main"; name="annex',
     b"MAIN",
 )
-_FLOODS_2 = (
+_BEGINNINGS = (
     b"",
     b"%PDF",
     b"%PDF-1.7",
@@ -219,9 +218,9 @@ def _crowds(document: Part, main: Part, kind: str) -> Iterator[Form]:
 
 
 def _disguises(document: Part, main: Part, kind: str) -> Iterator[Form]:
-    for name in _FLOODS_1:
+    for name in _PART_NAMES:
         yield Form(f"a part {name!r}", kind, whole([document, replace(main, name=name)]))
-    for content in _FLOODS_2:
+    for content in _BEGINNINGS:
         yield Form(
             f"a file that begins {content!r}",
             kind,

@@ -19,7 +19,7 @@ class Head:
     raw: bytes
 
 
-_FIRST_LINES_1 = (
+_METHODS = (
     b"",
     b"get",
     b"G T",
@@ -37,7 +37,7 @@ _FIRST_LINES_1 = (
     b"PATCH",
     b"HEAD",
 )
-_FIRST_LINES_2 = (
+_TARGETS = (
     b"",
     b"*",
     b"v1/me",
@@ -63,7 +63,7 @@ _FIRST_LINES_2 = (
     b"/v1/inbox?" + b"a=b&" * 20_000,
     b"https://user:pw@exchange/",
 )
-_FIRST_LINES_3 = (
+_VERSIONS = (
     b"",
     b"HTTP/0.9",
     b"HTTP/1.0",
@@ -79,15 +79,15 @@ _FIRST_LINES_3 = (
 
 
 def _first_lines() -> Iterator[bytes]:
-    for method in _FIRST_LINES_1:
+    for method in _METHODS:
         yield method + b" /v1/me HTTP/1.1"
-    for target in _FIRST_LINES_2:
+    for target in _TARGETS:
         yield from (b"GET " + target + b" HTTP/1.1", b"POST " + target + b" HTTP/1.1")
-    for version in _FIRST_LINES_3:
+    for version in _VERSIONS:
         yield b"GET /v1/me " + version
 
 
-_FRAMINGS_1 = (
+_LENGTHS = (
     b"",
     b"-1",
     b"+5",
@@ -105,7 +105,7 @@ _FRAMINGS_1 = (
     b"05",
     b"\xc2\xb2",
 )
-_FRAMINGS_2 = (
+_CODINGS = (
     b"chunked",
     b" chunked",
     b"Chunked",
@@ -121,7 +121,7 @@ _FRAMINGS_2 = (
     b"",
     b"cow",
 )
-_FRAMINGS_3 = (
+_CODING_NAMES = (
     b"Transfer-Encoding ",
     b" Transfer-Encoding",
     b"Transfer_Encoding",
@@ -129,7 +129,7 @@ _FRAMINGS_3 = (
     b"X: y\nTransfer-Encoding",
     b"Transfer\x00-Encoding",
 )
-_FRAMINGS_4 = (
+_CHUNKS = (
     b"5\na=bcd\n0\n\n",
     b"-5\r\na=bcd\r\n0\r\n\r\n",
     b"0x5\r\na=bcd\r\n0\r\n\r\n",
@@ -147,7 +147,7 @@ _FRAMINGS_4 = (
     b"1\r\na\r\n" * 5_000 + b"0\r\n\r\n",
     b"0\r\n\r\n" + _HIDDEN * 3,
 )
-_FRAMINGS_5 = (
+_LENGTH_LINES = (
     b"Content-Length: 5\r\nContent-Length: 6\r\n\r\na=bcde",
     b"Content-Length: 5\r\nContent-Length: 5\r\n\r\na=bcd",
     b"Content-Length : 5\r\n\r\na=bcd",
@@ -158,16 +158,16 @@ _FRAMINGS_5 = (
 
 
 def _framings() -> Iterator[bytes]:
-    for length in _FRAMINGS_1:
+    for length in _LENGTHS:
         yield b"Content-Length: " + length + b"\r\n\r\na=bcd"
-    yield from _FRAMINGS_5
-    for coding in _FRAMINGS_2:
+    yield from _LENGTH_LINES
+    for coding in _CODINGS:
         yield b"Transfer-Encoding: " + coding + b"\r\n\r\n5\r\na=bcd\r\n0\r\n\r\n"
         yield b"Content-Length: 5\r\nTransfer-Encoding: " + coding + b"\r\n\r\n0\r\n\r\n" + _HIDDEN
         yield b"Transfer-Encoding: " + coding + b"\r\nContent-Length: 44\r\n\r\n0\r\n\r\n" + _HIDDEN
-    for name in _FRAMINGS_3:
+    for name in _CODING_NAMES:
         yield b"Content-Length: 5\r\n" + name + b": chunked\r\n\r\n0\r\n\r\n" + _HIDDEN
-    for chunk in _FRAMINGS_4:
+    for chunk in _CHUNKS:
         yield b"Transfer-Encoding: chunked\r\n\r\n" + chunk
     yield b"Expect: 100-continue\r\nContent-Length: 5\r\n\r\na=bcd"
     yield b"Expect: 200-nothing\r\nContent-Length: 5\r\n\r\na=bcd"

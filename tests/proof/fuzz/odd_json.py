@@ -23,7 +23,7 @@ _ESCAPES = rb"""
 """
 
 
-_TEXTS_1 = (
+_BYTES = (
     b"\t",
     b"\n",
     b"\r",
@@ -34,7 +34,7 @@ _TEXTS_1 = (
     b"\xf4\x90\x80\x80",
     b"\xf0\x9f\x98\x80",
 )
-_TEXTS_2 = (
+_NO_TEXT = (
     b"",
     b" ",
     b"\n",
@@ -44,7 +44,7 @@ _TEXTS_2 = (
     b"\xff",
     b"\xc0\xaf",
 )
-_TEXTS_3 = (
+_SMALLEST = (
     b"null",
     b"true",
     b"0",
@@ -55,7 +55,7 @@ _TEXTS_3 = (
     b'"\xed\xa0\x80"',
     b"\xe2\x80\xa8{}",
 )
-_TEXTS_4 = (
+_NEARLY_JSON = (
     b"[1,]",
     b"[,1]",
     b"[1 2]",
@@ -68,8 +68,6 @@ _TEXTS_4 = (
     b"{]",
     b"[}",
     b'{"a"}',
-)
-_TEXTS_5 = (
     b'{"a":}',
     b'{"a":1,}',
     b"{,}",
@@ -78,8 +76,6 @@ _TEXTS_5 = (
     b'{"a":1 "b":2}',
     b'{"a":1}}',
     b'{"a"::1}',
-)
-_TEXTS_6 = (
     b'{"a":1}{"b":2}',
     b'{"a":1}#',
     b'{"a":1}//x',
@@ -87,23 +83,17 @@ _TEXTS_6 = (
     b"{}\x00",
     b"{} {}",
     b"[1]\xff",
-)
-_TEXTS_7 = (
     b'{"a":1,"a":2}',
     b'{"a":{"b":1},"a":[]}',
     b'{"":0}',
     b'{"":{"":{"":0}}}',
     b'{"a\\u0000b":1}',
-)
-_TEXTS_8 = (
     b'{"__proto__":{}}',
     b'{"constructor":1}',
     b'{"$ref":"#"}',
     b'{"__class__":"x"}',
     b"tru",
     b"nul",
-)
-_TEXTS_9 = (
     b"TRUE",
     b"undefined",
     b"[undefined]",
@@ -118,8 +108,8 @@ _TEXTS_9 = (
 
 def _texts() -> Iterator[bytes]:
     """Yield texts as suites for JSON parsers have them: good, bad, and left to the reader."""
-    yield from _TEXTS_2
-    yield from _TEXTS_3
+    yield from _NO_TEXT
+    yield from _SMALLEST
     for number in _NUMBERS.split():
         yield from (number, b"[" + number + b"]", b'{"a":' + number + b"}")
     yield b"9" * 100_000
@@ -127,14 +117,9 @@ def _texts() -> Iterator[bytes]:
     yield b"1e" + b"9" * 10_000
     for escape in _ESCAPES.split():
         yield from (b'"' + escape + b'"', b'{"' + escape + b'":1}', b'["' + escape + b'"]')
-    for raw in _TEXTS_1:
+    for raw in _BYTES:
         yield from (b'"' + raw + b'"', b'{"' + raw + b'":1}')
-    yield from _TEXTS_4
-    yield from _TEXTS_5
-    yield from _TEXTS_6
-    yield from _TEXTS_7
-    yield from _TEXTS_8
-    yield from _TEXTS_9
+    yield from _NEARLY_JSON
     yield from (b"[" * DEEP, b"[" * DEEP + b"]" * DEEP, b'{"a":' * DEEP, b'[{"a":' * (DEEP // 2))
     yield b'{"a":' * 5_000 + b"0" + b"}" * 5_000
     yield from (
