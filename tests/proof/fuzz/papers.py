@@ -11,6 +11,7 @@ from tests.proof.fuzz.odd_pdfs import mutated
 from tests.proof.fuzz.prepare import form_of
 from tests.proof.fuzz.tally import Shot, Tally
 from tests.proof.fuzz.wire import Cut, Hang, Line, request
+from tests.proof.harness import Json
 
 _ENDS_S = 240
 _OPEN = frozenset({"waiting", "held", "clearing"})
@@ -58,11 +59,18 @@ async def _follow(doors: Doors, tally: Tally, sent: dict[str, tuple[str, Shot]])
                 continue
             del left[dispatch_id]
             states[f"{way}:{told['state']}"] += 1
-            if told["state"] != "refused":
-                tally.keep(shot, f"ended as {told['state']}: {told['verdicts']}")
+            judge(tally, shot, told)
         await asyncio.sleep(1)
     for way, shot in left.values():
         tally.broken("pdf", f"{way}: no end after {_ENDS_S} s")
         tally.keep(shot, "stuck")
     told = " ".join(f"{name}×{count}" for name, count in sorted(states.items()))
     print(f"  {len(sent)} taken, ended in {time.monotonic() - began:.0f} s: {told}", flush=True)
+
+
+def judge(tally: Tally, shot: Shot, told: Json) -> None:
+    """Count a changed letter that has ended otherwise than refused, and keep it."""
+    if told["state"] != "refused":
+        said = f"ended as {told['state']}: {told['verdicts']}"
+        tally.broken("pdf", f"{shot.name}: {said}")
+        tally.keep(shot, said)
