@@ -4,10 +4,11 @@ import asyncio
 import os
 import signal
 import socket
+import sys
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import contextmanager
 from functools import partial
-from typing import TypeAlias, cast
+from typing import NoReturn, TypeAlias, cast
 
 import structlog
 import uvicorn
@@ -39,12 +40,7 @@ def run(*tasks: Task) -> None:
 
     An exception of any task ends the process with status 1; its supervisor starts it again.
     """
-    try:
-        uvloop.run(_run(tasks))
-    except* Exception as group:  # noqa: BLE001 (the last one to say what happened)
-        _log.critical("a task failed, the process ends", exc_info=group)
-        telemetry.flush()
-        raise SystemExit(1) from None
+    uvloop.run(_run(tasks))
     telemetry.flush()
 
 
@@ -53,8 +49,22 @@ async def _run(tasks: tuple[Task, ...]) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with asyncio.timeout(None) as deadline:
-        await together(stop, *tasks, partial(_limit, deadline))
+    try:
+        async with asyncio.timeout(None) as deadline:
+            await together(stop, *tasks, partial(_limit, deadline))
+    except Exception:  # noqa: BLE001 (the last one to say what happened)
+        _die()
+
+
+def _die() -> NoReturn:
+    """Say what happened and end as a kill would: the loop's own end answers what it cuts with 500.
+
+    A connection that breaks is what clients and the gateway know how to ask again after.
+    """
+    _log.critical("a task failed, the process ends", exc_info=True)
+    telemetry.flush()
+    sys.stdout.flush()
+    os._exit(1)
 
 
 async def together(stop: asyncio.Event, *tasks: Task) -> None:

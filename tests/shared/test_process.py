@@ -29,8 +29,11 @@ SERVICE = """
     from shared.process import http, run
     app = FastAPI()
 
+    asked = asyncio.Event()
+
     @app.get("/slow")
     async def slow(seconds: float) -> dict[str, bool]:
+        asked.set()
         await asyncio.sleep(seconds)
         return {"done": True}
 
@@ -48,11 +51,11 @@ SERVICE = """
         return {"empty": True}
 
     async def fail(stop: asyncio.Event) -> None:
-        await asyncio.sleep(0.2)
+        await asked.wait()
         raise LookupError("a bug")
 
     async def useful() -> bool:
-        if not sys.argv[2:]:
+        if sys.argv[2:] in ([], ["fail"]):
             return True
         open(sys.argv[2] + ".asked", "w").close()
         return os.path.exists(sys.argv[2])
@@ -231,9 +234,15 @@ async def _status(session: aiohttp.ClientSession, url: str) -> int:
         return answer.status
 
 
-async def test_an_exception_of_a_task_ends_the_process(listener: socket.socket, tmp_path: Path):
+async def test_an_exception_of_a_task_ends_the_process_and_answers_nobody(
+    listener: socket.socket, tmp_path: Path
+):
     with listener:
         async with _served(listener, tmp_path, "fail") as served:
+            reader, writer = await asyncio.open_connection(*listener.getsockname())
+            writer.write(b"GET /slow?seconds=15 HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert await reader.read() == b""  # not 500: nothing is known of it
+            writer.close()
             assert await served.ended() == 1
             assert served.process.stdout is not None
             said = served.process.stdout.read()
