@@ -1,7 +1,7 @@
 """`python -m tests.proof`: what `make prove` runs. QUICK=1: each fault once; SEEDED=1: the checker.
 
-A whole run that was broken off goes on where it was (`$PROOF_RUN`), until it has come to its end.
-ONLY=pattern: the faults whose name matches it. KEEP=1: the stack stays, and the next run goes on.
+A whole run goes on where it was broken off (`$PROOF_RUN`). KEEP=1: the stack stays, as it is.
+ONLY=pattern: the faults whose name matches it, begun anew in a folder of their own: no proof.
 """
 
 import asyncio
@@ -14,18 +14,22 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from tests.proof.checker import Counts, line
-from tests.proof.drive import Drive
+from tests.proof.drive import Drive, planned
 from tests.proof.faults.disks import undo
 from tests.proof.faults.failpoints import listed
+from tests.proof.faults.fault import Fault
 from tests.proof.faults.plan import QUICK, WHOLE, Extent, one_broker, three_brokers
 from tests.proof.harness import Harness, NotDone, proof_run
-from tests.proof.ledger import Ledger
-from tests.proof.page import Ran, over_bound, page
+from tests.proof.journal import lines
+from tests.proof.ledger import Ledger, wanting
+from tests.proof.page import Ran, commit, over_bound, page
+from tests.proof.records import WORK
 from tests.proof.session import Session, proving, settle
 
 _TREE = Path(__file__).resolve().parents[2]
@@ -39,6 +43,7 @@ class Stage:
     folder: Path
     brokers: int
     extent: Extent
+    commit: str = ""
 
     @property
     def harness(self) -> Harness:
@@ -48,7 +53,25 @@ class Stage:
     @property
     def ledger(self) -> Ledger:
         """Return the account of its passes."""
-        return Ledger(self.folder / "passes.jsonl")
+        return Ledger(self.folder / "passes.jsonl", self.commit)
+
+    @property
+    def trials(self) -> int:
+        """Return at how many moments something was killed."""
+        return sum(line.get("e") == "kill" for line in lines(self.folder / "journal" / WORK))
+
+    def plan(self, faults: Sequence[Fault]) -> None:
+        """Keep what is planned: faults, and the passes of each."""
+        text = json.dumps(planned(faults, self.extent.passes), ensure_ascii=False, indent=1)
+        (self.folder / "plan.json").write_text(text, encoding="utf-8")
+
+    def lacks(self) -> list[str]:
+        """Return which planned passes are not there."""
+        try:
+            plan = json.loads((self.folder / "plan.json").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return [f"{self.folder.name}: no plan was kept"]
+        return wanting(plan, self.ledger.passes())
 
     def counted(self) -> Counts | None:
         """Return what its checker has counted; None: it has not come to its end."""
@@ -87,8 +110,8 @@ async def _go_through(stage: Stage) -> Counts:
         faults = three_brokers(extent)
     else:
         faults = one_broker(extent, await listed(harness))
-    if only := os.environ.get("ONLY", ""):
-        faults = [fault for fault in faults if re.search(only, fault.name)]
+    faults = [fault for fault in faults if re.search(_only(), fault.name)]
+    stage.plan(faults)
     async with proving(harness, extent.load, stage.folder / "journal") as session:
         await Drive(harness, session, stage.ledger, extent.passes).through(faults)
         if stage.brokers == 1:
@@ -112,28 +135,60 @@ def total(counts: list[Counts]) -> Counts:
     return replace(every, findings=tuple(word for one in counts for word in one.findings))
 
 
+def short(extent: Extent, counts: Counts, stages: Sequence[Stage]) -> list[str]:
+    """Return what a run lacks of what was planned for it."""
+    found = [word for stage in stages for word in stage.lacks()]
+    if not any(stage.ledger.passes() for stage in stages):
+        found.append("no fault was inflicted")
+    if counts.docs < extent.documents:
+        found.append(f"{counts.docs} documents of {extent.documents}")
+    if counts.kills < extent.kills:
+        found.append(f"{counts.kills} kills of {extent.kills}")
+    return found
+
+
 async def _prove(extent: Extent, run: Path) -> int:
-    began = time.monotonic()
-    stages = [Stage(run / "one", 1, extent)]
+    began, now = time.monotonic(), commit(_TREE)
+    stages = [Stage(run / "one", 1, extent, now)]
     if not extent.quick:
-        stages.append(Stage(run / "three", 3, extent))
+        stages.append(Stage(run / "three", 3, extent, now))
     counts = [stage.counted() or await _go_through(stage) for stage in stages]
     passes = [one for stage in stages for one in stage.ledger.passes()]
     every = total(counts)
     said = line(every, [one.seconds for one in passes if one.bound and not one.failed])
-    command = "make prove QUICK=1" if extent.quick else "make prove"
-    ran = Ran(command, said, time.monotonic() - began)
-    where = run / "PROOF.md" if extent.quick else _TREE / "PROOF.md"
-    where.write_text(page(ran, every, passes, _TREE), encoding="utf-8")
+    lacks = short(extent, every, stages)
+    trials = sum(stage.trials for stage in stages)
+    ran = Ran(_command(extent), said, time.monotonic() - began, now, trials)
+    where = place(run)
+    where.write_text(page(ran, every, passes, lacks), encoding="utf-8")
     (run / "finished").touch()
-    for word in [*over_bound(passes), *every.findings]:
+    for word in [*over_bound(passes), *lacks, *every.findings]:
         print(f"  {word}")
     failed = [one for one in passes if one.failed]
     for one in failed:
         print(f"  {one.fault}: {one.failed}")
     print(f"prove: {ran.seconds:.0f} s; {where}")
     print(said)
-    return 1 if failed or not every.clean else 0
+    return 1 if failed or lacks or not every.clean else 0
+
+
+def _command(extent: Extent) -> str:
+    words = ["make prove", "QUICK=1" if extent.quick else "", f"ONLY={_only()}" if _only() else ""]
+    return " ".join(word for word in words if word)
+
+
+def folder(extent: Extent) -> Path:
+    """Return where a run keeps what it has done; one of some faults never meets a whole one."""
+    return proof_run() / (("quick" if extent.quick else "whole") + ("-only" if _only() else ""))
+
+
+def place(run: Path) -> Path:
+    """Return where a run's page goes: only that of a whole run goes into the tree."""
+    return (_TREE if run.name == "whole" else run) / "PROOF.md"
+
+
+def _only() -> str:
+    return os.environ.get("ONLY", "")
 
 
 def _fresh(run: Path, *, again: bool) -> None:
@@ -162,7 +217,9 @@ def main() -> int:
         return 1
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it tells of each fault we inflict
     extent = QUICK if _set("QUICK") else WHOLE
-    run = proof_run() / ("quick" if extent.quick else "whole")
+    if _only():
+        extent = replace(extent, documents=0, kills=0)
+    run = folder(extent)
     run.parent.mkdir(parents=True, exist_ok=True)
     # Two observers with one journal would give two documents the same number.
     with (run.parent / f"{run.name}.lock").open("w") as lock:
@@ -171,7 +228,7 @@ def main() -> int:
         except BlockingIOError:
             print(f"another proof is at work in {run}", file=sys.stderr)
             return 1
-        _fresh(run, again=extent.quick and not _set("KEEP"))
+        _fresh(run, again=bool(_only()) or (extent.quick and not _set("KEEP")))
         return _to_its_end(extent, run)
 
 

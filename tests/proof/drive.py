@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -38,7 +38,7 @@ class Drive:
                     group.create_task(self._lane(lane))
 
     def _due(self, fault: Fault) -> int:
-        return max(0, min(fault.passes, self.passes) - self.ledger.done(fault.name))
+        return max(0, planned([fault], self.passes)[fault.name] - self.ledger.done(fault.name))
 
     async def _lane(self, faults: Sequence[Fault]) -> None:
         for fault in faults:
@@ -69,6 +69,11 @@ class Drive:
         """Bring everything back after a fault that did not come to its end."""
         with suppress(NotDone):
             await make_whole(self.harness)
+
+
+def planned(faults: Iterable[Fault], passes: int) -> dict[str, int]:
+    """Return how often each fault is to be inflicted in a run with so many passes at most."""
+    return {fault.name: min(fault.passes, passes) for fault in faults}
 
 
 def batches(faults: Sequence[Fault]) -> Iterator[list[list[Fault]]]:

@@ -2,7 +2,9 @@
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 
@@ -18,6 +20,8 @@ class Pass:
     """To recovery."""
     failed: str = ""
     """Why it did not come to its end; empty: it did."""
+    commit: str = ""
+    """What the tree was at, as git describes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,8 @@ class Ledger:
     """The passes of one run in one file."""
 
     file: Path
+    commit: str = ""
+    """Of the tree as it is now: each pass that is written bears it."""
 
     def passes(self) -> list[Pass]:
         """Return all so far; a line that a crash cut short was never written."""
@@ -48,10 +54,22 @@ class Ledger:
         """Write a pass down before anything else happens."""
         with self.file.open("a", encoding="utf-8") as file:
             file.write("\n" if self._cut() else "")
-            file.write(json.dumps(asdict(one), ensure_ascii=False) + "\n")
+            file.write(
+                json.dumps(asdict(replace(one, commit=self.commit)), ensure_ascii=False) + "\n"
+            )
             file.flush()
             os.fsync(file.fileno())
 
     def _cut(self) -> bool:
         raw = self.file.read_bytes() if self.file.exists() else b""
         return bool(raw) and not raw.endswith(b"\n")
+
+
+def wanting(planned: Mapping[str, int], passes: Sequence[Pass]) -> list[str]:
+    """Return each fault that lacks some of the passes that were planned for it."""
+    good = Counter(one.fault for one in passes if not one.failed)
+    return [
+        f"{fault}: {good[fault]} of {count} passes"
+        for fault, count in planned.items()
+        if good[fault] < count
+    ]

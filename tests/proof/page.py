@@ -3,6 +3,7 @@
 import os
 import platform
 import subprocess
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -30,46 +31,62 @@ class Ran:
     line: str
     """The RELIABILITY line."""
     seconds: float
+    commit: str
+    trials: int
+    """Moments at which something was killed: a power cut is one."""
 
 
-def page(ran: Ran, counts: Counts, passes: Sequence[Pass], tree: Path) -> str:
-    """Return the page in Markdown."""
+def page(ran: Ran, counts: Counts, passes: Sequence[Pass], lacks: Sequence[str]) -> str:
+    """Return the page in Markdown; `lacks` is what the run still owes."""
+    safe = not (counts.lost or counts.dup_effect)
     parts = [
         "# The proof",
         _WHAT,
         f"```\n{ran.line}\n```",
-        _when(ran, tree),
-        bounds(counts),
+        _when(ran),
+        _commits(passes),
+        bounds(counts, ran.trials),
         "## By kind of fault",
-        table(passes, lambda one: one.group),
+        table(passes, lambda one: one.group, bounded=safe),
         _RECOVERY,
         "## By fault",
-        table(passes, lambda one: one.fault),
+        table(passes, lambda one: one.fault, bounded=safe),
     ]
     if failed := [one for one in passes if one.failed]:
         parts += ["## What did not come to its end"]
         parts += ["\n".join(f"* {one.fault}: {one.failed.splitlines()[0]}" for one in failed)]
+    if lacks:
+        parts += ["## What this run lacks", "\n".join(f"* {one}" for one in lacks)]
     if counts.findings:
         parts += ["## What the checker names", "\n".join(f"* {one}" for one in counts.findings)]
     return "\n\n".join(parts) + "\n"
 
 
-def bounds(counts: Counts) -> str:
+def bounds(counts: Counts, trials: int) -> str:
     """Say what the counts bound: 0 of n leaves at most 3/n, with 95 % confidence."""
-    kills, documents = max(counts.kills, 1), max(counts.acked, 1)
+    documents = max(counts.acked, 1)
     if counts.lost or counts.dup_effect:
         return "Something was lost or doubled: no bound follows from this run."
     return (
-        f"0 documents lost or doubled at {counts.kills} kills bounds the probability of it per"
-        f" kill at 3/{kills} = {3 / kills:.2%}; 0 of {counts.acked} acknowledged documents at"
+        f"{counts.kills} processes were killed at {trials} moments; what dies at one moment is one"
+        f" trial. 0 documents lost or doubled in {trials} trials bounds the probability of it per"
+        f" trial at {_three_in(trials):.2%}; 0 of {counts.acked} acknowledged documents at"
         f" 3/{documents} = {3 / documents:.1e} each (95 % confidence)."
     )
 
 
-def table(passes: Sequence[Pass], by: Callable[[Pass], str]) -> str:
-    """Return one row for each kind, in order of first appearance."""
-    rows = ["| fault | passes | failed | recovery p50 s | p95 s | promised | 0 lost of n: ≤ |"]
-    rows += ["|---|---|---|---|---|---|---|"]
+def _three_in(trials: int) -> float:
+    return min(1, 3 / max(trials, 1))
+
+
+def table(passes: Sequence[Pass], by: Callable[[Pass], str], *, bounded: bool) -> str:
+    """Return one row for each kind, in order of first appearance.
+
+    `bounded`: nothing was lost or doubled, so that each row's good passes bound the probability.
+    """
+    last = " 0 lost of n good: ≤ |" if bounded else ""
+    rows = [f"| fault | passes | failed | recovery p50 s | p95 s | promised |{last}"]
+    rows += ["|---" * (7 if bounded else 6) + "|"]
     for name in dict.fromkeys(by(one) for one in passes):
         some = [one for one in passes if by(one) == name]
         good = [one.seconds for one in some if not one.failed]
@@ -77,10 +94,8 @@ def table(passes: Sequence[Pass], by: Callable[[Pass], str]) -> str:
         most = f"{percentile(good, 95):.1f}" if good else "-"
         promised = f"{some[0].bound:.0f}" if some[0].bound else "-"
         failed = len(some) - len(good)
-        rows.append(
-            f"| {name} | {len(some)} | {failed} | {half} | {most} | {promised}"
-            f" | {min(1, 3 / len(some)):.1%} |"
-        )
+        last = f" {_three_in(len(good)):.1%} |" if bounded else ""
+        rows.append(f"| {name} | {len(some)} | {failed} | {half} | {most} | {promised} |{last}")
     return "\n".join(rows)
 
 
@@ -95,15 +110,22 @@ def over_bound(passes: Sequence[Pass]) -> list[str]:
     return found
 
 
-def _when(ran: Ran, tree: Path) -> str:
+def _when(ran: Ran) -> str:
     now = datetime.now(UTC)
     return (
         f"`{ran.command}`, {now:%Y-%m-%d %H:%M} UTC, {ran.seconds / 60:.0f} min,"
-        f" commit {_commit(tree)}, {_machine()}."
+        f" commit {ran.commit}, {_machine()}."
     )
 
 
-def _commit(tree: Path) -> str:
+def _commits(passes: Sequence[Pass]) -> str:
+    """Say which passes were made at which commit: a run may be gone on with after a change."""
+    told = Counter(one.commit or "unknown" for one in passes)
+    return "Passes by commit: " + ", ".join(f"{name} × {n}" for name, n in told.items()) + "."
+
+
+def commit(tree: Path) -> str:
+    """Return what a tree is at, as git describes it."""
     done = subprocess.run(
         ["git", "describe", "--always", "--dirty"],  # noqa: S607 (git of PATH)
         cwd=tree,

@@ -1,14 +1,19 @@
 """The pure parts of the drive: what stands beside what, what is done, what the page says."""
 
+import json
 from pathlib import Path
 
+import pytest
+
+from tests.proof.__main__ import Stage, folder, place, short
 from tests.proof.checker import Counts
 from tests.proof.drive import batches
 from tests.proof.faults.failpoints import at_failpoints, read
 from tests.proof.faults.fault import Fault
+from tests.proof.faults.plan import QUICK, WHOLE
 from tests.proof.harness import Harness
 from tests.proof.ledger import Ledger, Pass
-from tests.proof.page import bounds, over_bound, table
+from tests.proof.page import Ran, bounds, over_bound, page, table
 from tests.proof.session import Session
 
 
@@ -60,12 +65,78 @@ def test_a_point_that_kills_one_service_alone_has_its_recovery_bounded():
 
 
 def test_the_page_bounds_what_was_not_seen_and_claims_nothing_after_a_loss():
-    assert "3/400 = 0.75%" in bounds(Counts(kills=400, acked=20_000))
-    assert "no bound" in bounds(Counts(kills=400, acked=20_000, lost=1))
+    said = bounds(Counts(kills=500, acked=20_000), trials=400)
+    assert "500 processes were killed at 400 moments" in said
+    assert "per trial at 0.75%" in said
+    assert "no bound" in bounds(Counts(kills=500, acked=20_000, lost=1), trials=400)
 
 
 def test_a_table_counts_passes_failures_and_percentiles_by_name():
     passes = [Pass("a", "g", 5, seconds) for seconds in (1, 2, 9)] + [Pass("a", "g", 5, failed="x")]
-    assert "| a | 4 | 1 | 2.0 | 9.0 | 5 | 75.0% |" in table(passes, lambda one: one.fault)
+    passes += [Pass("a", "g", 5, 2)] * 3
+    rows = table(passes, lambda one: one.fault, bounded=True)
+    assert "| a | 7 | 1 | 2.0 | 9.0 | 5 | 50.0% |" in rows
+    assert "lost" not in table(passes, lambda one: one.fault, bounded=False)
     assert over_bound(passes) == ["g: recovery p95 9.0 s, promised 5 s"]
     assert over_bound([Pass("b", "g", 0, 99)]) == []
+
+
+def _stage(folder: Path, *, commit: str = "") -> Stage:
+    folder.mkdir(exist_ok=True)
+    return Stage(folder, 1, WHOLE, commit)
+
+
+def test_a_run_lacks_passes_that_were_planned_and_not_made(tmp_path: Path):
+    stage, enough = _stage(tmp_path), Counts(docs=20_000, kills=400)
+    assert "no plan was kept" in short(WHOLE, enough, [stage])[0]
+    stage.plan([_fault("a", ""), _fault("b", "")])
+    for _ in range(8):
+        stage.ledger.write(Pass("a", "g"))
+    stage.ledger.write(Pass("b", "g"))
+    stage.ledger.write(Pass("b", "g", failed="x"))
+    assert short(WHOLE, enough, [stage]) == ["b: 1 of 8 passes"]
+
+
+def test_a_whole_run_lacks_documents_and_kills_below_its_floors(tmp_path: Path):
+    stage = _stage(tmp_path)
+    stage.plan([])
+    stage.ledger.write(Pass("a", "g"))
+    few = Counts(docs=19_999, kills=399)
+    wanted = ["19999 documents of 20000", "399 kills of 400"]
+    assert short(WHOLE, few, [stage]) == wanted
+    assert short(QUICK, few, [stage]) == []
+
+
+def test_a_run_that_inflicted_nothing_is_none(tmp_path: Path):
+    stage = _stage(tmp_path)
+    stage.plan([])
+    assert short(QUICK, Counts(), [stage]) == ["no fault was inflicted"]
+
+
+def test_the_page_tells_passes_by_commit_and_what_is_lacking(tmp_path: Path):
+    _stage(tmp_path, commit="abc").ledger.write(Pass("a", "g"))
+    stage = _stage(tmp_path, commit="def")
+    stage.ledger.write(Pass("a", "g"))
+    ran = Ran("make prove", "RELIABILITY …", 60, "def", 2)
+    said = page(ran, Counts(), stage.ledger.passes(), ["b: 1 of 8 passes"])
+    assert "Passes by commit: abc × 1, def × 1." in said
+    assert "* b: 1 of 8 passes" in said
+
+
+def test_what_dies_at_one_moment_is_one_trial(tmp_path: Path):
+    stage = _stage(tmp_path)
+    work = tmp_path / "journal" / "work.jsonl"
+    work.parent.mkdir()
+    work.write_text("".join(json.dumps({"e": "kill", "n": n, "at": 1.0}) + "\n" for n in (1, 14)))
+    assert stage.trials == 2
+
+
+def test_a_part_of_a_run_has_a_folder_and_a_page_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("PROOF_RUN", str(tmp_path))
+    monkeypatch.delenv("ONLY", raising=False)
+    assert place(folder(WHOLE)) == Harness(tmp_path).tree / "PROOF.md"
+    assert place(folder(QUICK)) == tmp_path / "quick" / "PROOF.md"
+    monkeypatch.setenv("ONLY", "x")
+    assert place(folder(WHOLE)) == tmp_path / "whole-only" / "PROOF.md"

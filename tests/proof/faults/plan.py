@@ -24,6 +24,8 @@ class Extent:
     load: Plan
     documents: int
     """Handed in at least."""
+    kills: int
+    """Processes killed at least."""
     passes: int
     """Of each fault at most."""
     power_cuts: int
@@ -42,6 +44,7 @@ QUICK = Extent(
     quick=True,
     load=Plan(rate=1.0, workers=1),  # the faults need the processors
     documents=0,
+    kills=0,
     passes=1,
     power_cuts=1,
     frozen=10,
@@ -56,6 +59,7 @@ WHOLE = Extent(
     quick=False,
     load=Plan(),
     documents=20_000,
+    kills=400,
     passes=20,
     power_cuts=20,
     frozen=30,
