@@ -40,6 +40,9 @@ async def heal(db: Database, lead: Lead, reader: Reader, *, cluster: str, restat
 
     A new cluster has lost everything. In a known one the last published row of each partition is
     enough to look at: the record at its offset must carry its `event_id`.
+
+    Rows are set back some at a time, the last one of a partition last: who leads after a death in
+    between sees the loss again and ends the work. Nobody sends anything before: order is kept.
     """
     if await lead.beside(reader.cluster()) != cluster:
         raise KafkaLost  # another cluster than the producer met: begin again
@@ -106,21 +109,22 @@ async def _set_back_topic(
     again = restate.get(topic) if _compacted(topic) else None
     if again:
         await db.as_worker(again)
-    rows = await outbox_rows.set_back_topic(conn, topic, but_of=cluster, restated=again is not None)
-    _log.warning("topic lost", topic=topic, rows=rows, restated=again is not None)
+    rows, restated = 0, again is not None
+    while some := await outbox_rows.set_back_topic(conn, topic, but_of=cluster, restated=restated):
+        rows += some
+    _log.warning("topic lost", topic=topic, rows=rows, restated=restated)
 
 
 async def _set_back_missing(lead: Lead, reader: Reader, place: Place) -> None:
     """Compare the log of one partition with its rows, and set back those it does not hold."""
     first, end = (await lead.beside(reader.bounds([place])))[place]
-    lost: list[int] = []
-    at = first
+    lost, at = 0, first
     while rows := await outbox_rows.published_from(lead.conn, place, at, limit=_CHUNK):
         held = await lead.beside(_read_range(reader, place, rows[0][1], min(rows[-1][1] + 1, end)))
-        lost += [number for number, offset, event_id in rows if held.get(offset) != event_id]
-        at = rows[-1][1] + 1
-    await outbox_rows.set_back(lead.conn, lost)
-    _log.warning("records lost", topic=place[0], partition=place[1], rows=len(lost))
+        missing = [number for number, offset, event_id in rows if held.get(offset) != event_id]
+        await outbox_rows.set_back(lead.conn, missing)
+        lost, at = lost + len(missing), rows[-1][1] + 1
+    _log.warning("records lost", topic=place[0], partition=place[1], rows=lost)
 
 
 async def _read_range(reader: Reader, place: Place, start: int, end: int) -> dict[int, UUID]:

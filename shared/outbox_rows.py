@@ -136,18 +136,23 @@ async def set_back(conn: Session, ids: Sequence[int]) -> None:
     reach("healing.records_set_back")
 
 
-async def set_back_topic(conn: Session, topic: str, *, but_of: str | None, restated: bool) -> int:
-    """Set back a topic's rows, but those that the cluster `but_of` holds; return how many.
+async def set_back_topic(
+    conn: Session, topic: str, *, but_of: str | None, restated: bool, limit: int = 10_000
+) -> int:
+    """Set back some of a topic's rows, but those that the cluster `but_of` holds; return how many.
 
-    Of a topic that was `restated` the rows stay published and are never looked for again.
+    Of a topic that was `restated` the rows stay published and are never looked for again. Of each
+    partition the last row goes last: as long as any is left, the loss can be seen.
     """
     done = await conn.execute(
         'update outbox set cluster = null, partition = null, "offset" = null,'
-        " published_at = case when $3 then published_at end"
-        ' where topic = $1 and "offset" is not null and ($2::text is null or cluster <> $2)',
+        " published_at = case when $3 then published_at end where id in (select id from outbox"
+        ' where topic = $1 and "offset" is not null and ($2::text is null or cluster <> $2)'
+        ' order by partition, "offset" limit $4)',
         topic,
         but_of,
         restated,
+        limit,
     )
     reach("healing.topic_set_back")
     return int(done.split()[-1])

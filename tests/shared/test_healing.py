@@ -1,0 +1,82 @@
+"""Healing at size and after a long silence: in parts, through deaths, nothing forgotten."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from shared import outbox_rows
+from shared.db import Session
+from shared.kafka.reader import Reader
+from shared.relay import relay
+from tests.fixtures.eventually import eventually
+from tests.shared.conftest import Ground
+from tests.shared.effects import put
+from tests.shared.transport import assert_the_log_holds_the_outbox, look, started, waiting
+from tests.shared.transport_process import Order
+
+BEFORE = "the cluster before"
+_PUBLISHED = (
+    "insert into outbox"
+    ' (event_id, topic, key, headers, value, published_at, cluster, partition, "offset")'
+    " select id, $1, 'k' || n % 7, jsonb_build_object('ce_id', id), '{}', clock_timestamp(), $2,"
+    " n % $3, n / $3 from (select gen_random_uuid() as id, n"
+    " from generate_series(0, $4 - 1) as n) as new order by n"
+)
+
+
+async def _publish(
+    ground: Ground, topic: str, count: int, *, cluster: str = BEFORE, partitions: int = 1
+) -> None:
+    """Write rows as if a cluster had taken them."""
+    await look(ground.databases, _PUBLISHED, topic, cluster, partitions, count)
+
+
+@asynccontextmanager
+async def _looking(ground: Ground) -> "AsyncGenerator[tuple[Session, Reader]]":
+    async with ground.db.alone() as conn, Reader.open(ground.access) as reader:
+        yield conn, reader
+
+
+async def test_a_topic_is_set_back_in_parts_and_each_partition_s_last_row_goes_last(
+    ground: Ground,
+):
+    await _publish(ground, "some", 10, partitions=2)
+    seen: list[set[tuple[int, int]]] = []
+    async with ground.db.alone() as conn:
+        while await outbox_rows.set_back_topic(conn, "some", but_of=None, restated=False, limit=3):
+            last = await outbox_rows.last_published(conn)
+            seen.append({(place[1], offset) for place, (offset, _) in last.items()})
+    assert seen == [{(0, 4), (1, 4)}, {(1, 4)}, {(1, 4)}, set()]
+    assert await waiting(ground.databases) == 10
+
+
+async def test_healing_is_ended_by_the_next_leader_before_anything_is_sent(ground: Ground):
+    topic = ground.fresh_topic()
+    await _publish(ground, topic, 25_000)
+    await put(ground, topic, *((f"k{number}", number) for number in range(7)))
+    order, log = Order(ground.databases, ground.access, []), ground.folder / "log"
+    for left in (15_000, 5_000):
+        with started(order, log, failpoint="healing.topic_set_back") as process:
+            await eventually(process.dead, "the leader dies between two parts", timeout=30)
+        rows = await look(ground.databases, "select cluster from outbox where cluster is not null")
+        assert [row[0] for row in rows] == [BEFORE] * left, "nothing is sent before"
+    async with ground.running(relay(ground.db, ground.access, service="docs")):
+        await eventually(lambda: _idle(ground), "all is sent", timeout=60)
+    await assert_the_log_holds_the_outbox(ground.databases, ground.access)
+
+
+async def test_lost_records_are_set_back_in_parts_and_the_last_goes_last(ground: Ground):
+    topic = ground.fresh_topic()
+    async with _looking(ground) as (_, reader):
+        await _publish(ground, topic, 2500, cluster=await reader.cluster())
+    order, log = Order(ground.databases, ground.access, []), ground.folder / "log"
+    for left in (1500, 500):
+        with started(order, log, failpoint="healing.records_set_back") as process:
+            await eventually(process.dead, "the leader dies between two parts", timeout=30)
+        assert await waiting(ground.databases) == 2500 - left
+    async with ground.running(relay(ground.db, ground.access, service="docs")):
+        await eventually(lambda: _idle(ground), "all is sent", timeout=60)
+    await assert_the_log_holds_the_outbox(ground.databases, ground.access)
+
+
+async def _idle(ground: Ground) -> bool:
+    return await waiting(ground.databases) == 0
