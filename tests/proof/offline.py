@@ -18,7 +18,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from tests.proof.harness import Json
 
@@ -28,7 +28,7 @@ _RECEIPT_TYPE = "lienthong-receipt+jwt"
 _DOMAIN = b"lienthong/mailbox/1"
 _RANGE = re.compile(rb"/ByteRange ?\[ ?(\d+) (\d+) (\d+) (\d+) *\]")
 _SIGNATURES = 2
-"""A letter bears its leader's signature and the seal."""
+"""A letter bears its leader's signature and the seal, which comes last."""
 
 
 class Wrong(Exception):  # noqa: N818 (what was looked at is not as it has to be)
@@ -45,7 +45,10 @@ class Trust:
 
     root: x509.Certificate
     issuing: x509.Certificate
-    revoked: tuple[x509.CertificateRevocationList, ...]
+    lists: Mapping[str, x509.CertificateRevocationList]
+    """By the name of their authority: `root`, `issuing`."""
+    at: datetime
+    """The stated time: of that moment are the lists, and at it certificates are judged."""
     _known: dict[bytes, x509.Certificate] = field(default_factory=dict[bytes, x509.Certificate])
 
     def certificate(self, der: bytes) -> x509.Certificate:
@@ -62,31 +65,42 @@ class Trust:
             self.issuing.verify_directly_issued_by(self.root)
         except _ODD as error:
             raise Wrong(f"certificate does not lead to the root: {error!r}") from error
-        now = datetime.now(UTC)
-        if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
-            raise Wrong("certificate is not valid now")
-        for issued in self.revoked:
-            number = certificate.serial_number
-            of_issuer = issued.issuer == certificate.issuer
-            if of_issuer and issued.get_revoked_certificate_by_serial_number(number):
-                raise Wrong("certificate is revoked")
+        self._good(self.issuing, "root", "the issuing CA's certificate")
+        self._good(certificate, "issuing", "certificate")
+
+    def _good(self, one: x509.Certificate, authority: str, what: str) -> None:
+        """Check a certificate's own time, and its number against the fresh list of its issuer."""
+        if not one.not_valid_before_utc <= self.at <= one.not_valid_after_utc:
+            raise Wrong(f"{what} is not valid now")
+        issued = self.lists.get(authority)
+        if issued is None or issued.issuer != one.issuer:
+            raise Wrong(f"there is no list of {authority}")
+        ends = issued.next_update_utc
+        if ends is None or not issued.last_update_utc <= self.at <= ends:
+            raise Wrong(
+                f"the list of {authority} is not of now: {issued.last_update_utc} to {ends}"
+            )
+        if issued.get_revoked_certificate_by_serial_number(one.serial_number):
+            raise Wrong(f"{what} is revoked")
 
 
-def trust(root: bytes, issuing: bytes, lists: Mapping[str, bytes]) -> Trust:
-    """Return the trust in a root (PEM) with its CA and lists (DER). Raises Wrong.
+def trust(
+    root: bytes, issuing: bytes, lists: Mapping[str, bytes], *, at: datetime | None = None
+) -> Trust:
+    """Return the trust in a root (PEM) with its CA and lists (DER), as of now or `at`.
 
-    `lists` are by the name of their authority: `root`, `issuing`.
+    `lists` are by the name of their authority: `root`, `issuing`. Raises Wrong.
     """
     anchor = x509.load_pem_x509_certificate(root)
     below = x509.load_der_x509_certificate(issuing)
-    found: list[x509.CertificateRevocationList] = []
+    found: dict[str, x509.CertificateRevocationList] = {}
     for name, der in lists.items():
         issued = x509.load_der_x509_crl(der)
         key = (anchor if name == "root" else below).public_key()
         if not issued.is_signature_valid(cast("ec.EllipticCurvePublicKey", key)):
             raise Wrong(f"the list of {name} is not signed by it")
-        found.append(issued)
-    return Trust(anchor, below, tuple(found))
+        found[name] = issued
+    return Trust(anchor, below, found, at or datetime.now(UTC))
 
 
 def paper_fault(content: bytes, sender: str, trust: Trust) -> str:
@@ -113,18 +127,45 @@ def _paper(content: bytes, sender: str, trust: Trust) -> None:
     places = [[int(one) for one in found] for found in _RANGE.findall(content)]
     if len(places) != _SIGNATURES:
         raise Wrong(f"{len(places)} signatures")
+    by: list[x509.Certificate] = []
     for start, first, resume, rest in places:
         if start != 0 or content[first : first + 1] + content[resume - 1 : resume] != b"<>":
             raise Wrong("the signed range leaves out something else")
         digest = hashlib.sha256(memoryview(content)[:first])
         digest.update(memoryview(content)[resume : resume + rest])
         value = bytes.fromhex(content[first + 1 : resume - 1].decode())
-        _signed(value, digest.digest(), sender, trust)
+        by.append(_signed(value, digest.digest(), sender, trust))
     if places[-1][2] + places[-1][3] != len(content):
         raise Wrong("something stands after the last signature")
+    _leader_and_seal(*by)
 
 
-def _signed(der: bytes, digest: bytes, sender: str, trust: Trust) -> None:
+def _leader_and_seal(leader: x509.Certificate, seal: x509.Certificate) -> None:
+    """Check that a person has signed and the organisation sealed, each with its own key."""
+    for one in (leader, seal):
+        uses = one.extensions.get_extension_for_class(x509.KeyUsage).value
+        purposes = one.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+        limits = one.extensions.get_extension_for_class(x509.BasicConstraints).value
+        if not uses.content_commitment or limits.ca:
+            raise Wrong("signed with a certificate that is not for signing documents")
+        if ExtendedKeyUsageOID.EMAIL_PROTECTION not in purposes:
+            raise Wrong("signed with a certificate of another purpose")
+    if leader.public_key() == seal.public_key():
+        raise Wrong("leader and seal are one key")
+    if _organisation_s(leader) or not _organisation_s(seal):
+        raise Wrong("not a person's signature and then an organisation's seal")
+
+
+def _organisation_s(one: x509.Certificate) -> bool:
+    """Say whether a certificate names an organisation as its holder, and nobody in it."""
+    names, organisations = (
+        [name.value for name in one.subject.get_attributes_for_oid(kind)]
+        for kind in (NameOID.COMMON_NAME, NameOID.ORGANIZATION_NAME)
+    )
+    return names == organisations
+
+
+def _signed(der: bytes, digest: bytes, sender: str, trust: Trust) -> x509.Certificate:
     data: Any = cms.ContentInfo.load(der)["content"]
     (info,) = data["signer_infos"]
     attributes = info["signed_attrs"]
@@ -144,6 +185,7 @@ def _signed(der: bytes, digest: bytes, sender: str, trust: Trust) -> None:
         key.verify(value, content, ec.ECDSA(hashes.SHA256()))
     else:
         raise Wrong("a key of another kind")
+    return certificate
 
 
 def _receipt(text: str, expected: Mapping[str, object], trust: Trust) -> None:

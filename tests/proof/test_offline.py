@@ -5,22 +5,31 @@ import datetime as dt
 import hashlib
 import json
 import re
-from dataclasses import dataclass
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
 import pytest
-from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, utils
-from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, pkcs12
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from tests.proof.cms import PASSWORD
+from tests.proof.country import (
+    DAY,
+    NOW,
+    OFFICE,
+    ORGANISATION,
+    PERSON,
+    Country,
+    Name,
+    founded,
+    root_of,
+)
 from tests.proof.offline import (
     GENESIS,
-    RECEIPT_SUBJECT,
-    Trust,
     link,
     paper_fault,
     receipt_fault,
@@ -28,85 +37,12 @@ from tests.proof.offline import (
 )
 from tests.proof.papers import CANARY, Desk, canary
 
-NOW = dt.datetime.now(dt.UTC)
 MARK = canary(7, "secret")
-
-
-@dataclass(frozen=True, slots=True)
-class Authority:
-    """A certificate that issues others."""
-
-    key: ec.EllipticCurvePrivateKey
-    certificate: x509.Certificate
-
-    def issue(
-        self, key: ec.EllipticCurvePrivateKey, *names: tuple[x509.ObjectIdentifier, str]
-    ) -> x509.Certificate:
-        """Return a certificate for a key."""
-        return _certificate(key, self.certificate.subject, self.key, *names)
-
-    def revoked(self, *numbers: int) -> bytes:
-        """Return its revocation list."""
-        builder = x509.CertificateRevocationListBuilder().issuer_name(self.certificate.subject)
-        builder = builder.last_update(NOW).next_update(NOW + dt.timedelta(days=1))
-        for number in numbers:
-            gone = x509.RevokedCertificateBuilder().serial_number(number).revocation_date(NOW)
-            builder = builder.add_revoked_certificate(gone.build())
-        return builder.sign(self.key, hashes.SHA256()).public_bytes(Encoding.DER)
-
-
-def _certificate(
-    key: ec.EllipticCurvePrivateKey,
-    issuer: x509.Name | None,
-    by: ec.EllipticCurvePrivateKey,
-    *names: tuple[x509.ObjectIdentifier, str],
-) -> x509.Certificate:
-    subject = x509.Name([x509.NameAttribute(kind, text) for kind, text in names])
-    builder = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer or subject)
-    builder = builder.public_key(key.public_key()).serial_number(x509.random_serial_number())
-    builder = builder.not_valid_before(NOW - dt.timedelta(days=1))
-    return builder.not_valid_after(NOW + dt.timedelta(days=9)).sign(by, hashes.SHA256())
-
-
-@dataclass(frozen=True, slots=True)
-class Country:
-    """A root, its issuing CA, and an agency A that signs."""
-
-    folder: Path
-    root: Authority
-    issuing: Authority
-    desk: Desk
-    receipts: ec.EllipticCurvePrivateKey
-    receipts_certificate: x509.Certificate
-    leader: x509.Certificate
-
-    def trust(self, *revoked: int) -> Trust:
-        """Return the trust of a recipient."""
-        lists = {"root": self.root.revoked(), "issuing": self.issuing.revoked(*revoked)}
-        pem = self.root.certificate.public_bytes(Encoding.PEM)
-        return trust(pem, self.issuing.certificate.public_bytes(Encoding.DER), lists)
 
 
 @pytest.fixture(scope="module")
 def country(tmp_path_factory: pytest.TempPathFactory) -> Country:
-    folder = tmp_path_factory.mktemp("pki")
-    root_key, issuing_key, receipts = (ec.generate_private_key(ec.SECP256R1()) for _ in range(3))
-    root = Authority(
-        root_key, _certificate(root_key, None, root_key, (NameOID.COMMON_NAME, "root"))
-    )
-    issuing = Authority(issuing_key, root.issue(issuing_key, (NameOID.COMMON_NAME, "issuing")))
-    made: dict[str, x509.Certificate] = {}
-    for use in ("leader", "seal"):
-        key = ec.generate_private_key(ec.SECP256R1())
-        names = (NameOID.COMMON_NAME, use), (NameOID.ORGANIZATION_IDENTIFIER, "A")
-        made[use] = issuing.issue(key, *names)
-        stored = pkcs12.serialize_key_and_certificates(
-            None, key, made[use], None, BestAvailableEncryption(PASSWORD)
-        )
-        (folder / f"A.{use}.p12").write_bytes(stored)
-    own = issuing.issue(receipts, (NameOID.COMMON_NAME, RECEIPT_SUBJECT))
-    desk = Desk(folder, folder / "papers")
-    return Country(folder, root, issuing, desk, receipts, own, made["leader"])
+    return founded(tmp_path_factory.mktemp("pki"))
 
 
 @pytest.fixture(scope="module")
@@ -139,11 +75,58 @@ def test_a_stranger_s_or_revoked_signature_is_noticed(country: Country, paper: b
     assert "not by B" in paper_fault(paper, "B", country.trust())
     assert "revoked" in paper_fault(paper, "A", country.trust(country.leader.serial_number))
     assert "after the last" in paper_fault(paper + b"\n", "A", country.trust())
-    other = ec.generate_private_key(ec.SECP256R1())
-    stranger = Authority(other, _certificate(other, None, other, (NameOID.COMMON_NAME, "other")))
+    stranger = root_of("other")
     pem = stranger.certificate.public_bytes(Encoding.PEM)
     der = country.issuing.certificate.public_bytes(Encoding.DER)
     assert "lead to the root" in paper_fault(paper, "A", trust(pem, der, {}))
+
+
+def test_an_issuing_ca_that_is_revoked_or_over_is_noticed(country: Country, paper: bytes) -> None:
+    ca = country.issuing
+    revoked = country.trust(by_root=[ca.certificate.serial_number])
+    assert "issuing CA's certificate is revoked" in paper_fault(paper, "A", revoked)
+    over = country.root.issue(ca.key, (NameOID.COMMON_NAME, "issuing"), days=0)
+    late = country.trust(issuing=over, at=NOW + dt.timedelta(hours=1))
+    assert "issuing CA's certificate is not valid now" in paper_fault(paper, "A", late)
+
+
+def test_a_list_that_is_not_of_now_or_missing_is_noticed(country: Country, paper: bytes) -> None:
+    for at in (NOW - dt.timedelta(minutes=1), NOW + 2 * DAY):
+        assert "list of root is not of now" in paper_fault(paper, "A", country.trust(at=at))
+    pem = country.root.certificate.public_bytes(Encoding.PEM)
+    der = country.issuing.certificate.public_bytes(Encoding.DER)
+    stale = {
+        "root": country.root.revoked(),
+        "issuing": country.issuing.revoked(begins=NOW - 2 * DAY),
+    }
+    assert "list of issuing is not of now" in paper_fault(
+        paper, "A", trust(pem, der, stale, at=NOW)
+    )
+    none = trust(pem, der, {"root": country.root.revoked()}, at=NOW)
+    assert "no list of issuing" in paper_fault(paper, "A", none)
+
+
+@pytest.mark.parametrize(
+    ("names", "binds", "said"),
+    [
+        ((ORGANISATION, ORGANISATION), True, "a person's signature and then"),
+        ((PERSON, PERSON), True, "a person's signature and then"),
+        ((ORGANISATION, PERSON), True, "a person's signature and then"),
+        ((PERSON, ORGANISATION), False, "not for signing documents"),
+        ((PERSON,), True, "one key"),
+    ],
+    ids=["two seals", "two persons", "the wrong way round", "a protocol key", "one key twice"],
+)
+def test_a_letter_bears_a_leader_s_signature_and_then_a_seal(
+    country: Country, tmp_path: Path, names: Sequence[Name], *, binds: bool, said: str
+) -> None:
+    other = replace(country, folder=tmp_path, desk=Desk(tmp_path, country.folder / "papers"))
+    other.signer("leader", names[0], OFFICE, binds=binds)
+    shutil.copy(tmp_path / "A.leader.p12", tmp_path / "A.seal.p12")
+    for seal in names[1:]:
+        other.signer("seal", seal, OFFICE)
+
+    assert said in paper_fault(other.desk.write("A", 30_000, MARK), "A", country.trust())
 
 
 SAID = {"delivery_id": "d", "sequence": 3, "to": "B", "from": "A", "digests": ["00"]}
