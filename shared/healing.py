@@ -150,10 +150,14 @@ async def _read_range(reader: Reader, place: Place, start: int, end: int) -> dic
 
 
 async def tidy(conn: Session) -> None:
-    """Delete published rows a week after their topic has forgotten them, and old inbox rows."""
+    """Delete published rows a week after their topic has forgotten them, and old inbox rows.
+
+    A compacted topic never forgets, however long nothing is said there: its last row stays.
+    """
     longest = DEAD_LETTER_RETENTION_MS + _WEEK_MS
     written = {topic for topic, _ in await outbox_rows.last_published(conn)}
     topics = [topic for name in {*BY_NAME, *written} if (topic := named(name)) is not None]
     keep = {topic.name: (topic.retention_ms or 0) + _WEEK_MS for topic in topics}
-    await outbox_rows.forget(conn, keep, otherwise_ms=longest)
+    lasting = [name for name in keep if _compacted(name)]
+    await outbox_rows.forget(conn, keep, otherwise_ms=longest, lasting=lasting)
     await inbox.forget(conn, after_ms=2 * longest)

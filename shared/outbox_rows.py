@@ -158,14 +158,22 @@ async def set_back_topic(
     return int(done.split()[-1])
 
 
-async def forget(conn: Session, keep_ms: Mapping[str, int], *, otherwise_ms: int) -> None:
-    """Delete rows that were published longer ago than their topic's time, some at a time."""
+async def forget(
+    conn: Session, keep_ms: Mapping[str, int], *, otherwise_ms: int, lasting: Collection[str]
+) -> None:
+    """Delete rows that were published longer ago than their topic's time, some at a time.
+
+    Of each partition of a `lasting` topic the last row stays: by it a loss is seen.
+    """
     await conn.execute(
         "delete from outbox where id in (select o.id from outbox as o"
         " left join unnest($1::text[], $2::bigint[]) as t (topic, keep_ms) on t.topic = o.topic"
         " where o.published_at < clock_timestamp() - interval '1 ms' * coalesce(t.keep_ms, $3)"
+        ' and (o.topic <> all($4::text[]) or o."offset" is null or exists (select from outbox as n'
+        ' where n.topic = o.topic and n.partition = o.partition and n."offset" > o."offset"))'
         " order by o.id limit 5000)",
         list(keep_ms),
         list(keep_ms.values()),
         otherwise_ms,
+        list(lasting),
     )

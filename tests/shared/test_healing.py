@@ -3,10 +3,11 @@
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-from shared import outbox_rows
-from shared.db import Session
+from shared import healing, outbox_rows
+from shared.db import Connection, Session
+from shared.events.types import AGENCIES, DOCUMENTS
 from shared.kafka.reader import Reader
-from shared.relay import relay
+from shared.relay import Leader, relay
 from tests.fixtures.eventually import eventually
 from tests.shared.conftest import Ground
 from tests.shared.effects import put
@@ -21,6 +22,8 @@ _PUBLISHED = (
     " n % $3, n / $3 from (select gen_random_uuid() as id, n"
     " from generate_series(0, $4 - 1) as n) as new order by n"
 )
+
+_AGED = "update outbox set published_at = clock_timestamp() - interval '1 day' * $1::int"
 
 
 async def _publish(
@@ -76,6 +79,31 @@ async def test_lost_records_are_set_back_in_parts_and_the_last_goes_last(ground:
     async with ground.running(relay(ground.db, ground.access, service="docs")):
         await eventually(lambda: _idle(ground), "all is sent", timeout=60)
     await assert_the_log_holds_the_outbox(ground.databases, ground.access)
+
+
+async def test_a_compacted_topic_is_restated_however_long_it_was_quiet(ground: Ground):
+    for topic in (AGENCIES, DOCUMENTS):
+        await _publish(ground, topic, 10, partitions=2)
+    await look(ground.databases, _AGED, 100)
+    restated: list[str] = []
+
+    async def restate(_conn: Connection) -> None:
+        restated.append(AGENCIES)
+
+    async with _looking(ground) as (conn, reader):
+        for _ in range(2):
+            await healing.tidy(conn)
+        rows = await look(ground.databases, 'select topic, partition, "offset" from outbox')
+        assert sorted((row[0], row[1], row[2]) for row in rows) == [
+            (AGENCIES, 0, 4),
+            (AGENCIES, 1, 4),
+        ]
+        cluster, again = await reader.cluster(), {AGENCIES: restate}
+        for _ in range(2):
+            await healing.heal(ground.db, Leader(conn), reader, cluster=cluster, restate=again)
+        assert restated == [AGENCIES], "once"
+        await healing.tidy(conn)
+    assert await look(ground.databases, "select id from outbox") == []
 
 
 async def _idle(ground: Ground) -> bool:
