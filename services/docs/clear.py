@@ -7,7 +7,7 @@ from functools import partial
 import orjson
 
 from services.docs.dispatch import attributes
-from services.docs.judge import changed, reason_of, tell
+from services.docs.judge import changed, reason_of, tell, withdraw
 from services.docs.store import deliveries, dispatches, mailboxes, queue
 from services.docs.store.deliveries import Copy, Numbered, Standing
 from services.docs.store.dispatches import Dispatch
@@ -42,9 +42,9 @@ async def clear_chunk(
 ) -> bool:
     """Decide once whose turn it is and clear or refuse up to `size` of its recipients.
 
-    Locks (sender, lane), the dispatch, its agencies in order, their mailbox heads in order. False
-    when nothing may go, or another process is at work on this (sender, lane). Without `holding`
-    nobody loses its place for now.
+    Locks (sender, lane), the dispatch, its agencies in order, their mailbox heads in order. True
+    only when something changed; False when nothing may go, or another process is at work on this
+    (sender, lane). Without `holding` nobody loses its place for now.
     """
     waiting = await queue.lock_queue(conn, line)
     if waiting is None:
@@ -56,8 +56,11 @@ async def clear_chunk(
     if decision.go is None:
         return bool(decision.hold)
     dispatch = await dispatches.lock(conn, decision.go.id)
-    if dispatch is None or not dispatch.undone or dispatch.verdict is Verdict.WITHDRAWN:
-        return True  # withdrawn since the queue was read: decide again
+    if dispatch is None or not dispatch.undone:
+        return bool(decision.hold)  # it ended since the queue was read, which the next look sees
+    if dispatch.verdict is Verdict.WITHDRAWN:  # before its submission was repeated
+        await withdraw(conn, dispatch, reason=await reason_of(conn, dispatch))
+        return True
     if dispatch.verdict is Verdict.BAD:
         await _refuse(conn, dispatch)
         return True

@@ -84,11 +84,11 @@ async def _settle(conn: Connection, dispatch: Dispatch) -> Weighed:
         return weighed
     await dispatches.set_verdict(conn, dispatch.id, weighed.verdict)
     if weighed.verdict is Verdict.WITHDRAWN and dispatch.state != "refused":
-        await _withdraw(conn, dispatch, reason=weighed.reason or REFUSED)
+        await withdraw(conn, dispatch, reason=weighed.reason or REFUSED)
     return weighed
 
 
-async def _withdraw(conn: Connection, dispatch: Dispatch, *, reason: str) -> None:
+async def withdraw(conn: Connection, dispatch: Dispatch, *, reason: str) -> None:
     """Refuse the copies without a number; tell the sender, and those whose copies have one."""
     await deliveries.fail_rest(conn, dispatch.id, reason=reason)
     await dispatches.move(conn, dispatch.id, state="withdrawn", reason=reason)

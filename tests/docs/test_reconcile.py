@@ -9,7 +9,7 @@ from services.docs.document import Named
 from services.docs.reconcile import adopt
 from services.docs.store import statuses, verdicts
 from shared.db import Connection
-from shared.events import DeliveryCleared
+from shared.events import DeliveryCleared, DispatchChanged
 from shared.ids import DeliveryId
 from tests.conftest import FreshDatabase
 from tests.docs.country import commune
@@ -80,6 +80,43 @@ async def test_a_submission_that_is_repeated_after_the_restore_completes_its_stu
         assert [one.dispatch_id for one in await restored.exchange.mailbox(commune(n))] == [sent]
     again = await restored.exchange.draft(Named(commune(1)))
     assert await restored.exchange.dispatch(again, dispatch_id=sent) != sent
+
+
+async def test_a_withdrawn_stub_ends_when_it_is_completed_and_stops_nobody(
+    pair: Pair, restored: Pair
+):
+    sent = await cleared(pair.exchange, commune(1))
+    await pair.arrive(commune(1))
+    await restored.comparison.make()
+    exchange = restored.exchange
+    await exchange.withdraw(sent, reason="SIG-4221")
+    document = await exchange.draft(Named(commune(1)), Named(commune(2)))
+    assert await exchange.dispatch(document, dispatch_id=sent) == sent
+    assert await exchange.chunk(size=10)
+    assert not await exchange.chunk(size=10)
+    row = await exchange.row(sent)
+    assert (row.state, row.reason) == ("withdrawn", "SIG-4221")
+    counts = (await exchange.progress(sent)).counts
+    assert (counts["available"], counts["failed"]) == (1, 1)
+    told = [one.recipient_id for one in await exchange.told(DispatchChanged)]
+    assert told == [None, seeded_id(commune(1))] * 2
+
+    after = await cleared(exchange, commune(2))
+    assert [one.dispatch_id for one in await exchange.mailbox(commune(2))] == [after]
+
+
+async def test_a_completed_stub_is_judged_by_its_own_files(pair: Pair, restored: Pair):
+    sent = await cleared(pair.exchange, commune(1))
+    await pair.arrive(commune(1))
+    await restored.comparison.make()
+    await restored.exchange.judge(sent)
+    document = await restored.exchange.draft(Named(commune(1)), Named(commune(2)))
+    await restored.exchange.dispatch(document, dispatch_id=sent)
+    await restored.exchange.clear()
+    assert await restored.exchange.mailbox(commune(2)) == []
+    await restored.exchange.judge(sent)
+    await restored.exchange.clear()
+    assert [one.dispatch_id for one in await restored.exchange.mailbox(commune(2))] == [sent]
 
 
 async def test_two_processes_may_take_over_the_same_entries(pair: Pair, restored: Pair):

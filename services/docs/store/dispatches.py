@@ -84,13 +84,19 @@ def _files(dispatch: New) -> list[dict[str, Any]]:
 
 
 async def insert(conn: Connection, dispatch: New) -> bool:
-    """Insert a new dispatch, or complete one known only by its entries; False if the id is used."""
+    """Insert a new dispatch, or complete one known only by its entries; False if the id is used.
+
+    Of what was judged before only a withdrawal stays: it is for the dispatch, while other verdicts
+    were of the files that its entries name. Signing, which is told of it anew, repeats them.
+    """
     written = await conn.fetchval(
         """insert into dispatches as d (id, document_id, document_code, sender_id, sender_code,
             lane, urgency, turn, state, recipients, files, warnings, traceparent)
         values ($1, $2, $3, $4, $5, $6, $7, $8, 'waiting', $9, $10, $11, $12)
         on conflict (id) do update set document_id = excluded.document_id, turn = excluded.turn,
             state = 'held', recipients = excluded.recipients, files = excluded.files,
+            verdict = case when d.verdict = 'withdrawn' then d.verdict end,
+            verdict_at = case when d.verdict = 'withdrawn' then d.verdict_at end,
             warnings = excluded.warnings, traceparent = excluded.traceparent,
             accepted_at = now(), asked_at = now(), cleared_at = null
         where d.adopted and d.turn is null
