@@ -18,6 +18,7 @@ from shared.events import Event
 from shared.events.topics import BY_NAME
 from shared.failpoint import reach
 from shared.kafka import TRACE_HEADER, TYPE_HEADER, Record
+from shared.text import storable
 
 E = TypeVar("E", bound=Event)
 Parked = Callable[[Connection, Record], Awaitable[None]]
@@ -242,5 +243,7 @@ def _cause(error: Exception) -> str:
     """Return what went wrong without the record's content (pydantic shows its input)."""
     if isinstance(error, ValidationError):
         faults = error.errors(include_input=False, include_url=False, include_context=False)
-        return "; ".join(f"{'.'.join(map(str, f['loc']))}: {f['msg']}" for f in faults)[:1000]
-    return f"{type(error).__name__}: {error}"[:1000]
+        cause = "; ".join(f"{'.'.join(map(str, f['loc']))}: {f['msg']}" for f in faults)
+    else:
+        cause = f"{type(error).__name__}: {error}"
+    return storable(cause[:1000])

@@ -1,4 +1,4 @@
-"""What may stand in a line that people read: no control characters, nothing invisible. No I/O."""
+"""What may stand in a line that people read (nothing invisible), and in PostgreSQL. No I/O."""
 
 import unicodedata
 from dataclasses import dataclass
@@ -38,6 +38,11 @@ def forbidden(line: str) -> Forbidden | None:
         if unicodedata.category(char) in _FORBIDDEN:
             return Forbidden(f"U+{ord(char):04X}", position)
     return None
+
+
+def storable(text: str) -> str:
+    """Return foreign text as PostgreSQL can hold it: without NUL and halves of surrogate pairs."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def visible(value: str) -> str:

@@ -33,6 +33,8 @@ _log = structlog.get_logger()
 
 _HIGHEST = (1 << 63) - 1
 """No number is higher: it is PostgreSQL's."""
+_DIGITS = 19
+"""Of that number: of more than 4,300 Python makes no number at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +161,9 @@ def _missing(record: Record) -> tuple[LaneKey, int] | None:
         agency = AgencyId(UUID(headers.get("lienthong_agency", "")))
     except ValueError:
         return None
-    if lane not in LANES or not sequence.isdecimal() or int(sequence) > _HIGHEST:
+    if lane not in LANES or not sequence.isdecimal() or len(sequence) > _DIGITS:
+        return None
+    if int(sequence) > _HIGHEST:
         return None
     return (agency, "urgent" if lane == "urgent" else "normal"), int(sequence)
 

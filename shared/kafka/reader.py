@@ -17,12 +17,15 @@ from aiokafka.errors import (
 from shared.failpoint import reach
 from shared.kafka import ID_HEADER, KafkaAccess, KafkaLost, Moved, Place, Record
 from shared.kafka.connection import CLOSE_SECONDS, REQUEST_MS, Line, guard, login, within
+from shared.text import storable
 
 _SESSION_MS = 3_000
 """A killed member holds its places so long. Brokers allow it: `group.min.session.timeout.ms`."""
 _ASSIGN_SECONDS = 30
 _WAIT_MS = 250
 """A partition whose records came while others were asked for waits so long at most."""
+_LONGEST_KEY = 400
+"""Characters: PostgreSQL's indexes hold 2,700 bytes. Keys of ours are far shorter."""
 
 
 class _Assigned(ConsumerRebalanceListener):
@@ -184,16 +187,20 @@ class Reader:
 
 
 def _record(raw: Any) -> Record:  # noqa: ANN401 (aiokafka has no types)
-    headers = {name: (value or b"").decode("utf-8", "replace") for name, value in raw.headers}
+    headers = {storable(name): _text(value) for name, value in raw.headers}
     return Record(
         topic=raw.topic,
         partition=raw.partition,
         offset=raw.offset,
-        key=(raw.key or b"").decode("utf-8", "replace"),
+        key=_text(raw.key)[:_LONGEST_KEY],  # two keys that begin alike then wait for each other
         headers=headers,
         value=raw.value or b"",
         event_id=_event_id(headers, f"kafka:{raw.topic}/{raw.partition}/{raw.offset}"),
     )
+
+
+def _text(raw: bytes | None) -> str:
+    return storable((raw or b"").decode("utf-8", "replace"))
 
 
 def _event_id(headers: Mapping[str, str], place: str) -> UUID:

@@ -144,6 +144,26 @@ async def test_an_unreadable_record_stops_no_lane_for_long(line: Line):
     await eventually(quiet, "nothing is parked any more")
 
 
+async def test_a_number_that_is_none_is_parked_and_stops_no_other(line: Line):
+    box, other = await line.notify.agency("H14.03.05"), await line.notify.agency("H14.03.06")
+    one = record(box.clear())
+    await line.notify.db.as_worker(
+        partial(
+            outbox.put_copy,
+            topic=line.topic,
+            key=one.key,
+            headers={**one.headers, "lienthong_sequence": "9" * 4301},
+            value=b"\xff",
+        )
+    )
+    await line.send(other.clear_many(2))
+
+    async def parked() -> bool:
+        return await line.parked() == 1 and (await line.heads()).get(str(other.agency)) == 2
+
+    await eventually(parked, "the record is parked, the others go on")
+
+
 async def test_records_sent_again_have_no_second_effect(line: Line):
     box = await line.notify.agency("H14.03.05")
     for _ in range(3):
