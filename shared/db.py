@@ -59,6 +59,9 @@ LOST = (
     asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.TransactionTimeoutError,
     asyncpg.InsufficientResourcesError,  # too many connections, disk full
+    asyncpg.PostgresSystemError,  # it cannot read or write its files
+    asyncpg.DataCorruptedError,  # no request's or record's fault: all waits until people mended it
+    asyncpg.IndexCorruptedError,
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.InternalClientError,
 )
@@ -117,11 +120,7 @@ def _from_jsonb(raw: bytes) -> Any:  # noqa: ANN401 (JSON is anything)
 async def prepare(conn: Any) -> None:  # noqa: ANN401 (pools and plain connections alike)
     """Make JSON columns dicts and lists, by orjson."""
     await conn.set_type_codec(
-        "jsonb",
-        schema="pg_catalog",
-        format="binary",
-        encoder=_to_jsonb,
-        decoder=_from_jsonb,
+        "jsonb", schema="pg_catalog", format="binary", encoder=_to_jsonb, decoder=_from_jsonb
     )
 
 

@@ -130,6 +130,16 @@ async def test_an_idle_transaction_is_ended_and_is_unavailable(db: Database):
     assert await db.as_worker(_one) == 1
 
 
+@pytest.mark.parametrize("state", ["58030", "58P01", "XX001", "XX002"])
+async def test_trouble_of_its_disk_is_unavailable_and_nobodys_fault(db: Database, state: str):
+    async def trouble(conn: Connection) -> None:
+        await conn.execute(f"do $$ begin raise exception using errcode = '{state}'; end $$")
+
+    with pytest.raises(Unavailable):
+        await db.as_worker(trouble)
+    assert await db.as_worker(_one) == 1
+
+
 async def test_every_pooled_connection_has_its_limits(db: Database):
     async def limits(conn: Connection) -> list[str]:
         names = ("idle_in_transaction_session_timeout", "transaction_timeout", "lock_timeout")
