@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.proof.checker import FORBIDDEN
+from tests.proof.checker import FORBIDDEN, Counts
 from tests.proof.seeded import copy
-from tests.proof.seeded.bugs import BUGS
+from tests.proof.seeded.bugs import BUGS, CONTROL
 
 
 @pytest.mark.parametrize("file", copy.patches(), ids=lambda file: file.stem)
@@ -21,7 +21,20 @@ def test_each_patch_is_tried_and_each_bug_has_one() -> None:
 def test_bugs_show_in_counters_that_there_are() -> None:
     for bug in BUGS:
         assert bug.shows_as
-        assert bug.shows_as <= {*FORBIDDEN}
+        assert bug.shows_as <= {*FORBIDDEN} - {"stuck"}
+
+
+def test_a_bug_is_caught_by_its_own_counters_alone() -> None:
+    bug = next(bug for bug in BUGS if bug.name == "06-offset-before-effect")
+    assert bug.word(shown=bug.shown(Counts(unreceipted=21, stuck=1))) == "caught"
+    assert bug.word(shown=bug.shown(Counts(stuck=1))) == "NOT CAUGHT"
+
+
+@pytest.mark.parametrize("counts", [Counts(stuck=1), Counts(held=1), Counts(lost=1)])
+def test_the_control_has_to_be_clean(counts: Counts) -> None:
+    assert CONTROL.name not in {bug.name for bug in BUGS}
+    assert CONTROL.word(shown=CONTROL.shown(Counts(docs=300))) == "clean"
+    assert CONTROL.word(shown=CONTROL.shown(counts)) == "NOT CLEAN"
 
 
 def test_a_patch_that_does_not_apply_is_told(tmp_path: Path) -> None:

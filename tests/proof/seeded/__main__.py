@@ -1,4 +1,7 @@
-"""`python -m tests.proof.seeded [name …]`: what `make prove SEEDED=1` runs; all must be caught."""
+"""`python -m tests.proof.seeded [name …]`: what `make prove SEEDED=1` runs; all must be caught.
+
+Beside them a control, without a bug and without a fault, must come out clean.
+"""
 
 import asyncio
 import os
@@ -10,7 +13,7 @@ from pathlib import Path
 
 from tests.proof.harness import Harness, NotDone, proof_run
 from tests.proof.seeded import copy
-from tests.proof.seeded.bugs import BUGS, Bug
+from tests.proof.seeded.bugs import BUGS, CONTROL, Bug
 from tests.proof.seeded.one import try_out
 
 _AT_ONCE = 2
@@ -18,8 +21,8 @@ _PATIENCE = 400.0
 _ONE, _COMMON = "--one", "common"
 
 
-async def _all(bugs: list[Bug], run: Path) -> int:
-    """Try bugs out, some side by side, each in a process of its own; count what was caught."""
+async def _all(bugs: list[Bug], run: Path) -> list[bool]:
+    """Try bugs out, some side by side, each in a process of its own; say which were as due."""
     room = asyncio.Semaphore(_AT_ONCE)
     print("makes keys and certificates once for all", flush=True)
     seed = ("--seed", "infra/seed/articles.csv")
@@ -32,7 +35,7 @@ async def _all(bugs: list[Bug], run: Path) -> int:
 
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(one(bug)) for bug in bugs]
-    return sum(task.result() for task in tasks)
+    return [task.result() for task in tasks]
 
 
 async def _tell(*words: str) -> None:
@@ -51,10 +54,11 @@ async def _in_a_process(bug: Bug, folder: Path) -> bool:
     )
     try:
         async with asyncio.timeout(_PATIENCE):
-            caught = await process.wait() == 0
+            good = await process.wait() == 0
     except TimeoutError:
-        print(f"{bug.name}: NOT CAUGHT: not at its end after {_PATIENCE:.0f} s", flush=True)
-        caught = False
+        word = bug.word(shown=False)
+        print(f"{bug.name}: {word}: not at its end after {_PATIENCE:.0f} s", flush=True)
+        good = False
     finally:
         if process.returncode is None:
             with suppress(ProcessLookupError):
@@ -62,9 +66,9 @@ async def _in_a_process(bug: Bug, folder: Path) -> bool:
             await process.wait()
             with suppress(NotDone):
                 await Harness(folder / "stack", folder / "tree").down()
-    if caught:
+    if good:
         shutil.rmtree(folder, ignore_errors=True)
-    return caught
+    return good
 
 
 def _fresh(folder: Path) -> None:
@@ -74,21 +78,21 @@ def _fresh(folder: Path) -> None:
 
 def _one(name: str, folder: Path) -> int:
     """Try one bug out in this process."""
-    bug = next(bug for bug in BUGS if bug.name == name)
+    bug = next(bug for bug in (*BUGS, CONTROL) if bug.name == name)
     try:
         verdict = asyncio.run(try_out(bug, folder, folder.parent / _COMMON / "pki"))
     except (copy.DoesNotApply, NotDone) as error:
-        print(f"{name}: NOT CAUGHT: {error}", flush=True)
+        print(f"{name}: {bug.word(shown=False)}: {error}", flush=True)
         return 1
     print(verdict.words(), flush=True)
-    if not verdict.caught:
+    if not verdict.good:
         for finding in verdict.counts.findings:
             print(f"  {finding}", flush=True)
-    return 0 if verdict.caught else 1
+    return 0 if verdict.good else 1
 
 
 def main(words: list[str]) -> int:
-    """Try out the bugs that are named, or all."""
+    """Try out the bugs that are named, or all and the control."""
     if words[:1] == [_ONE]:
         return _one(words[1], Path(words[2]))
     bugs = [bug for bug in BUGS if not words or bug.name in words]
@@ -102,10 +106,13 @@ def main(words: list[str]) -> int:
             unfit += 1
     if unfit:
         return 1
-    caught = asyncio.run(_all(bugs, proof_run() / "seeded"))
+    control = [CONTROL] if not words or CONTROL.name in words else []
+    good = asyncio.run(_all([*control, *bugs], proof_run() / "seeded"))
     print(f"prove: {time.monotonic() - began:.0f} s; what was not caught lies in its folder")
-    print(f"seeded={len(bugs)} caught={caught}")
-    return 0 if caught == len(bugs) else 1
+    for one, clean in zip(control, good, strict=False):
+        print(f"{one.name}: {one.word(shown=clean)}")
+    print(f"seeded={len(bugs)} caught={sum(good[len(control) :])}")
+    return 0 if good and all(good) else 1
 
 
 if __name__ == "__main__":
