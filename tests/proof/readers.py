@@ -123,6 +123,9 @@ class Reader:
             self.system.renew()
         if status == 410:  # a restore has begun a new log
             self._after = ""
+        if status not in {401, 410}:  # else what a good client has to reckon with
+            line = {"e": "trouble", "system": self.system.client_id, "kind": self.kind}
+            self.receiving.records.seen.note(line | {"why": f"a stream was answered {status}"})
         await asyncio.sleep(_PAUSE)
 
     async def _end_of_log(self) -> str:

@@ -4,7 +4,7 @@ import asyncio
 import itertools
 from collections import Counter
 from collections.abc import AsyncGenerator, Coroutine, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
@@ -91,6 +91,12 @@ class Session:
             seen = await arrived
             going_on.cancel()
         return seen - since
+
+    async def hand_in_for(self, seconds: float) -> None:
+        """Hand in small documents for so long, whatever becomes of them."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._ask_on()
 
     async def _ask_on(self) -> None:
         """Hand in a small document again and again, to recipients that see it at once."""

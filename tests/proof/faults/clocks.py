@@ -1,6 +1,7 @@
 """The clock of one service jumps by a day and back: that may delay and refuse, nothing else."""
 
 import asyncio
+import email.utils
 import itertools
 import signal
 import time
@@ -8,10 +9,17 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+import aiohttp
+
 from tests.proof.faults.fault import PATIENCE, SERVICES, Fault, NotReached
 from tests.proof.faults.processes import send
 from tests.proof.harness import Harness
 from tests.proof.session import Session
+
+_DAY = 86_400.0
+_NEAR = 3_600.0
+"""Seconds by which what a service shows may differ from a whole day off."""
+_LOOK, _SOON = 0.2, 20.0
 
 
 def jumps(pause: float) -> Iterator[Fault]:
@@ -50,9 +58,33 @@ async def _jump(
     await harness.start(service, life=life)
     await session.recovered(time.monotonic(), PATIENCE)
     await asyncio.to_thread(clock.write_text, f"{days:+d}d\n")
-    await asyncio.sleep(pause)
+    await _jumped(harness, service, days)
+    await session.hand_in_for(pause)
     await asyncio.to_thread(clock.write_text, "+0\n")
     seconds = await session.recovered(time.monotonic(), PATIENCE)
     send(harness, service, signal.SIGKILL)  # its next life has the machine's own clock
     session.killed()
     return seconds
+
+
+async def _jumped(harness: Harness, service: str, days: int) -> None:
+    """See by the `Date` of a service's private port that its clock is off. Raises NotReached."""
+    url = f"{harness.ports()['metrics'][service][0]}/health/live"
+    end = time.monotonic() + _SOON
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as asking:
+        while time.monotonic() < end:
+            try:
+                async with asking.get(url) as answer:
+                    shown = answer.headers.get("Date", "")
+            except (aiohttp.ClientError, TimeoutError):
+                shown = ""
+            if shown and is_off(shown, time.time(), days):
+                return
+            await asyncio.sleep(_LOOK)
+    raise NotReached(f"the clock of {service} did not jump by {days:+d} day")
+
+
+def is_off(shown: str, now: float, days: int) -> bool:
+    """Say whether a `Date` header shows a clock that is so many days off."""
+    ahead = email.utils.parsedate_to_datetime(shown).timestamp() - now
+    return abs(ahead - days * _DAY) < _NEAR

@@ -67,5 +67,6 @@ async def _fail_to_save(harness: Harness, session: Session, *, pause: float) -> 
     traced = [postmaster, *children(postmaster)]
     async with failing_disk(traced, "fsync,fdatasync", harness.run / "strace.txt"):
         await asyncio.sleep(pause)
+    await gone(postmaster)  # restart_after_crash is off: what cannot be saved ends it
     session.killed()
     return await returned(harness, session)

@@ -6,13 +6,18 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from tests.proof.faults.fault import PATIENCE, Fault
+import aiohttp
+
+from tests.proof.client import System
+from tests.proof.faults.fault import PATIENCE, Broken, Fault, NotReached
 from tests.proof.faults.processes import until
 from tests.proof.harness import Harness
 from tests.proof.journal import lines
+from tests.proof.orders import SMALL, Order, order
 from tests.proof.records import WORK
 from tests.proof.session import Session
 
+_UNAVAILABLE, _CORRUPT, _PAUSE = 503, b"DOC-5031", 0.5
 _REPORT = "stored file is corrupt"
 _LOGS = ("docs", "docs-2", "signing", "signing-2")
 
@@ -30,8 +35,9 @@ async def _flip(harness: Harness, session: Session, *, files: int) -> float:
     """Flip a byte of files as they are stored, wait until each is reported, flip it back.
 
     Raises NotReached when one is not reported. That none is served is the checker's to say: every
-    reader downloads and hashes what it is handed.
+    reader downloads and hashes what it is handed. Before, the same with a file that has arrived.
     """
+    await _flip_arrived(harness, session)
     flipped: list[Path] = []
     try:
         while len(flipped) < files:
@@ -48,6 +54,65 @@ async def _flip(harness: Harness, session: Session, *, files: int) -> float:
         for file in flipped:
             await asyncio.to_thread(_flip_in, file)
     return await session.recovered(time.monotonic(), PATIENCE)
+
+
+async def _flip_arrived(harness: Harness, session: Session) -> None:
+    """Flip a byte of a file in a mailbox and ask for it. Raises Broken, NotReached."""
+    arrived = await _arrived(session)
+    system = session.workload.systems[session.workload.network.serving[arrived.to[0]]]
+    document = session.workload.records.outcomes[arrived.number].document
+    path = f"/v1/documents/{document}"
+    files = (await system.ask("GET", path, acting=arrived.to[0])).json()["attachments"]
+    (file_id,) = (one["id"] for one in files if one["sha256"] == arrived.sha256)
+    url = f"{system.gateway}{path}/attachments/{file_id}/content"
+    stored = _path(harness, arrived.sha256)
+    await asyncio.to_thread(_flip_in, stored)
+    try:
+        await _refused(system, url, arrived)
+    finally:
+        await asyncio.to_thread(_flip_in, stored)
+
+
+async def _arrived(session: Session) -> Order:
+    """Hand in a small document; return it when it stands in its only recipient's mailbox."""
+    workload = session.workload
+    made = order(
+        workload.records.number(),
+        sender=workload.network.senders[0],
+        to=workload.network.reading("lease")[:1],
+        size=SMALL,
+        urgency="urgent",
+        secret=workload.records.secret,
+    )
+    async with asyncio.TaskGroup() as group:
+        seen = group.create_task(workload.arrivals.of(made.number, PATIENCE))
+        outcome = await workload.hand_in(made)
+    if outcome.kind != "ok" or not seen.result():
+        raise NotReached("no document arrived whose file could be changed")
+    return workload.records.orders[made.number]
+
+
+async def _refused(system: System, url: str, arrived: Order) -> None:
+    """Ask for a changed file as its recipient until it is refused for that. Raises Broken."""
+    end, status, body = time.monotonic() + PATIENCE, 0, b""
+    while time.monotonic() < end:
+        headers = {"Authorization": f"Bearer {await system.token()}", "On-Behalf-Of": arrived.to[0]}
+        try:
+            async with system.session.get(url, headers=headers) as answer:
+                status, body = answer.status, await answer.read()
+        except (aiohttp.ClientError, TimeoutError):
+            status, body = 0, b""
+        if refused_as_corrupt(status, body):
+            return
+        await asyncio.sleep(_PAUSE)
+    raise NotReached(f"a changed file was not refused as such; last: {status} {body[:200]!r}")
+
+
+def refused_as_corrupt(status: int, body: bytes) -> bool:
+    """Say whether an answer is the refusal of a file that is not what it was. Raises Broken."""
+    if status in {200, 206}:
+        raise Broken(f"{len(body)} bytes of a file with a flipped byte were served")
+    return status == _UNAVAILABLE and _CORRUPT in body
 
 
 async def _next_stored(harness: Harness, session: Session) -> Path:

@@ -58,11 +58,18 @@ def errors(session: Session) -> int:
     return sum(session.troubles.values())
 
 
-def broken_streams(journal: Path) -> Counter[str]:
-    """Return what ended a reader's stream or wait otherwise than its server meant it to."""
+def met_by_readers(journal: Path) -> Counter[str]:
+    """Return what readers met: streams ended or not given, waits cut short, refusals."""
     return Counter(
-        f"{one['kind']}: {one['why']}" for one in lines(journal / SEEN) if one["e"] == "trouble"
+        f"{one.get('kind', 'received')}: {one['why']}"
+        for one in lines(journal / SEEN)
+        if one["e"] in {"trouble", "refused"}
     )
+
+
+def unacknowledged(counts: Counts) -> Counter[str]:
+    """Return how many documents were handed in and not acknowledged, refused ones included."""
+    return +Counter({"documents handed in and not acknowledged": counts.docs - counts.acked})
 
 
 async def _rolled(harness: Harness, journal: Path) -> tuple[int, Counter[str], Counts]:
@@ -75,7 +82,7 @@ async def _rolled(harness: Harness, journal: Path) -> tuple[int, Counter[str], C
         seen = Counter(session.troubles)
     print("  waits for quiet and counts", flush=True)
     counts = await settle(harness, journal)
-    return restarts, seen + broken_streams(journal), counts
+    return restarts, seen + met_by_readers(journal) + unacknowledged(counts), counts
 
 
 async def _run(folder: Path) -> int:

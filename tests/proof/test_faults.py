@@ -1,0 +1,51 @@
+"""What counts as evidence that a fault was inflicted, and as an error that a client has met."""
+
+import email.utils
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.proof.checker import Counts
+from tests.proof.faults.clocks import is_off
+from tests.proof.faults.fault import Broken
+from tests.proof.faults.kills import at_any_moment
+from tests.proof.faults.storage import refused_as_corrupt
+from tests.proof.roll.__main__ import met_by_readers, unacknowledged
+
+_NOW, _DAY = 1_790_000_000.0, 86_400
+
+
+def test_a_clock_that_did_not_jump_is_seen():
+    shown = email.utils.formatdate(_NOW + _DAY, usegmt=True)
+    assert is_off(shown, _NOW, 1)
+    assert not is_off(shown, _NOW, -1)
+    assert not is_off(email.utils.formatdate(_NOW, usegmt=True), _NOW, 1)
+
+
+def test_a_changed_file_is_refused_for_that_and_never_served():
+    assert refused_as_corrupt(503, b'{"code": "DOC-5031"}')
+    assert not refused_as_corrupt(503, b'{"code": "REQ-5031"}')
+    with pytest.raises(Broken):
+        refused_as_corrupt(200, b"%PDF")
+
+
+def test_no_recovery_is_promised_for_what_is_on_no_documents_way():
+    bounds = {fault.name: fault.bound for fault in at_any_moment()}
+    assert bounds["SIGKILL of docs"] == 5
+    assert bounds["SIGKILL of jaeger"] == bounds["SIGKILL of provisioner"] == 0
+
+
+def test_refusals_that_readers_met_are_errors_seen_by_a_client(tmp_path: Path):
+    met = [
+        {"e": "trouble", "kind": "sse", "why": "a stream was answered 503"},
+        {"e": "refused", "why": "404"},
+        {"e": "entry"},
+    ]
+    (tmp_path / "seen.jsonl").write_text("".join(json.dumps(one) + "\n" for one in met))
+    assert met_by_readers(tmp_path) == {"sse: a stream was answered 503": 1, "received: 404": 1}
+
+
+def test_documents_that_were_not_acknowledged_are_errors_seen_by_a_client():
+    assert unacknowledged(Counts(docs=10, acked=8)).total() == 2
+    assert not unacknowledged(Counts(docs=10, acked=10))
