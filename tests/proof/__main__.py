@@ -24,7 +24,7 @@ from tests.proof.drive import Drive, planned
 from tests.proof.faults.disks import undo
 from tests.proof.faults.failpoints import listed
 from tests.proof.faults.fault import Fault
-from tests.proof.faults.plan import QUICK, WHOLE, Extent, one_broker, three_brokers
+from tests.proof.faults.plan import QUICK, WHOLE, Extent, may_refuse, one_broker, three_brokers
 from tests.proof.harness import Harness, NotDone, proof_run
 from tests.proof.journal import lines
 from tests.proof.ledger import Ledger, wanting
@@ -117,7 +117,7 @@ async def _go_through(stage: Stage) -> Counts:
         if stage.brokers == 1:
             await _load_on(session, extent.documents)
     print("waits for quiet and counts", flush=True)
-    counts = await settle(harness, stage.folder / "journal")
+    counts = await settle(harness, stage.folder / "journal", may_refuse=may_refuse(faults))
     if not _set("KEEP"):
         await harness.down()
     stage.write(counts)

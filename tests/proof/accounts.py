@@ -20,11 +20,10 @@ from tests.proof.orders import Shape
 from tests.proof.papers import Desk
 from tests.proof.quiet import until_quiet
 from tests.proof.records import SEEN, Records
+from tests.proof.reread import Rereading
 from tests.proof.workload import Workload
 
 _PATIENCE = 60.0
-_RECEIPTS_AGAIN = 2_000
-"""So many receipts are asked for once more, spread evenly over all."""
 _NO_LOAD = Shape(sizes=(), large_every=0, recipients=(), wide_every=0, urgent=0, seed=0)
 
 
@@ -86,7 +85,7 @@ async def _settled(settling: Settling) -> tuple[list[str], Collected]:
         await _receive_rest(settling, found.open)
         unquiet += await until_quiet(settling.door, settling.patience)
         found = await _mailboxes(settling)
-    await _read(settling, found)
+    unquiet += await _read(settling, found)
     return list(dict.fromkeys(unquiet)), found
 
 
@@ -107,18 +106,30 @@ async def _receive_rest(settling: Settling, items: Mapping[str, Sequence[Json]])
             group.create_task(work)
 
 
-async def _read(settling: Settling, found: Collected) -> None:
-    """Read what is said besides: event logs, the senders' lists, statuses, receipts."""
+async def _read(settling: Settling, found: Collected) -> list[str]:
+    """Read what is said besides: event logs, the senders' lists, statuses, receipts, files.
+
+    Returns what cannot be read.
+    """
     collector, records, began = settling.collector, settling.records, time.monotonic()
     held = await collector.told(found)
     await collector.stand(found, held)
     of = {entry.delivery: entry.agency for entry in found.entries}
     reported = {one.delivery: of[one.delivery] for one in records.reports if one.delivery in of}
     await collector.statuses(found, reported)
-    step = max(1, len(records.acknowledged) // _RECEIPTS_AGAIN)
-    again = [one for one in sorted(records.acknowledged) if one in of][::step]
-    await collector.receipts(found, {one: of[one] for one in again})
-    _say(f"read logs, lists and receipts in {time.monotonic() - began:.1f} s")
+    _say(f"read logs, lists and statuses in {time.monotonic() - began:.1f} s")
+    rereading = Rereading(collector, settling.receiving, found)
+    await rereading.receipts()
+    await rereading.files(_whole(records))
+    readers = settling.network.readers.items()
+    by_kafka = [settling.network.hub, *(name for name, kind in readers if kind == "kafka")]
+    return await rereading.topics(by_kafka)
+
+
+def _whole(records: Records) -> set[str]:
+    """Return the dispatches of which a file came whole under load."""
+    seen = (line for line in lines(records.folder / SEEN) if line["e"] == "fetched")
+    return {one["dispatch"] for one in seen if one["got"] == one["named"] and not one["fault"]}
 
 
 def put_together(
@@ -136,7 +147,9 @@ def put_together(
         reports=list(records.reports),
         statuses=found.statuses,
         serving=dict(network.serving),
+        fetched=found.fetched,
         receipts=found.receipts,
+        subscribed=found.subscribed,
         unquiet=list(unquiet),
         kills=records.kills,
     )
@@ -160,18 +173,7 @@ def _add(history: History, line: Json, done: AbstractSet[str]) -> None:
             names = ("delivery", "agency", "sha256", "fault")
             history.receipts.append(Receipt(**{name: line[name] for name in names}))
         case "notice":
-            history.notices.append(
-                Notice(
-                    line["via"],
-                    line["agency"],
-                    line["kind"],
-                    line["delivery"],
-                    line["event"],
-                    leak=bool(line.get("leak")),
-                    lane=line.get("lane", ""),
-                    number=int(line.get("sequence", 0)),
-                )
-            )
+            history.notices.append(Notice.read(line))
         case "refused" if line["delivery"] not in done:  # later it was not
             history.refused.append(f"{line['agency']} {line['delivery']}: {line['why']}")
         case _:

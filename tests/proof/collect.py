@@ -1,20 +1,21 @@
 """What the exchange says after quiet, read from outside: mailboxes, event logs, lists, receipts."""
 
 import asyncio
-import hashlib
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import cast
+from typing import TypeVar, cast
 from uuid import UUID
 
 from tests.proof.client import Refused, System
 from tests.proof.harness import Harness, Json
-from tests.proof.history import Change, Entry, Lane, Notice, Receipt, Standing
+from tests.proof.history import Change, Entry, Fetched, Lane, Notice, Receipt, Standing
+from tests.proof.mailboxes import Paper, claims
 from tests.proof.network import Network
 from tests.proof.offline import GENESIS, Trust, link, trust
 
 PAGE = 500
+_T = TypeVar("_T")
 _ENDED = frozenset({"available", "leased", "acknowledged", "failed", "expired", "blocked"})
 _REFUSED = frozenset({"failed", "expired", "blocked"})
 
@@ -35,6 +36,15 @@ class Collected:
     entries: list[Entry] = field(default_factory=list[Entry])
     open: dict[str, list[Json]] = field(default_factory=dict[str, "list[Json]"])
     """Entries that are not acknowledged, as they were read, by system."""
+    claims: dict[str, Json] = field(default_factory=dict[str, Json])
+    """What the receipt of each delivery has to say."""
+    papers: dict[str, Paper] = field(default_factory=dict[str, Paper])
+    """The main file of one copy of each dispatch."""
+    fetched: list[Fetched] = field(default_factory=list[Fetched])
+    subscribed: dict[str, dict[tuple[str, str], int]] = field(
+        default_factory=dict[str, dict[tuple[str, str], int]]
+    )
+    """Where each Kafka mailbox begins, by system."""
     notices: list[Notice] = field(default_factory=list[Notice])
     changes: list[Change] = field(default_factory=list[Change])
     standings: dict[str, Standing] = field(default_factory=dict[str, Standing])
@@ -50,12 +60,11 @@ class Collector:
     network: Network
     ids: Mapping[str, UUID]
     """Of every agency, by code: what a mailbox's chain is bound to."""
-    bound: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(8))
 
     async def mailboxes(self, found: Collected) -> None:
         """Read every lane of every agency from its first entry."""
         names = dict.fromkeys(self.network.serving.values())
-        await self._each(names, lambda name: self._mailbox(name, found))
+        await self.each(names, lambda name: self._mailbox(name, found))
         found.entries.sort(key=lambda one: (one.agency, one.lane, one.sequence))
 
     async def _mailbox(self, name: str, found: Collected) -> None:
@@ -66,7 +75,7 @@ class Collector:
             items: list[Json] = page["items"]
             for item in items:
                 before = previous.get((item["agency"], item["lane"]), GENESIS.hex())
-                found.entries.append(self._entry(item, before))
+                found.entries.append(self._entry(found, item, before))
                 previous[item["agency"], item["lane"]] = item["hash"]
                 if item["state"] != "acknowledged":
                     found.open.setdefault(name, []).append(item)
@@ -74,9 +83,11 @@ class Collector:
                 return
             cursor = page["next_cursor"]
 
-    def _entry(self, item: Json, before: str) -> Entry:
+    def _entry(self, found: Collected, item: Json, before: str) -> Entry:
         text, agency, sequence = str(item["entry"]), str(item["agency"]), int(item["sequence"])
         entry = cast("Json", json.loads(text))
+        found.claims[item["delivery_id"]] = claims(item, entry)
+        found.papers.setdefault(entry["dispatch_id"], Paper.of(item, entry, entry["files"][0]))
         true = link(self.ids[agency], item["lane"], sequence, bytes.fromhex(before), text.encode())
         return Entry(
             agency=agency,
@@ -119,8 +130,8 @@ class Collector:
                 if event["change"] == "held":
                     held[event["dispatch_id"]] = True
 
-        await self._each(dict.fromkeys(self.network.serving.values()), arrivals)
-        await self._each(self._senders(), changes)
+        await self.each(dict.fromkeys(self.network.serving.values()), arrivals)
+        await self.each(self._senders(), changes)
         return held
 
     async def _events(self, name: str, kind: str) -> AsyncGenerator[Json]:
@@ -140,6 +151,7 @@ class Collector:
     async def stand(self, found: Collected, held: Mapping[str, bool]) -> None:
         """Read from every sender where each copy of its dispatches stands."""
         copies: dict[str, dict[str, str]] = {}
+        reasons: dict[str, dict[str, str]] = {}
 
         async def one(name: str) -> None:
             cursor = ""
@@ -149,15 +161,19 @@ class Collector:
                 for item in page["items"]:
                     copy = copies.setdefault(item["dispatch_id"], {})
                     copy[item["recipient"]["code"]] = item["transport"]
+                    if item["reason"]:
+                        why = reasons.setdefault(item["dispatch_id"], {})
+                        why[item["recipient"]["code"]] = item["reason"]["code"]
                 if not page.get("next_cursor"):
                     return
                 cursor = f"&cursor={page['next_cursor']}"
 
-        await self._each(self._senders(), one)
+        await self.each(self._senders(), one)
         for dispatch, copy in copies.items():
             found.standings[dispatch] = Standing(
                 held=held.get(dispatch, False),
                 failed=frozenset(code for code, how in copy.items() if how in _REFUSED),
+                reasons=reasons.get(dispatch, {}),
                 open=frozenset(code for code, how in copy.items() if how not in _ENDED),
                 acknowledged=frozenset(c for c, how in copy.items() if how == "acknowledged"),
             )
@@ -175,33 +191,21 @@ class Collector:
                 return
             found.statuses[delivery] = tuple(i["code"] for i in said["items"] if i["step"] > 0)
 
-        await self._each(wanted, one)
+        await self.each(wanted, one)
 
-    async def receipts(self, found: Collected, wanted: Mapping[str, str]) -> None:
-        """Ask again for receipts that were given: they must be the same bytes."""
+    async def each(
+        self, names: Iterable[_T], work: Callable[[_T], Awaitable[None]], at_once: int = 8
+    ) -> None:
+        """Do some work on each, so many at a time."""
+        left = iter(names)
 
-        async def one(delivery: str) -> None:
-            agency = wanted[delivery]
-            system = self.systems[self.network.serving[agency]]
-            path = f"/v1/deliveries/{delivery}/receipt"
-            try:
-                text = str((await system.ask("GET", path, acting=agency)).json()["receipt"])
-            except Refused:
-                found.receipts.append(Receipt(delivery, agency, "", "absent"))
-                return
-            digest = hashlib.sha256(text.encode()).hexdigest()
-            found.receipts.append(Receipt(delivery, agency, digest))
-
-        await self._each(wanted, one)
-
-    async def _each(self, names: Iterable[str], work: Callable[[str], Awaitable[None]]) -> None:
-        async def one(name: str) -> None:
-            async with self.bound:
+        async def some() -> None:
+            for name in left:
                 await work(name)
 
         async with asyncio.TaskGroup() as group:
-            for name in names:
-                group.create_task(one(name))
+            for _ in range(at_once):
+                group.create_task(some())
 
 
 async def directory(system: System) -> dict[str, UUID]:

@@ -1,6 +1,8 @@
 """A small country for tests of what is verified offline: a root, its issuing CA, an agency A."""
 
+import base64
 import datetime as dt
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +10,7 @@ from typing import TypeAlias
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, utils
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, pkcs12
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
@@ -153,3 +155,28 @@ def founded(folder: Path) -> Country:
     country.signer("leader", PERSON, OFFICE)
     country.signer("seal", ORGANISATION, OFFICE)
     return country
+
+
+SAID = {"delivery_id": "d", "sequence": 3, "to": "B", "from": "A", "digests": ["00"]}
+CLAIMS = {
+    "delivery_id": "d",
+    "sequence": 3,
+    "from": {"code": "A"},
+    "to": {"code": "B"},
+    "files": [{"sha256": "00"}],
+}
+
+
+def receipt(country: Country, **changed: object) -> str:
+    """Return a receipt as the exchange gives it."""
+    der = country.receipts_certificate.public_bytes(Encoding.DER)
+    chain = [base64.b64encode(der).decode()]
+    header = {"alg": "ES256", "typ": "lienthong-receipt+jwt", "x5c": chain} | changed
+    parts = [_text(json.dumps(part).encode()) for part in (header, CLAIMS)]
+    value = country.receipts.sign(".".join(parts).encode(), ec.ECDSA(hashes.SHA256()))
+    r, s = utils.decode_dss_signature(value)
+    return ".".join([*parts, _text(r.to_bytes(32, "big") + s.to_bytes(32, "big"))])
+
+
+def _text(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()

@@ -1,7 +1,8 @@
 """What an observer knows, as plain facts: what was handed in, what was seen where, what is said."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 Lane: TypeAlias = Literal["normal", "urgent"]
 
@@ -55,6 +56,11 @@ class Entry:
     """Whether its hash is that of its bytes after the entry before it."""
     acknowledged: bool
 
+    @property
+    def place(self) -> str:
+        """Return where it stands, as a finding names it."""
+        return f"{self.agency} {self.lane} {self.sequence}"
+
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
@@ -75,7 +81,7 @@ class Fetched:
     named: str
     """SHA-256 that the entry names."""
     got: str
-    """SHA-256 of the bytes that came."""
+    """SHA-256 of the bytes that came; empty: none came, after quiet, and `fault` says why."""
     canary: str
     """The canary that was found in them."""
     fault: str = ""
@@ -92,6 +98,8 @@ class Receipt:
     """Of its text: two answers must be the same bytes."""
     fault: str = ""
     """What is wrong with it, verified offline; empty: nothing. `absent`: none was given."""
+    stored: bool = False
+    """Whether it was read again after quiet, not handed out at an acknowledgement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +107,7 @@ class Notice:
     """An event that told of a delivery: from the event log, a stream or a Kafka mailbox."""
 
     system: str
-    """Whose door it came through: `kafka:<client>`, `events:<agency>`."""
+    """Whose door it came through: `events:<client>`, `sse:…`, `kafka:…`; `topic:…`: after quiet."""
     agency: str
     kind: str
     delivery: str
@@ -110,6 +118,20 @@ class Notice:
     lane: str = ""
     number: int = 0
     """The entry's number in its lane; 0: it was not said."""
+
+    @classmethod
+    def read(cls, line: Mapping[str, Any]) -> "Notice":
+        """Return the notice of a line of the journal."""
+        return cls(
+            line["via"],
+            line["agency"],
+            line["kind"],
+            line["delivery"],
+            line["event"],
+            leak=bool(line.get("leak")),
+            lane=line.get("lane", ""),
+            number=int(line.get("sequence", 0)),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +154,8 @@ class Standing:
     """Whether the sender was ever told that it lost its place."""
     failed: frozenset[str] = frozenset()
     """Recipients with a named final refusal."""
+    reasons: Mapping[str, str] = field(default_factory=dict[str, str])
+    """The code of each of these refusals, by recipient."""
     open: frozenset[str] = frozenset()
     """Recipients whose copy is neither there nor refused."""
     acknowledged: frozenset[str] = frozenset()
@@ -173,6 +197,10 @@ class History:
     """Where a reader that reads in order met a hole."""
     refused: list[str] = field(default_factory=list[str])
     """What recipients were refused: a download, an acknowledgement."""
+    subscribed: dict[str, dict[tuple[str, str], int]] = field(
+        default_factory=dict[str, dict[tuple[str, str], int]]
+    )
+    """By system with a Kafka mailbox: after which number of an agency's lane it begins, else 0."""
     unquiet: list[str] = field(default_factory=list[str])
     """What was still under way when patience ended, and where."""
     kills: int = 0

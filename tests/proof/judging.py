@@ -81,7 +81,7 @@ def one_effect_each(facts: Facts, tally: Tally) -> None:
     """P2: a document stands once in a mailbox, and only where it was sent to."""
     effects: Counter[tuple[int, str]] = Counter()
     for entry in facts.history.entries:
-        sent, where = facts.sent(entry), _place(entry)
+        sent, where = facts.sent(entry), entry.place
         if sent is None:
             tally.add("phantom", f"{where}: nobody sent it ({entry.dispatch})")
             continue
@@ -92,7 +92,7 @@ def one_effect_each(facts: Facts, tally: Tally) -> None:
 
 
 def _belongs(facts: Facts, entry: Entry, sent: Invocation, tally: Tally) -> None:
-    where, outcome = _place(entry), facts.history.outcomes.get(sent.number)
+    where, outcome = entry.place, facts.history.outcomes.get(sent.number)
     if outcome is not None and outcome.kind == "fail":
         tally.add("phantom", f"{where}: document {sent.number} was refused ({outcome.code})")
     if entry.agency not in sent.to or entry.recipient != entry.agency:
@@ -121,7 +121,7 @@ def in_order(facts: Facts, tally: Tally) -> None:
         begun, number = latest.get(key, (float("-inf"), 0))
         held = facts.history.standings.get(entry.dispatch, _NOWHERE).held
         if outcome.kind == "ok" and begun > outcome.at and not held:
-            tally.add("reordered", f"{_place(entry)}: document {sent.number} after {number}")
+            tally.add("reordered", f"{entry.place}: document {sent.number} after {number}")
         if sent.begun > begun:
             latest[key] = sent.begun, sent.number
 
@@ -137,7 +137,7 @@ def without_gaps(facts: Facts, tally: Tally) -> None:
             if entry.sequence != expected:
                 tally.add("gaps", f"{agency} {lane}: {entry.sequence} where {expected} is due")
             if not entry.follows:
-                tally.add("corrupt", f"{_place(entry)}: its hash does not follow")
+                tally.add("corrupt", f"{entry.place}: its hash does not follow")
             expected = entry.sequence + 1
     for where in facts.history.gaps_seen:
         tally.add("gaps", f"{where}, as a reader saw it")
@@ -148,6 +148,8 @@ def bytes_as_sent(facts: Facts, tally: Tally) -> None:
     for one in facts.history.fetched:
         sent = facts.of_dispatch.get(one.dispatch)
         what = f"{one.agency}: file of {one.dispatch}"
+        if not one.got:
+            continue  # it is lost, see `presence`
         if one.got != one.named or (sent is not None and one.got != sent.sha256):
             tally.add("corrupt", f"{what}: other bytes than were sent")
         if one.fault:
@@ -270,11 +272,7 @@ def ended(facts: Facts, tally: Tally) -> None:
         tally.add("stuck", what)
 
 
-def _place(entry: Entry) -> str:
-    return f"{entry.agency} {entry.lane} {entry.sequence}"
-
-
-PROMISES = (
+KEPT = (
     none_lost,
     none_vanished,
     one_effect_each,

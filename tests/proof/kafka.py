@@ -3,7 +3,7 @@
 import asyncio
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 from uuid import uuid4
@@ -20,6 +20,8 @@ from tests.proof.records import Records
 # A broken connection is what is waited for here; it is written down, not shown.
 logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
 _PAUSE, _CLOSING = 1.0, 5.0
+_WHOLE = 120.0
+"""Seconds to read a whole topic."""
 _ARRIVED = "mailbox.arrived"
 
 
@@ -88,24 +90,59 @@ class Mailbox:
             await _stop(consumer)
 
     def _hear(self, headers: dict[str, bytes], value: bytes | None) -> None:
-        kind = headers["ce_type"].decode()
-        if value is None or _ARRIVED not in kind:
-            return
-        event = cast("Json", json.loads(value))
-        self.records.seen.note(
-            {
-                "e": "notice",
-                "via": f"kafka:{self.system.client_id}",
-                "agency": event["recipient"],
-                "kind": "delivery.arrived",
-                "delivery": event["delivery_id"],
-                "event": headers["ce_id"].decode(),
-                "lane": event["lane"],
-                "sequence": event["sequence"],
-                "leak": b"canary-" in value,
-            }
-        )
-        self.ring()
+        line = told(headers, value, via=f"kafka:{self.system.client_id}")
+        if line is not None:
+            self.records.seen.note(line)
+            self.ring()
+
+
+def told(headers: Mapping[str, bytes], value: bytes | None, *, via: str) -> Json | None:
+    """Return what a record tells of an arrival; None: it tells of something else."""
+    if value is None or _ARRIVED not in headers["ce_type"].decode():
+        return None
+    event = cast("Json", json.loads(value))
+    return {
+        "e": "notice",
+        "via": via,
+        "agency": event["recipient"],
+        "kind": "delivery.arrived",
+        "delivery": event["delivery_id"],
+        "event": headers["ce_id"].decode(),
+        "lane": event["lane"],
+        "sequence": event["sequence"],
+        "leak": b"canary-" in value,
+    }
+
+
+async def whole(
+    topic: str, settings: Mapping[str, object], tokens: AbstractTokenProvider
+) -> list[tuple[dict[str, bytes], bytes | None]]:
+    """Return all records of a topic up to its present end, by no group: no offset is moved.
+
+    Raises KafkaError, OSError, TimeoutError.
+    """
+    alone = cast("dict[str, Any]", {**settings, "group_id": None})
+    consumer = AIOKafkaConsumer(topic, **alone, sasl_oauth_token_provider=tokens)
+    found: list[tuple[dict[str, bytes], bytes | None]] = []
+    try:
+        async with asyncio.timeout(_WHOLE):
+            await consumer.start()
+            parts = consumer.assignment()
+            ends = cast("dict[Any, int]", await consumer.end_offsets(parts))  # pyright: ignore[reportUnknownMemberType] -- no types
+            while await _short_of(consumer, ends):
+                some = cast("dict[Any, list[Any]]", await consumer.getmany(timeout_ms=1000))  # pyright: ignore[reportUnknownMemberType] -- no types
+                found += [(dict(r.headers), r.value) for records in some.values() for r in records]
+    finally:
+        await _stop(consumer)
+    return found
+
+
+async def _short_of(consumer: AIOKafkaConsumer, ends: Mapping[Any, int]) -> bool:
+    """Say whether a partition is not read up to its end."""
+    for part, end in ends.items():
+        if await consumer.position(part) < end:  # pyright: ignore[reportUnknownMemberType] -- no types
+            return True
+    return False
 
 
 async def _stop(consumer: AIOKafkaConsumer) -> None:

@@ -4,13 +4,13 @@ import asyncio
 import hashlib
 import json
 from collections import OrderedDict, deque
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import cast
 
 from tests.proof.arrivals import Arrivals
 from tests.proof.client import Refused, System, Unreachable
 from tests.proof.harness import Json
-from tests.proof.history import Lane, Report, Sighting
+from tests.proof.history import Fetched, Lane, Report, Sighting
 from tests.proof.offline import Trust, paper_fault, receipt_fault
 from tests.proof.papers import CANARY
 from tests.proof.records import Records
@@ -63,16 +63,17 @@ class Receiving:
             async with self.bound:
                 digests = await self._digests(system, item, entry)
                 await self._acknowledge(system, item, entry, digests)
-        except Unreachable:
-            pass  # it is received when it is read again, at the latest after quiet
+        except Unreachable as away:
+            # It is received when it is read again, at the latest after quiet; else it is `stuck`.
+            self._note("unreached", item, str(away))
         except Refused as refused:
-            self._refused(item, refused)
+            self._note("refused", item, str(refused))
         finally:
             self._busy.discard(str(item["delivery_id"]))
 
-    def _refused(self, item: Json, refused: Refused) -> None:
-        line = {"e": "refused", "agency": item["agency"], "delivery": item["delivery_id"]}
-        self.records.seen.note(line | {"why": str(refused)[:300]})
+    def _note(self, what: str, item: Json, why: str) -> None:
+        line = {"e": what, "agency": item["agency"], "delivery": item["delivery_id"]}
+        self.records.seen.note(line | {"why": why[:300]})
 
     async def _digests(self, system: System, item: Json, entry: Json) -> dict[str, str]:
         """Return the digest of each file: of the bytes that came, or as the entry says."""
@@ -82,9 +83,11 @@ class Receiving:
             if not wanted:
                 found[file["id"]] = file["sha256"]
                 continue
-            path = f"/v1/documents/{entry['document_id']}/attachments/{file['id']}/content"
+            path = Paper.of(item, entry, file).path
             answer = await system.ask("GET", path, acting=item["agency"], long=True)
-            found[file["id"]] = self._fetched(answer.body, item, entry, file)
+            got = self.look(answer.body, Paper.of(item, entry, file))
+            self.records.seen.note({"e": "fetched", **asdict(got)})
+            found[file["id"]] = got.got
         return found
 
     def _wanted(self, item: Json, entry: Json) -> bool:
@@ -93,24 +96,15 @@ class Receiving:
             return True
         return int(str(item["delivery_id"])[-4:], 16) % _SAMPLE == 0
 
-    def _fetched(self, content: bytes, item: Json, entry: Json, file: Json) -> str:
+    def look(self, content: bytes, paper: "Paper") -> Fetched:
+        """Return what a file is that was downloaded; the same bytes are verified once."""
         digest, marks = hashlib.sha256(content).hexdigest(), CANARY.findall(content)
         if digest not in self.verified:
-            self.verified[digest] = paper_fault(content, entry["from"]["code"], self.trust)
+            self.verified[digest] = paper_fault(content, paper.sender, self.trust)
             if len(self.verified) > _REMEMBERED:
                 self.verified.popitem(last=False)
-        self.records.seen.note(
-            {
-                "e": "fetched",
-                "agency": item["agency"],
-                "dispatch": entry["dispatch_id"],
-                "named": file["sha256"],
-                "got": digest,
-                "canary": marks[0].decode() if marks else "",
-                "fault": self.verified[digest],
-            }
-        )
-        return digest
+        canary, fault = marks[0].decode() if marks else "", self.verified[digest]
+        return Fetched(paper.agency, paper.dispatch, paper.named, digest, canary, fault)
 
     async def _acknowledge(
         self, system: System, item: Json, entry: Json, digests: dict[str, str]
@@ -144,19 +138,7 @@ class Receiving:
 
     def keep(self, text: str, item: Json, entry: Json) -> None:
         """Verify a receipt and keep it."""
-        said = {
-            "delivery_id": item["delivery_id"],
-            "dispatch_id": entry["dispatch_id"],
-            "document_id": entry["document_id"],
-            "code": entry["code"],
-            "lane": item["lane"],
-            "sequence": item["sequence"],
-            "hash": item["hash"],
-            "from": entry["from"]["code"],
-            "to": item["agency"],
-            "digests": sorted(file["sha256"] for file in entry["files"]),
-        }
-        fault = receipt_fault(text, said, self.trust) if text else "absent"
+        fault = receipt_fault(text, claims(item, entry), self.trust) if text else "absent"
         self.records.seen.note(
             {
                 "e": "receipt",
@@ -174,3 +156,42 @@ def sighting(item: Json) -> Sighting:
     """Return what is to be remembered of an entry."""
     lane = cast("Lane", item["lane"])
     return Sighting(item["agency"], lane, item["sequence"], item["hash"])
+
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """One file of one recipient's copy, and where it is downloaded."""
+
+    agency: str
+    dispatch: str
+    sender: str
+    named: str
+    """SHA-256 that the entry names."""
+    path: str
+
+    @classmethod
+    def of(cls, item: Json, entry: Json, file: Json) -> "Paper":
+        """Return a file of an entry as the mailbox tells it."""
+        return cls(
+            agency=item["agency"],
+            dispatch=entry["dispatch_id"],
+            sender=entry["from"]["code"],
+            named=file["sha256"],
+            path=f"/v1/documents/{entry['document_id']}/attachments/{file['id']}/content",
+        )
+
+
+def claims(item: Json, entry: Json) -> Json:
+    """Return what the receipt of an entry has to say."""
+    return {
+        "delivery_id": item["delivery_id"],
+        "dispatch_id": entry["dispatch_id"],
+        "document_id": entry["document_id"],
+        "code": entry["code"],
+        "lane": item["lane"],
+        "sequence": item["sequence"],
+        "hash": item["hash"],
+        "from": entry["from"]["code"],
+        "to": item["agency"],
+        "digests": sorted(file["sha256"] for file in entry["files"]),
+    }

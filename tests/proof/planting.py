@@ -19,6 +19,8 @@ from tests.proof.history import (
 )
 
 Planting: TypeAlias = Callable[[History], object]
+EXCUSED = "SIG-4224"
+"""The code of the one refusal in a clean history: it is clean where a fault may give it."""
 
 
 def sent(
@@ -58,10 +60,11 @@ def entry(number: int, agency: str, sequence: int) -> Entry:
 def clean() -> History:
     """Return a history without a fault: three documents of A, to B and C, to B, and refused."""
     history = History(serving={"B": "sys-b", "C": "sys-c", "D": "sys-d"})
+    history.subscribed = {"sys-b": {}, "sys-c": {("C", "normal"): 0}}
     for one, outcome in (sent(1, "B", "C", begun=1), sent(2, "B", begun=2)):
         history.invocations[one.number], history.outcomes[one.number] = one, outcome
     history.invocations[3], _ = sent(3, "B", begun=3)
-    history.outcomes[3] = Outcome("fail", 3.5, code="DOC-4221")
+    history.outcomes[3] = Outcome("fail", 3.5, code=EXCUSED)
     history.entries = [entry(1, "B", 1), entry(2, "B", 2), entry(1, "C", 1)]
     history.standings = {
         "dispatch-1": Standing(acknowledged=frozenset({"B", "C"})),
@@ -71,7 +74,9 @@ def clean() -> History:
         sha, number = one.digests[0], one.digests[0][-1]
         history.sightings.append(Sighting(one.agency, one.lane, one.sequence, one.hash))
         history.fetched.append(Fetched(one.agency, one.dispatch, sha, sha, f"canary-{number}"))
-        history.receipts.append(Receipt(one.delivery, one.agency, f"receipt-{one.delivery}"))
+        for stored in (False, True):
+            receipt = Receipt(one.delivery, one.agency, f"receipt-{one.delivery}", stored=stored)
+            history.receipts.append(receipt)
         system, kind = history.serving[one.agency], "delivery.arrived"
         for door in ("events", "kafka", "sse"):
             told = Notice(
@@ -139,6 +144,32 @@ def stands(number: int, standing: Standing, *first: Planting) -> Planting:
         history.standings[f"dispatch-{number}"] = standing
 
     return plant
+
+
+def untold(door: str, delivery: str) -> Planting:
+    """Return what takes away the notices of a delivery that came through one door."""
+
+    def plant(history: History) -> None:
+        history.notices = [n for n in history.notices if (n.system, n.delivery) != (door, delivery)]
+
+    return plant
+
+
+def fetched(*instead: Fetched) -> Planting:
+    """Return what puts other downloads in the place of those of the second document."""
+
+    def plant(history: History) -> None:
+        others = [f for f in history.fetched if f.dispatch != "dispatch-2"]
+        history.fetched = [*others, *instead]
+
+    return plant
+
+
+def unstored(history: History) -> None:
+    """Let a receipt be handed out that is not there after quiet."""
+    history.receipts = [
+        r for r in history.receipts if not (r.stored and r.delivery == "delivery-1-C")
+    ]
 
 
 def swapped(history: History) -> None:

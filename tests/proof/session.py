@@ -4,6 +4,7 @@ import asyncio
 import itertools
 from collections import Counter
 from collections.abc import AsyncGenerator, Coroutine, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -230,14 +231,20 @@ async def _ended(session: Session, loads: Sequence[asyncio.Task[None]]) -> None:
     await asyncio.wait((*loads, *session.asking), timeout=_LAST_ANSWERS)
 
 
-async def settle(harness: Harness, journal: Path, timeout: float = 120) -> Counts:  # noqa: ASYNC109 (seconds of patience)
+async def settle(
+    harness: Harness,
+    journal: Path,
+    timeout: float = 120,  # noqa: ASYNC109 (seconds of patience)
+    may_refuse: AbstractSet[str] = frozenset(),
+) -> Counts:
     """Wait for quiet, read every mailbox, receipt and log from outside, and count.
 
     No quiet within `timeout` seconds counts as `stuck`, with what is stuck and where in
-    `findings`; the rest is counted all the same.
+    `findings`; the rest is counted all the same. `may_refuse`: codes of refusals that the faults
+    inflicted may give.
     """
     try:
-        return check(await accounts(harness, journal, timeout))
+        return check(await accounts(harness, journal, timeout), may_refuse)
     except ExceptionGroup as error:
         away, other = error.split(Unreachable)
         if away is None or other is not None:

@@ -14,6 +14,7 @@ Counted: TypeAlias = Literal[
     "misdelivered",
     "unreceipted",
     "stuck",
+    "refused",
 ]
 _NAMED = 20
 

@@ -5,25 +5,45 @@ from dataclasses import replace
 import pytest
 
 from tests.proof.checker import FORBIDDEN, Counts, check, line, percentile
-from tests.proof.history import Change, Fetched, Notice, Outcome, Receipt, Sighting, Standing
+from tests.proof.history import (
+    Change,
+    Fetched,
+    History,
+    Notice,
+    Outcome,
+    Receipt,
+    Sighting,
+    Standing,
+)
 from tests.proof.planting import (
+    EXCUSED,
     Planting,
     add,
     change,
     clean,
     entry,
+    fetched,
     held,
     stands,
     swapped,
+    unstored,
+    untold,
     without,
 )
 
+READ = Fetched("B", "dispatch-2", "sha-2", "sha-2", "canary-2")
 ARRIVED = "delivery.arrived"
 PLANTED: list[tuple[str, str, Planting]] = [
     ("an entry is missing", "lost", without(1, "C")),
     ("what was seen is gone", "lost", add("sightings", Sighting("C", "normal", 2, "hash-C-2"))),
     ("a recorded status is gone", "lost", lambda h: h.statuses.update({"delivery-1-B": ()})),
     ("its sender is told nothing", "lost", lambda h: h.changes.pop()),
+    ("a file that nobody has read", "lost", fetched()),
+    ("a file that never came whole", "lost", fetched(replace(READ, got="sha-x"))),
+    ("a file that cannot be read any more", "lost", add("fetched", replace(READ, got=""))),
+    ("an arrival that the event log does not tell", "lost", untold("events:sys-c", "delivery-1-C")),
+    ("an arrival that was not pushed", "lost", untold("kafka:sys-c", "delivery-1-C")),
+    ("an entry that its reader never acknowledges", "stuck", change(1, "C", acknowledged=False)),
     (
         "a copy never ends",
         "stuck",
@@ -126,6 +146,22 @@ PLANTED: list[tuple[str, str, Planting]] = [
         "unreceipted",
         add("receipts", Receipt("delivery-1-C", "C", "receipt-delivery-1-C", "wrong signature")),
     ),
+    ("a receipt that is handed out and not stored", "unreceipted", unstored),
+    (
+        "another receipt is stored",
+        "dup_effect",
+        add("receipts", Receipt("delivery-1-C", "C", "receipt-anew", stored=True)),
+    ),
+    (
+        "a stored receipt that does not verify",
+        "unreceipted",
+        add("receipts", Receipt("delivery-1-C", "C", "", "absent", stored=True)),
+    ),
+    (
+        "a valid document is refused",
+        "refused",
+        lambda h: h.outcomes.update({3: Outcome("fail", 3.5, code="DOC-4221")}),
+    ),
     ("a receipt that is not kept", "unreceipted", change(1, "C", acknowledged=False)),
     (
         "a sender that is not told",
@@ -135,8 +171,13 @@ PLANTED: list[tuple[str, str, Planting]] = [
 ]
 
 
+def checked(history: History) -> Counts:
+    """Count where a fault may refuse what a clean history has refused."""
+    return check(history, frozenset({EXCUSED}))
+
+
 def test_a_clean_history_counts_nothing() -> None:
-    counts = check(clean())
+    counts = checked(clean())
 
     assert counts.clean, counts.findings
     assert (counts.docs, counts.acked, counts.deliveries, counts.receipts) == (3, 2, 3, 3)
@@ -149,7 +190,7 @@ def test_a_planted_fault_is_counted(counter: str, plant: Planting) -> None:
     history = clean()
     plant(history)
 
-    counts = check(history)
+    counts = checked(history)
 
     assert getattr(counts, counter) == 1, counts.findings
     assert not counts.clean
@@ -157,17 +198,59 @@ def test_a_planted_fault_is_counted(counter: str, plant: Planting) -> None:
 
 
 def test_every_counter_has_a_planted_fault() -> None:
-    assert {counter for _, counter, _ in PLANTED} == set(FORBIDDEN)
+    assert {counter for _, counter, _ in PLANTED} == {*FORBIDDEN, "refused"}
+
+
+def test_nothing_that_was_asked_for_after_quiet_may_be_missing() -> None:
+    for name, counter in (("fetched", "lost"), ("notices", "lost"), ("receipts", "unreceipted")):
+        history = clean()
+        setattr(history, name, [])
+        assert getattr(checked(history), counter) > 0, name
+
+
+def test_a_subscription_promises_only_what_comes_after_its_beginning() -> None:
+    history = clean()
+    untold("kafka:sys-b", "delivery-1-B")(history)
+    assert checked(history).lost == 1
+
+    history.subscribed["sys-b"] = {("B", "normal"): 1}
+    assert checked(history).clean
+    del history.subscribed["sys-b"]
+    untold("kafka:sys-b", "delivery-2-B")(history)
+    assert checked(history).clean
+
+
+def test_the_whole_topic_after_quiet_tells_as_much_as_its_reader() -> None:
+    history = clean()
+    history.notices = [
+        replace(one, system=one.system.replace("kafka:", "topic:")) for one in history.notices
+    ]
+    assert checked(history).clean
+
+
+def test_a_refusal_is_free_only_with_a_code_that_a_fault_may_give() -> None:
+    counts = check(clean())
+    assert (counts.refused, counts.excused, counts.clean) == (1, 0, False)
+
+    history = clean()
+    without(1, "C")(history)
+    for code, good in ((EXCUSED, True), ("SIG-4225", False)):
+        history.standings["dispatch-1"] = Standing(
+            failed=frozenset({"C"}), reasons={"C": code}, acknowledged=frozenset({"B"})
+        )
+        counts = checked(history)
+        assert (counts.refused, counts.clean) == (2, good)
+        assert good or counts.findings == ("refused: dispatch-1 to C: SIG-4225",)
 
 
 def test_a_held_document_may_come_later() -> None:
     history = clean()
     held(history)
 
-    counts = check(history)
+    counts = checked(history)
 
     assert counts.clean, counts.findings
-    assert counts.held == 1
+    assert " held=1 " in line(counts)
 
 
 def test_documents_that_were_under_way_together_have_no_order() -> None:
@@ -181,9 +264,11 @@ def test_documents_that_were_under_way_together_have_no_order() -> None:
 def test_a_refusal_that_the_sender_sees_is_no_loss() -> None:
     history = clean()
     without(1, "C")(history)
-    history.standings["dispatch-1"] = Standing(failed=frozenset({"C"}), acknowledged=frozenset("B"))
+    history.standings["dispatch-1"] = Standing(
+        failed=frozenset({"C"}), reasons={"C": EXCUSED}, acknowledged=frozenset({"B"})
+    )
 
-    assert check(history).clean
+    assert checked(history).clean
 
 
 def test_an_unknown_document_may_be_in_or_out_but_not_half() -> None:
@@ -204,6 +289,7 @@ def test_the_line_names_every_counter() -> None:
 
     assert said == (
         "RELIABILITY docs=9 deliveries=20 acked=8 kills=3 lost=1 dup_effect=0 reordered=0 gaps=0"
-        " phantom=0 corrupt=0 misdelivered=0 unreceipted=0 stuck=0 held=0 recovery_p95_s=3.1"
+        " phantom=0 corrupt=0 misdelivered=0 unreceipted=0 stuck=0 held=0 refused=0"
+        " recovery_p95_s=3.1"
     )
     assert percentile(list(range(1, 101)), 95) == 95

@@ -3,7 +3,6 @@
 import base64
 import datetime as dt
 import hashlib
-import json
 import re
 import shutil
 from collections.abc import Sequence
@@ -12,8 +11,6 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, utils
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
@@ -23,9 +20,11 @@ from tests.proof.country import (
     OFFICE,
     ORGANISATION,
     PERSON,
+    SAID,
     Country,
     Name,
     founded,
+    receipt,
     root_of,
 )
 from tests.proof.offline import (
@@ -127,31 +126,6 @@ def test_a_letter_bears_a_leader_s_signature_and_then_a_seal(
         other.signer("seal", seal, OFFICE)
 
     assert said in paper_fault(other.desk.write("A", 30_000, MARK), "A", country.trust())
-
-
-SAID = {"delivery_id": "d", "sequence": 3, "to": "B", "from": "A", "digests": ["00"]}
-CLAIMS = {
-    "delivery_id": "d",
-    "sequence": 3,
-    "from": {"code": "A"},
-    "to": {"code": "B"},
-    "files": [{"sha256": "00"}],
-}
-
-
-def receipt(country: Country, **changed: object) -> str:
-    """Return a receipt as the exchange gives it."""
-    der = country.receipts_certificate.public_bytes(Encoding.DER)
-    chain = [base64.b64encode(der).decode()]
-    header = {"alg": "ES256", "typ": "lienthong-receipt+jwt", "x5c": chain} | changed
-    parts = [_text(json.dumps(part).encode()) for part in (header, CLAIMS)]
-    value = country.receipts.sign(".".join(parts).encode(), ec.ECDSA(hashes.SHA256()))
-    r, s = utils.decode_dss_signature(value)
-    return ".".join([*parts, _text(r.to_bytes(32, "big") + s.to_bytes(32, "big"))])
-
-
-def _text(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
 def test_a_receipt_is_verified_and_a_spoilt_one_is_noticed(country: Country) -> None:
