@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from shared.db import Session
+from shared.db import Connection, Session
 from shared.failpoint import reach
 from shared.kafka import Message, Place
 
@@ -94,7 +94,7 @@ async def topics_of_other_clusters(conn: Session, cluster: str) -> list[str]:
     return [row[0] for row in rows]
 
 
-async def last_published(conn: Session) -> dict[Place, tuple[int, UUID]]:
+async def last_published(conn: "Session | Connection") -> dict[Place, tuple[int, UUID]]:
     """Return offset and event of the highest published row in each partition (skip scan)."""
     rows = await conn.fetch(
         "with recursive places as ("

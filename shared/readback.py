@@ -32,8 +32,7 @@ async def read_back(
     """
     known: dict[Place, tuple[int, UUID]] = {}
     if not whole:
-        async with db.alone() as conn:
-            known = await outbox_rows.last_published(conn)
+        known = await db.look(outbox_rows.last_published)
     async with Reader.open(access) as reader:
         places = await reader.partitions(topics)
         if {topic for topic, _ in places} != set(topics):

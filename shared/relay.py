@@ -13,7 +13,7 @@ from opentelemetry.trace import SpanKind
 
 from shared import healing, outbox_rows, telemetry
 from shared.bell import Listener
-from shared.db import LOST, Database, Session
+from shared.db import AGAIN, LOST, Database, Session
 from shared.errors import Unavailable
 from shared.events.topics import Service
 from shared.failpoint import reach
@@ -30,6 +30,8 @@ _POLL, _LOOK, _TIDY = 0.25, 10.0, 600.0
 _BEAT = 0.5
 _HOLD, _PATIENCE = 2.0, 15.0
 _FENCE = {"idle_session_timeout": "5s", "idle_in_transaction_session_timeout": "5s"}
+_GIVEN_UP = (*LOST, *AGAIN, asyncpg.InterfaceError)
+"""What ends a lead that is then taken again; of a statement that met a lock nothing is done."""
 _log = structlog.get_logger()
 
 
@@ -57,7 +59,7 @@ class Leader:
             while not (await asyncio.wait((task,), timeout=_BEAT))[0]:
                 try:
                     await outbox_rows.beat(self.conn)
-                except (*LOST, asyncpg.InterfaceError) as error:
+                except _GIVEN_UP as error:
                     lost = error
                     task.cancel()
                     break
@@ -91,7 +93,7 @@ def relay(
                 await _lead(db, access, bell, stop, restate=restate or {})
             except Unavailable as error:
                 _log.warning("relay waits", service=service, cause=str(error))
-            except (*LOST, asyncpg.InterfaceError) as error:
+            except _GIVEN_UP as error:
                 _log.warning("relay lost its lead", service=service, cause=repr(error))
             if not stop.is_set():
                 await bell.rung(timeout=1)
@@ -107,7 +109,7 @@ async def _lead(
     *,
     restate: healing.Restate,
 ) -> None:
-    """Lead until the end, or until PostgreSQL is lost and the lock with it."""
+    """Lead until the end, or until the connection is given up and the lock with it."""
     async with db.alone(**_FENCE) as conn:
         while not await outbox_rows.lead(conn):
             if stop.is_set():
