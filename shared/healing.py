@@ -149,15 +149,17 @@ async def _read_range(reader: Reader, place: Place, start: int, end: int) -> dic
     return found
 
 
-async def tidy(conn: Session) -> None:
+async def tidy(conn: Session) -> bool:
     """Delete published rows a week after their topic has forgotten them, and old inbox rows.
 
     A compacted topic never forgets, however long nothing is said there: its last row stays.
+    True when more may be left.
     """
     longest = DEAD_LETTER_RETENTION_MS + _WEEK_MS
     written = {topic for topic, _ in await outbox_rows.last_published(conn)}
     topics = [topic for name in {*BY_NAME, *written} if (topic := named(name)) is not None]
     keep = {topic.name: (topic.retention_ms or 0) + _WEEK_MS for topic in topics}
     lasting = [name for name in keep if _compacted(name)]
-    await outbox_rows.forget(conn, keep, otherwise_ms=longest, lasting=lasting)
+    more = await outbox_rows.forget(conn, keep, otherwise_ms=longest, lasting=lasting)
     await inbox.forget(conn, after_ms=2 * longest)
+    return more

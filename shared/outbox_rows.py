@@ -28,6 +28,8 @@ class Row:
 
 _LOCK = 0x6C74_7265_6C61_79  # "ltrelay"; each service has a database of its own
 
+_FORGET = 5000
+
 Taken = tuple[Row, Place, int]
 """A row, its place, and the offset that the broker gave it."""
 
@@ -160,20 +162,22 @@ async def set_back_topic(
 
 async def forget(
     conn: Session, keep_ms: Mapping[str, int], *, otherwise_ms: int, lasting: Collection[str]
-) -> None:
-    """Delete rows that were published longer ago than their topic's time, some at a time.
+) -> bool:
+    """Delete some rows published longer ago than their topic's time; True when more may be left.
 
     Of each partition of a `lasting` topic the last row stays: by it a loss is seen.
     """
-    await conn.execute(
+    done = await conn.execute(
         "delete from outbox where id in (select o.id from outbox as o"
         " left join unnest($1::text[], $2::bigint[]) as t (topic, keep_ms) on t.topic = o.topic"
         " where o.published_at < clock_timestamp() - interval '1 ms' * coalesce(t.keep_ms, $3)"
         ' and (o.topic <> all($4::text[]) or o."offset" is null or exists (select from outbox as n'
         ' where n.topic = o.topic and n.partition = o.partition and n."offset" > o."offset"))'
-        " order by o.id limit 5000)",
+        " order by o.id limit $5)",
         list(keep_ms),
         list(keep_ms.values()),
         otherwise_ms,
         list(lasting),
+        _FORGET,
     )
+    return int(done.split()[-1]) == _FORGET

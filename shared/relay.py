@@ -27,6 +27,8 @@ T = TypeVar("T")
 
 _ROWS = 500
 _POLL, _LOOK, _TIDY = 0.25, 10.0, 600.0
+_TIDY_PART = 5
+"""While old rows are left, one part of so many of the leader's time goes to them."""
 _BEAT = 0.5
 _HOLD, _PATIENCE = 2.0, 15.0
 _FENCE = {"idle_session_timeout": "5s", "idle_in_transaction_session_timeout": "5s"}
@@ -148,16 +150,24 @@ async def _with_a_producer(
             if loop.time() >= look:
                 await healing.heal(db, leader, reader, cluster=producer.cluster, restate=restate)
                 look = loop.time() + _LOOK
+            if loop.time() >= tidy:
+                tidy = await _tidied(conn)
             rows = await outbox_rows.waiting(conn, held=leader.topics_held(), limit=_ROWS)
             if rows:
                 reach("relay.after_select")
                 if not await _send(leader, producer, rows):
                     return
                 continue
-            if loop.time() >= tidy:
-                await healing.tidy(conn)
-                tidy = loop.time() + _TIDY
             await bell.rung(timeout=_POLL)
+
+
+async def _tidied(conn: Session) -> float:
+    """Delete some of what is old; return when to go on."""
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    more = await healing.tidy(conn)
+    now = loop.time()
+    return now + ((_TIDY_PART - 1) * (now - began) if more else _TIDY)
 
 
 async def _send(leader: Leader, producer: Producer, rows: Sequence[Row]) -> bool:

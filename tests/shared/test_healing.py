@@ -106,5 +106,34 @@ async def test_a_compacted_topic_is_restated_however_long_it_was_quiet(ground: G
     assert await look(ground.databases, "select id from outbox") == []
 
 
+async def test_old_rows_go_at_once_however_many_there_are(ground: Ground):
+    await _old(ground, 12_000)
+    async with ground.running(relay(ground.db, ground.access, service="docs")):
+        await eventually(lambda: _left(ground, 0), "all that is old goes", timeout=30)
+
+
+async def test_old_rows_go_also_while_the_relay_is_never_idle(ground: Ground):
+    topic = ground.fresh_topic()
+    await _publish(ground, topic, 40_000)
+    await _old(ground, 1000)
+    order, log = Order(ground.databases, ground.access, []), ground.folder / "log"
+    with started(order, log, failpoint="relay.after_select:60") as process:
+        await eventually(process.dead, "most of what waits is sent", timeout=60)
+    assert await waiting(ground.databases) > 0
+    assert await _left(ground, 0)
+
+
+async def _old(ground: Ground, count: int) -> None:
+    """Write rows that every topic's time is over for."""
+    async with _looking(ground) as (_, reader):
+        await _publish(ground, "old", count, cluster=await reader.cluster())
+    await look(ground.databases, f"{_AGED} where topic = 'old'", 100)
+
+
+async def _left(ground: Ground, count: int) -> bool:
+    rows = await look(ground.databases, "select count(*) from outbox where topic = 'old'")
+    return bool(rows[0][0] == count)
+
+
 async def _idle(ground: Ground) -> bool:
     return await waiting(ground.databases) == 0
