@@ -226,7 +226,7 @@ def _all(integrator: Integrator, found: Findings) -> None:
     for group in ("sys-g22.reader", "lienthong.notify.documents", "hub-h14-communes.x", "any"):
         _alike(f"group {group}", _answers(integrator.on_group(group, own)), none, found)
     for name, code in _answers(integrator.on_cluster()).items():
-        found.pairs += 1
+        found.ask(name, "kafka", "cluster")
         if code not in {_CLUSTER, _TOPIC}:
             found.read(f"Kafka: {name}: {code}", [name])
     listed = integrator.admin.list_consumer_groups(request_timeout=_SECONDS).result(_SECONDS)
@@ -238,7 +238,7 @@ def _all(integrator: Integrator, found: Findings) -> None:
 def _own_only_read(integrator: Integrator, own: str, found: Findings) -> None:
     """Its own topic may be read and described, and nothing else done with it."""
     for name, code in _answers(integrator.on_topic(own)).items():
-        found.pairs += 1
+        found.ask(name, "kafka", "own topic")
         if (code == DONE) != (name in _OWN):
             found.faults.append(f"Kafka: {name} on one's own topic: {code}")
 
@@ -251,7 +251,7 @@ def _answers(calls: dict[str, Callable[[], object]]) -> dict[str, str]:
 
 def _alike(what: str, foreign: dict[str, str], nothing: dict[str, str], found: Findings) -> None:
     for action, code in foreign.items():
-        found.pairs += 1
+        found.ask(action, "kafka", what)
         if code in {DONE, "nothing"}:
             found.read(f"Kafka: {action} on {what}: {code}", [what])
         if code != nothing[action]:

@@ -57,9 +57,8 @@ class Asker:
         return answer
 
     def look(self, where: str, answer: Answer, mentioned: tuple[str, ...]) -> None:
-        """Note what it shows that is not for this role."""
-        self.found.requests += 1
-        self.found.pairs += 1
+        """Note what it shows that is not for this role; pages and filters of a list are one."""
+        self.found.ask(where.partition("?")[0], self.at, "list", self.role)
         if shown := answer.shows(self.world.secrets(self.role), mentioned):
             self.found.read(f"{where} at {self.at} ({self.role})", shown)
 

@@ -71,13 +71,24 @@ def columns(operation: Operation) -> tuple[str, ...]:
 class Findings:
     """What the whole run has found so far."""
 
-    pairs: int = 0
     requests: int = 0
     foreign_reads: int = 0
     existence_leaks: int = 0
     faults: list[str] = field(default_factory=list[str])
     seen: dict[str, dict[str, set[int]]] = field(default_factory=dict[str, dict[str, set[int]]])
     """Statuses by operation and column, as they were answered."""
+    asked: set[tuple[str, ...]] = field(default_factory=set[tuple[str, ...]])
+    """Who (a relation, a role, an agency) asked what at which door, each once."""
+
+    @property
+    def pairs(self) -> int:
+        """Return how many different ones were asked, however often each was."""
+        return len(self.asked)
+
+    def ask(self, *pair: str) -> None:
+        """Count a request, and what it asks unless that was asked before."""
+        self.requests += 1
+        self.asked.add(pair)
 
     def read(self, where: str, words: list[str]) -> None:
         """Note that somebody was shown what is not for him."""
@@ -215,8 +226,7 @@ async def ask(world: World, cell: Cell, found: Findings) -> Answer:
     while answer.status in {429, 503}:
         await asyncio.sleep(0.5)
         answer = await world.wire.send(cell.operation.method, url, headers, data)
-    found.requests += 1
-    found.pairs += 1
+    found.ask(cell.operation.name, cell.at, cell.column, cell.role)
     if shown := answer.shows(world.secrets(cell.role), cell.ids.values()):
         found.read(cell.name, shown)
     return answer

@@ -32,8 +32,7 @@ async def private(world: World, found: Findings) -> None:
         for path in _PATHS:
             url = base + path.format_map(ids)
             answer = await world.wire.send("GET", url, {}, None)
-            found.requests += 1
-            found.pairs += 1
+            found.ask(path, base, "private")
             if shown := answer.shows(secrets, ids.values()):
                 found.read(f"GET {url}", shown)
             closed = path.startswith(("/v1/", "/internal/"))

@@ -7,7 +7,7 @@ import pytest
 
 from tests.proof.access.answers import Answer
 from tests.proof.access.matrix import Findings
-from tests.proof.access.timing import Timed
+from tests.proof.access.timing import Timed, judge
 
 _TRACE = "0123456789abcdef0123456789abcdef"
 _HEADERS = {"Content-Length": "9", "Date": "now", "Trace-Id": _TRACE}
@@ -62,3 +62,19 @@ def test_times_that_differ_are_told_apart_and_equal_ones_are_not():
     assert Timed("same", same, nothing).deviations < 3
     assert Timed("slower", slower, nothing).deviations > 6
     assert Timed("slower", slower, nothing).told_apart > 0.8
+
+
+def test_what_is_asked_again_is_no_other_pair():
+    found = Findings()
+    for _ in range(3):
+        found.ask("GET /x", "docs", "foreign sender, child", "sender")
+    found.ask("GET /x", "gateway", "foreign sender, child", "sender")
+    assert (found.requests, found.pairs) == (4, 2)
+
+
+def test_times_that_are_apart_twice_are_a_leak_and_once_are_none():
+    nothing, far = [float(n) for n in range(60)], [float(n) for n in range(100, 160)]
+    once, twice = Findings(), Findings()
+    assert judge([Timed("x", far, nothing), Timed("x", nothing, nothing)], once).deviations < 1
+    judge([Timed("x", far, nothing), Timed("x", far, nothing)], twice)
+    assert (once.existence_leaks, twice.existence_leaks) == (0, 1)

@@ -10,6 +10,8 @@ from tests.proof.access.matrix import Cell, Findings, ask, objects
 from tests.proof.access.world import World
 
 SAMPLES = 60
+SIGMA = 5.0
+"""A route whose times are so far apart, and again when they are repeated, tells what is there."""
 _READS = ("GET", "DELETE", "PATCH")
 
 
@@ -62,23 +64,35 @@ async def timings(
         if "client_id" in objects(operation):
             continue
         role = "receiver" if operation.service == "notify" else "sender"
-        timed.append(await _timed(world, operation, role, found, samples))
+        one = await _timed(world, operation, role, found, samples)
+        if one.deviations > SIGMA:
+            one = judge([one, await _timed(world, operation, role, found, samples)], found)
+        timed.append(one)
     return timed
+
+
+def judge(tries: Sequence[Timed], found: Findings) -> Timed:
+    """Count a leak when every try is too far apart; return the one that is least so."""
+    least = min(tries, key=lambda one: one.deviations)
+    if least.deviations > SIGMA:
+        found.leak(f"{least.name}, by its time", least.line(), f"at most {SIGMA:.0f} σ")
+    return least
 
 
 async def _timed(
     world: World, operation: Operation, role: str, found: Findings, samples: int
 ) -> Timed:
     own = {"own_certificate": world.own["sent"].sent["certificate"]}
-    bundles = list(world.foreign.values())
+    bundles = list(world.foreign.items())
     took: tuple[list[float], list[float]] = [], []
     for number in range(samples):
-        ids = bundles[number % len(bundles)].sent
+        relation, bundle = bundles[number % len(bundles)]
+        column, ids = f"foreign {role}, {relation}", bundle.sent
         # In turn first and second, so that whatever changes meanwhile changes both.
         for kind in (0, 1) if number % 2 else (1, 0):
             asked = {**(absent(ids) if kind else ids), **own}
             answer = await ask(
-                world, Cell(operation, operation.service, "timed", role, asked), found
+                world, Cell(operation, operation.service, column, role, asked), found
             )
             took[kind].append(answer.seconds)
     return Timed(operation.name, took[0], took[1])
