@@ -5,7 +5,7 @@ import contextlib
 import socket
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from tests.proof.fuzz.crowd import beside, opened, percentile, still_held
@@ -15,6 +15,8 @@ from tests.proof.fuzz.tally import Tally
 CLOSED_S = 20.0
 _LOOK_S = 0.5
 _BASE_S = 6.0
+_RATIO = 1.10
+"""By how much slow clients may change the 99th percentile of others (P13)."""
 _HOST = "Host: exchange\r\n"
 _LARGE = "GET /openapi.json HTTP/1.1\r\n" + _HOST + "\r\n"
 
@@ -86,7 +88,33 @@ class _Guest:
 
 
 async def slow(doors: Doors, tally: Tally, each: int) -> None:
-    """Open `each` connections of every way, wait until they are left, and judge."""
+    """Open `each` connections of every way, wait until they are left, and judge; twice if felt."""
+    tries = [await _beside_slow(doors, tally, each)]
+    if felt(tries):
+        tries.append(await _beside_slow(doors, tally, each))
+    judge(tally, "slow", tries)
+
+
+def felt(tries: Sequence[tuple[float, float]]) -> bool:
+    """Say whether others felt slow clients in every try: its p99 alone, and beside them."""
+    return all(beside_ > _RATIO * max(alone, 1.0) for alone, beside_ in tries)
+
+
+def judge(tally: Tally, kind: str, tries: Sequence[tuple[float, float]]) -> None:
+    """Judge by the better of two tries (p99 in ms), if the machine was quiet enough for it.
+
+    It was when both are alike without slow clients.
+    """
+    told = ", ".join(f"{alone:.0f} → {beside_:.0f} ms" for alone, beside_ in tries)
+    alones = [max(alone, 1.0) for alone, _ in tries]
+    quiet = max(alones) <= _RATIO * min(alones)
+    print(f"  p99 alone → beside: {told}; {'quiet' if quiet else 'too noisy to judge'}", flush=True)
+    if felt(tries) and quiet:
+        tally.broken(kind, f"others felt slow clients twice, p99 {told}")
+
+
+async def _beside_slow(doors: Doors, tally: Tally, each: int) -> tuple[float, float]:
+    """Return the others' p99 in ms alone and beside slow clients."""
     async with beside(doors, tally) as alone:
         await asyncio.sleep(_BASE_S)
     print(f"  before: {alone.line()}", flush=True)
@@ -101,11 +129,12 @@ async def slow(doors: Doors, tally: Tally, each: int) -> None:
     for guest in guests:
         guest.plain.close()
     tally.more("slow", _statuses(guests))
-    _judge(tally, guests)
+    _judge_left(tally, guests)
     ratio = normal.p99_ms() / max(1.0, alone.p99_ms())
     print(
         f"  beside {len(guests)} slow clients: {normal.line()}, p99 ratio {ratio:.2f}", flush=True
     )
+    return alone.p99_ms(), normal.p99_ms()
 
 
 async def _come(doors: Doors, way: Slow) -> _Guest:
@@ -150,7 +179,7 @@ def _statuses(guests: list[_Guest]) -> "Counter[int]":
     return Counter({0: len(guests)})
 
 
-def _judge(tally: Tally, guests: list[_Guest]) -> None:
+def _judge_left(tally: Tally, guests: list[_Guest]) -> None:
     by_way: dict[str, list[float]] = {}
     for guest in guests:
         by_way.setdefault(guest.way.name, []).append(guest.left or 0.0)

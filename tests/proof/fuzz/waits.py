@@ -13,11 +13,12 @@ from uuid import uuid4
 from tests.proof.fuzz.crowd import beside, opened, percentile, still_held
 from tests.proof.fuzz.doors import HUB, Doors, ask_json
 from tests.proof.fuzz.prepare import form_of
+from tests.proof.fuzz.slow import felt, judge
 from tests.proof.fuzz.tally import Shot, Tally
 from tests.proof.fuzz.wire import Cut, Hang, Line, request
 
 READERS = tuple(f"sys-g{number:02}" for number in range(1, 10))
-_ROUNDS = 5
+_ROUNDS, _TRIES = 5, 2
 _WIDE = 4
 _WAIT_S = 10
 _ARRIVES_S = 30.0
@@ -93,21 +94,19 @@ async def streams(doors: Doors, tally: Tally, pdf: bytes, readers: int, never: i
         await _until(lambda: ears.open >= readers, "all readers have their stream")
         tally.more("events", Counter({200: readers}))
         await _long_log(doors, tally, pdf)
-        before = await _rounds(doors, tally, ears, pdf, readers)
-        mute = await _never(doors, tally, never)
-        after = await _rounds(doors, tally, ears, pdf, readers)
-        await _left(doors, tally, mute)
+        tries: list[tuple[float, float]] = []
+        while felt(tries) and len(tries) < _TRIES:
+            before = await _rounds(doors, tally, ears, pdf, readers)
+            mute = await _never(doors, tally, never)
+            after = await _rounds(doors, tally, ears, pdf, readers)
+            await _left(doors, tally, mute)
+            for plain in mute:
+                plain.close()
+            tries.append((percentile(before, 0.99) * 1000, percentile(after, 0.99) * 1000))
         for task in tasks:
             task.cancel()
-    for plain in mute:
-        plain.close()
-    ratio = percentile(after, 0.99) / max(0.001, percentile(before, 0.99))
-    print(
-        f"  {readers} readers: p99 {percentile(before, 0.99) * 1000:.0f} ms alone, "
-        f"{percentile(after, 0.99) * 1000:.0f} ms beside {never} that never read, "
-        f"p99 ratio {ratio:.2f}",
-        flush=True,
-    )
+    print(f"  {readers} readers, alone and beside {never} that never read:", flush=True)
+    judge(tally, "events", tries)
 
 
 async def _rounds(doors: Doors, tally: Tally, ears: _Ears, pdf: bytes, readers: int) -> list[float]:
