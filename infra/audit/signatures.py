@@ -87,6 +87,8 @@ def _intent(where: str, one: Row, case: Case) -> Iterator[Finding]:
 def _uses(where: str, one: Row, case: Case) -> Iterator[Finding]:
     """The key was opened, used and its signature released, once each, for this file."""
     outcomes = [use["outcome"] for use in case["use"]]
+    if len(outcomes) != one["uses"]:
+        yield Finding(where, f"{len(outcomes)} uses of a key are noted, {one['uses']} were counted")
     wanted = {"intended": int(bool(case["intent"])), "released": int(one["state"] == "made")}
     for outcome, count in wanted.items():
         if outcomes.count(outcome) != count:

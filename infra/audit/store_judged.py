@@ -99,7 +99,7 @@ SIGNATURES: dict[str, Query] = {
         "signing",
         """select id as signature, document_id as document, document_code, attachment_id as
             attachment, agency_id as agency, kind, role, certificate, source_sha256, source_size,
-            state, reason, signed_sha256, signed_size, signed_at
+            state, reason, signed_sha256, signed_size, signed_at, uses
         from signatures order by id""",
     ),
     "draft": (

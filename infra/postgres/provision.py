@@ -60,11 +60,15 @@ async def _roles(connection: Connection, service: str, secret: Secret) -> None:
 async def make_database(
     connection: Connection, database: str, service: str, *, template: str = "template0"
 ) -> None:
-    """Make a database that only its service's roles may enter, unless it exists."""
+    """Make a database that only its service's roles may enter, unless it exists.
+
+    One that is closed, because a restore died between closing and renaming it, is opened again.
+    """
     if not await connection.fetchval("select 1 from pg_database where datname = $1", database):
         await connection.execute(
             f'create database "{database}" owner {service}_owner template "{template}"'
         )
+    await connection.execute(f'alter database "{database}" allow_connections true')
     await connection.execute(f'revoke all on database "{database}" from public')
     names = ", ".join(f"{service}_{role}" for role in ROLES)
     await connection.execute(f'grant connect, temporary on database "{database}" to {names}')

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-import asyncpg
-
 from infra.postgres.provision import Connection
 from infra.stack.trouble import Trouble
 
@@ -105,15 +103,16 @@ async def swap(connection: Connection, *, database: str, made: str, kept: str) -
     Both names change at once or not at all. Raises Trouble when somebody cannot be made to leave.
     """
     await connection.execute(f'alter database "{database}" allow_connections false')
+    swapped = False
     try:
         await _all_leave(connection, database)
         async with connection.transaction():
             await connection.execute(f'alter database "{database}" rename to "{kept}"')
             await connection.execute(f'alter database "{made}" rename to "{database}"')
-    except (asyncpg.PostgresError, OSError, Trouble):
-        if await exists(connection, made):
+        swapped = True
+    finally:  # an interruption too; after a death of ours `provision` opens it again
+        if not swapped and await exists(connection, made):
             await connection.execute(f'alter database "{database}" allow_connections true')
-        raise
 
 
 async def _all_leave(connection: Connection, database: str) -> None:

@@ -34,11 +34,13 @@ async def forget_tries(conn: Connection, certificate: str) -> bool:
 async def note(
     conn: Connection, outcome: Outcome, *, signature: Signature, holder: Holder, client_id: str
 ) -> None:
-    """Write down what a system did with a person's, or the organisation's, key."""
+    """Write down what a system did with a person's, or the organisation's, key, and count it."""
     await conn.execute(
-        """insert into key_uses
-            (signature_id, outcome, certificate, person, client_id, agency_id, sha256)
-        values ($1, $2, $3, $4, $5, $6, $7)""",
+        """with noted as (
+            insert into key_uses
+                (signature_id, outcome, certificate, person, client_id, agency_id, sha256)
+            values ($1, $2, $3, $4, $5, $6, $7) returning signature_id)
+        update signatures as s set uses = s.uses + 1 from noted where s.id = noted.signature_id""",
         signature.id,
         outcome,
         signature.certificate,
