@@ -35,6 +35,7 @@ async def held(site: Site) -> None:
         dispatches = {item["entry"].split('"dispatch_id":"')[1][:36] for item in mailbox["normal"]}
         assert {urgent, normal} <= dispatches, "a lane stands still"
     assert site.load.faults == []
+    await site.quiet()  # the look has acknowledged what was new
     docs, notify = await site.database("docs"), await site.database("notify")
     try:
         ours = await docs.fetch("select delivery_id, receipt from receipts order by 1")
