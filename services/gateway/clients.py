@@ -79,10 +79,11 @@ async def take_over(db: Database, seeds: list[SeedClient]) -> int:
 async def take_back(conn: Connection, events: Sequence[ClientChanged]) -> int:
     """Take over states of clients that are newer than this database, which came back older.
 
-    Each is told again, behind what an older outbox still sends. Returns how many there were.
+    `events` in order of their versions. Each is told again, behind what an older outbox still
+    sends. Returns how many there were.
     """
     version = await store.lock_versions(conn)
-    newer = sorted((one for one in events if one.version > version), key=lambda one: one.version)
+    newer = [one for one in events if one.version > version]
     for event in newer:
         if event.jwks is None:
             _log.error("keys of a client are not known any more", client=event.client_id)
