@@ -11,9 +11,11 @@ import httpx2
 import pytest
 
 from services.docs import sign
+from services.docs.store import signatures as store
 from shared.blobs import BlobStore
 from shared.db import Connection
 from shared.events import SignatureFailed, SignatureMade
+from shared.ids import SignatureId
 from tests.docs.exchange import RECORD, Exchange
 from tests.docs.server import PDF, Running, System
 
@@ -184,6 +186,17 @@ async def test_a_failed_request_lets_the_draft_thaw(docs: Running, reason: str) 
     await fail(docs, shown, reason)
     assert await states(system, document) == [("failed", reason)]
     assert (await ask(system, document, shown["attachment_id"])).status_code == 202
+
+
+async def test_a_signature_outlives_its_draft(docs: Running) -> None:
+    system = await docs.system("G22")
+    document, shown = await requested(system)
+    await fail(docs, shown, "SIG-4093")
+    assert (await system.ask("DELETE", document)).status_code == 204
+    kept = await docs.db.as_worker(lambda conn: store.find(conn, SignatureId(UUID(shown["id"]))))
+    assert kept is not None
+    assert (kept.state, kept.reason) == ("failed", "SIG-4093")
+    assert (await system.ask("GET", f"{document}/signatures")).status_code == 404
 
 
 async def test_a_signature_for_another_file_is_not_applied(docs: Running) -> None:

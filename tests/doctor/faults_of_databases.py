@@ -127,4 +127,5 @@ async def signed_file_lost(ground: Ground) -> AsyncGenerator[Planted]:
         try:
             yield Planted("1 signed files are not in their drafts", "make logs P=docs")
         finally:
+            await database.execute("delete from signatures where id = $1", document)
             await database.execute("delete from documents where id = $1", document)

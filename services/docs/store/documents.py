@@ -116,7 +116,7 @@ def _values(draft: Draft) -> tuple[object, ...]:
 
 
 async def delete(conn: Connection, document_id: DocumentId) -> None:
-    """Delete a locked draft with its attachments; blobs stay."""
+    """Delete a locked draft with its attachments; blobs and signatures stay, as evidence."""
     await conn.execute("delete from documents where id = $1", document_id)
 
 
