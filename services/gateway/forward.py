@@ -185,16 +185,19 @@ class Forwarded(Response):
             for name, value in _end_to_end(answer.headers).items()
             if name.lower() not in _OURS
         ]
+        self._events = answer.content_type == "text/event-stream"
+        if self._events:
+            # Streams end when this process does: who comes back on their connection is reset.
+            self.raw_headers.append((b"connection", b"close"))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Stream the answer; stop reading it when the client has gone."""
-        events = self._answer.content_type == "text/event-stream"
         stopping: asyncio.Event | None = getattr(scope["app"].state, "stopping", None)
         try:
             async with asyncio.TaskGroup() as group:
                 passing = group.create_task(self._pass(send))
                 ends = [passing, group.create_task(_until_gone(receive))]
-                if events and stopping is not None:
+                if self._events and stopping is not None:
                     ends.append(group.create_task(_until_set(stopping)))
                 done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
                 for task in ends:
@@ -202,7 +205,7 @@ class Forwarded(Response):
         finally:
             self._answer.close()
         if passing not in done:
-            if not events:
+            if not self._events:
                 raise ClientDisconnect
             # The client comes back by itself, to an instance that is not ending.
             await send({"type": "http.response.body", "body": b"retry: 1000\n\n"})

@@ -296,3 +296,4 @@ async def test_events_come_one_by_one_and_end_with_a_hint_when_the_gateway_stops
             if chunk.startswith(b"data: 2"):
                 door.stop.set()
     assert b"".join(got) == b"data: 1\n\ndata: 2\n\nretry: 1000\n\n"
+    assert answer.headers["connection"] == "close"  # the next request would meet its end
