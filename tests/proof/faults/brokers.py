@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
-from tests.proof.faults.fault import OF_PART, PATIENCE, Broken, Fault, NotReached
+from tests.proof.faults.fault import LONG, OF_PART, PATIENCE, Broken, Fault, NotReached
 from tests.proof.faults.kills import at_random
 from tests.proof.faults.processes import gone, send
 from tests.proof.harness import Harness
@@ -30,13 +30,18 @@ def of_kafka(*, frozen: float, stopped: float) -> Iterator[Fault]:
     """Yield what one broker suffers, with the seconds of the long ones."""
     inflicts = {
         "-9": _kill,
-        f"SIGSTOP for {frozen:.0f} s": partial(_freeze, pause=frozen),
-        f"stopped for {stopped:.0f} s": partial(_stop, pause=stopped),
         "log directory wiped": wipe,
         "a partition truncated": partial(truncate, writers=itertools.cycle(TOPICS)),
     }
     for name, inflict in inflicts.items():
-        yield Fault(f"Kafka: {name}", "Kafka", inflict, bound=OF_PART, patience=stopped + 240)
+        yield Fault(f"Kafka: {name}", "Kafka", inflict, bound=OF_PART)
+    lasting = {
+        f"SIGSTOP for {frozen:.0f} s": partial(_freeze, pause=frozen),
+        f"stopped for {stopped:.0f} s": partial(_stop, pause=stopped),
+    }
+    for name, inflict in lasting.items():
+        patience = stopped + 240
+        yield Fault(f"Kafka: {name}", "Kafka", inflict, LONG, bound=OF_PART, patience=patience)
 
 
 def of_three(leaderless: float) -> Iterator[Fault]:
@@ -46,6 +51,7 @@ def of_three(leaderless: float) -> Iterator[Fault]:
             name=f"{len(names)} of three brokers killed",
             group="three brokers",
             inflict=partial(_kill_some, names=names, pause=leaderless),
+            passes=LONG,
             bound=OF_PART,
             patience=leaderless + 240,
         )

@@ -16,6 +16,8 @@ OF_SERVICE = 5.0
 """Seconds that p95 of recovery may have after the kill of a service."""
 OF_PART = 15.0
 """The same from the return of PostgreSQL or Kafka."""
+LONG = 4
+"""Passes of a fault that lasts for half a minute or more."""
 
 
 class NotReached(Exception):  # noqa: N818 (a finding about the run, not an error of this program)

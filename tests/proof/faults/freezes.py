@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from functools import partial
 
-from tests.proof.faults.fault import PATIENCE, Fault
+from tests.proof.faults.fault import LONG, PATIENCE, Fault
 from tests.proof.faults.processes import send, state, until
 from tests.proof.harness import Harness
 from tests.proof.session import Session
@@ -19,6 +19,7 @@ def freezes(pause: float) -> Iterator[Fault]:
             name=f"SIGSTOP of {service} for {pause:.0f} s beside a second instance",
             group="frozen beside a successor",
             inflict=partial(_freeze, service=service, pause=pause),
+            passes=LONG,
             quick=service == "docs",
         )
     for service, point in (
@@ -32,6 +33,7 @@ def freezes(pause: float) -> Iterator[Fault]:
             name=f"zombie {kind} of {service} at {point}",
             group=f"zombie {kind}",
             inflict=partial(_freeze_at, service=service, point=point, pause=pause),
+            passes=LONG,
             quick=point in {"relay.before_mark", "consumer.after_inbox"},
         )
 
