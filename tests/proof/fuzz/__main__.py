@@ -160,9 +160,11 @@ def main() -> int:
     folder = Path(os.environ["LIENTHONG_RUN"]).resolve()
     print(f"seed {given.seed}, share {given.share:g}, what is found lies in {folder}/fuzz-found")
     _stack("up")
-    good = asyncio.run(_fuzz(folder, given))
-    if os.environ.get("KEEP", "") in ("", "0"):
-        _stack("down")
+    try:
+        good = asyncio.run(_fuzz(folder, given))
+    finally:
+        if os.environ.get("KEEP", "") in ("", "0"):
+            _stack("down")
     return 0 if good else 1
 
 

@@ -8,8 +8,8 @@ _ADDRESSES = """
 00000000-0000-0000-0000-000000000000 ffffffff-ffff-ffff-ffff-ffffffffffff [] %7B%7D
 urn:uuid:01a21563-39c8-7e8f-99af-6c28e21cdb87 01A21563-39C8-7E8F-99AF-6C28E21CDB87 01a2156339c87e8f
 %0d%0aX-Evil:%20y %0a %0d %09 + %E1%BB%99 o%CC%A3%CC%82 %F0%9F%98%80 a/b/c/d 2026-02-30 9999-12-31
-PT5M -PT5M P99999999Y H14.01.01 h14 G22 e30= AAAA .... eyJhIjoxfQ issuing root
-"""
+PT5M -PT5M P99999999Y H22.11.15 h22.11.15 e30= AAAA .... eyJhIjoxfQ issuing root
+"""  # the one agency that nobody needs: an operator's right request may suspend it
 _LONG = ("9" * 400, "A" * 8_000, "%41" * 2_000, "_" * 4_096, "_" * 4_097, "0" * 64, "g" * 64)
 
 IN_ADDRESSES = ("", *_ADDRESSES.split(), *_LONG)

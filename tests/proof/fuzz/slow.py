@@ -5,16 +5,17 @@ import contextlib
 import socket
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tests.proof.fuzz.crowd import beside, opened, percentile, still_held
+from tests.proof.fuzz.crowd import Normal, beside, opened, percentile, still_held
 from tests.proof.fuzz.doors import RECIPIENT, SENDER, Doors
 from tests.proof.fuzz.tally import Tally
+from tests.proof.fuzz.void import void
+from tests.proof.fuzz.wire import Address
 
 CLOSED_S = 20.0
 _LOOK_S = 0.5
-_BASE_S = 6.0
 _RATIO = 1.10
 """By how much slow clients may change the 99th percentile of others (P13)."""
 _HOST = "Host: exchange\r\n"
@@ -114,20 +115,11 @@ def judge(tally: Tally, kind: str, tries: Sequence[tuple[float, float]]) -> None
 
 
 async def _beside_slow(doors: Doors, tally: Tally, each: int) -> tuple[float, float]:
-    """Return the others' p99 in ms alone and beside slow clients."""
-    async with beside(doors, tally) as alone:
-        await asyncio.sleep(_BASE_S)
-    print(f"  before: {alone.line()}", flush=True)
-    guests: list[_Guest] = []
-    async with beside(doors, tally) as normal, asyncio.TaskGroup() as group:
-        for way in ways(doors):
-            for _ in range(each):
-                guest = await _come(doors, way)
-                guests.append(guest)
-                group.create_task(_behave(guest))
-        await _until_left(doors, guests)
-    for guest in guests:
-        guest.plain.close()
+    """Return the others' p99 in ms: beside slow clients of nobody's, and of ours."""
+    async with void() as nobody:
+        alone, _ = await _visited(doors, tally, each, dict.fromkeys(doors.addresses, nobody))
+    print(f"  beside as many of another server: {alone.line()}", flush=True)
+    normal, guests = await _visited(doors, tally, each, doors.addresses)
     tally.more("slow", _statuses(guests))
     _judge_left(tally, guests)
     ratio = normal.p99_ms() / max(1.0, alone.p99_ms())
@@ -137,8 +129,25 @@ async def _beside_slow(doors: Doors, tally: Tally, each: int) -> tuple[float, fl
     return alone.p99_ms(), normal.p99_ms()
 
 
-async def _come(doors: Doors, way: Slow) -> _Guest:
-    plain = await opened(doors.addresses[way.door], buffer=way.buffer)
+async def _visited(
+    doors: Doors, tally: Tally, each: int, addresses: Mapping[str, Address]
+) -> tuple[Normal, list[_Guest]]:
+    """Let slow clients come to these addresses, and normal ones go on at the gateway meanwhile."""
+    guests: list[_Guest] = []
+    async with beside(doors, tally) as normal, asyncio.TaskGroup() as group:
+        for way in ways(doors):
+            for _ in range(each):
+                guest = await _come(addresses[way.door], way)
+                guests.append(guest)
+                group.create_task(_behave(guest))
+        await _until_left(addresses, guests)
+    for guest in guests:
+        guest.plain.close()
+    return normal, guests
+
+
+async def _come(address: Address, way: Slow) -> _Guest:
+    plain = await opened(address, buffer=way.buffer)
     guest = _Guest(way, plain, plain.getsockname()[1])
     with contextlib.suppress(ConnectionError, BlockingIOError):
         plain.send(way.first)
@@ -161,12 +170,12 @@ async def _behave(guest: _Guest) -> None:
                 return
 
 
-async def _until_left(doors: Doors, guests: list[_Guest]) -> None:
+async def _until_left(addresses: Mapping[str, Address], guests: list[_Guest]) -> None:
     """Look which connections the servers still hold, until none, or far too long."""
     end = time.monotonic() + 3 * CLOSED_S
     while time.monotonic() < end and any(guest.left is None for guest in guests):
         await asyncio.sleep(_LOOK_S)
-        held = {door: still_held(doors.addresses[door]) for door in ("gateway", "docs")}
+        held = {door: still_held(addresses[door]) for door in ("gateway", "docs")}
         for guest in guests:
             if guest.left is None and guest.port not in held[guest.way.door]:
                 guest.left = time.monotonic() - guest.came

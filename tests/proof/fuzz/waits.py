@@ -148,9 +148,8 @@ async def _long_log(doors: Doors, tally: Tally, pdf: bytes) -> None:
     """Send to all communes of a hub, so that its log is long; wait until all is delivered."""
     everywhere = {"select": {"level": "commune", "under": "H14"}}
     for _ in range(_WIDE):
-        dispatch_id = await _send(doors, tally, pdf, [everywhere])
-
-        await _delivered(doors, dispatch_id)
+        if dispatch_id := await _send(doors, tally, pdf, [everywhere]):
+            await _delivered(doors, dispatch_id)
 
 
 async def _delivered(doors: Doors, dispatch_id: str) -> None:
