@@ -167,8 +167,10 @@ async def test_a_wiped_kafka_has_topics_and_rights_of_subscribers_again(
     await system.ready(await system.subscribe())
     topic = mailbox_topic(system.id)
     await stack.kill("kafka", hold=True)
-    shutil.rmtree(stack.kafka_logs)
-    await stack.start("kafka")
+    try:
+        shutil.rmtree(stack.kafka_logs)
+    finally:
+        await stack.start("kafka")
 
     async def again() -> bool:
         return topic in await seen(system)

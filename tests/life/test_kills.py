@@ -113,9 +113,11 @@ async def test_a_wiped_kafka_is_healed_and_everybody_is_reached(
 ) -> None:
     before = await send_one(run, systems["sys-g22"])
     await stack.kill("kafka", hold=True)
-    unsent = await send_one(run, systems["sys-g22"])
-    shutil.rmtree(stack.kafka_logs)
-    await stack.start("kafka")
+    try:
+        unsent = await send_one(run, systems["sys-g22"])
+        shutil.rmtree(stack.kafka_logs)
+    finally:
+        await stack.start("kafka")
 
     await arrives(systems["sys-g22"], before)
     await arrives(systems["sys-g22"], unsent)

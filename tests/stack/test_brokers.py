@@ -23,7 +23,7 @@ from shared.kafka import Record
 from shared.relay import relay
 from tests.fixtures.database import access_of, opened
 from tests.fixtures.eventually import eventually
-from tests.fixtures.stack import Backing, Stack, backing_of, stack_command, start
+from tests.fixtures.stack import Backing, Stack, aside, backing_of, stack_command, start
 from tests.shared.conftest import run_beside
 from tests.shared.transport import log_of
 
@@ -60,8 +60,7 @@ class Three:
 @pytest.fixture
 async def three(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Three]:
     """PostgreSQL and three nodes in a folder of the test's own, a relay and a consumer at work."""
-    folder = Folder(tmp_path_factory.mktemp("three") / "run")
-    folder.make()
+    folder = aside(tmp_path_factory.mktemp("three") / "run")
     fixed_brokers(folder, "3")
     try:
         await asyncio.to_thread(start, folder, "--only", "postgres,kafka")

@@ -19,7 +19,7 @@ from infra.stack.folder import Folder
 from infra.stack.kafka import Kafka
 from infra.stack.ports import kept_ports, listening
 from shared.events.topics import SERVICES, TOPICS
-from tests.fixtures.stack import Backing, Stack, stack_command, start
+from tests.fixtures.stack import Backing, Stack, aside, stack_command, start
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.timeout(180)
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Folder]:
     """A folder whose stack has ended when the test ends."""
-    folder = Folder(tmp_path / "run")
+    folder = aside(tmp_path / "run")
     yield folder
     stack_command(folder, "down")
     assert strays(folder) == []

@@ -16,7 +16,12 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
 
 async def test_everything_is_healthy_and_ports_json_names_it(stack: Stack):
-    assert await stack.status() == dict.fromkeys(PROCESSES, "healthy")
+    healthy = dict.fromkeys(PROCESSES, "healthy")
+
+    async def all_are() -> bool:
+        return await stack.status() == healthy
+
+    await eventually(all_are, "everything is healthy", timeout=30)
     metrics = stack.ports["metrics"]
     assert isinstance(metrics, dict)
     assert set(metrics) == set(SERVICES)  # pyright: ignore[reportUnknownArgumentType] (JSON)

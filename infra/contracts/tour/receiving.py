@@ -33,8 +33,9 @@ async def receive(guide: Guide) -> None:
 
 
 async def listen(guide: Guide) -> None:
-    """Read the event log, and the first events of the stream."""
-    await guide.go("GET /v1/events", BY, query={"limit": "2"})
+    """Read what the event log tells of arrivals, and the first events of the stream."""
+    query = {"type": "delivery.arrived", "limit": "2"}
+    await guide.go("GET /v1/events", BY, query=query)
     await guide.listen("GET /v1/events/stream", BY)
 
 
