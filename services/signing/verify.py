@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any, BinaryIO
 
+from asn1crypto.parser import peek
 from pyhanko.pdf_utils.misc import PdfDecodeLimitError, PdfError
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.diff_analysis import (
@@ -185,8 +186,18 @@ def _is_one_gap(embedded: EmbeddedPdfSignature, *, last: bool, size: int) -> boo
     stream = embedded.reader.stream
     stream.seek(first)
     gap: bytes = stream.read(resume - first)
-    written = gap[1:-1].lower() == embedded.pkcs7_content.hex().encode()
-    return gap[:1] == b"<" and gap[-1:] == b">" and written and (not last or resume + rest == size)
+    framed = gap[:1] == b"<" and gap[-1:] == b">"
+    written = _is_only_a_signature(gap[1:-1], embedded.pkcs7_content)
+    return framed and written and (not last or resume + rest == size)
+
+
+def _is_only_a_signature(digits: bytes, content: bytes) -> bool:
+    """Say whether digits in one case hold a CMS and, behind it, zeros to its end.
+
+    No signature covers them: whatever else stood there could be changed, and nobody would know.
+    """
+    plain = content.hex().encode()
+    return digits in (plain, plain.upper()) and not any(content[peek(content) :])
 
 
 def _describe(

@@ -50,6 +50,14 @@ BAD_MAIN: dict[str, tuple[str, Make]] = {
         reasons.ALTERED,
         lambda p: tampering.gap_moved(p.good_main.content, p.seal()),
     ),
+    "a digit behind the signature": (
+        reasons.ALTERED,
+        lambda p: tampering.padding_used(p.good_main.content),
+    ),
+    "a digit of the signature in another case": (
+        reasons.ALTERED,
+        lambda p: tampering.digit_in_another_case(p.good_main.content),
+    ),
     "seal only": (reasons.LEADER_MISSING, lambda p: p.signed(p.seal())),
     "leader only": (reasons.SEAL_MISSING, lambda p: p.signed(p.leader())),
     "seal before leader": (reasons.WRONG_ORDER, lambda p: p.signed(p.seal(), p.leader())),
