@@ -5,6 +5,7 @@ import binascii
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 from uuid import UUID
 
@@ -27,6 +28,7 @@ def mark(key: LaneKey) -> Mark:
     return _cut(agency), lane
 
 
+@lru_cache(maxsize=4096)
 def _cut(agency: AgencyId) -> bytes:
     return hashlib.blake2b(agency.bytes, digest_size=_MARK).digest()
 
@@ -48,8 +50,13 @@ def event_cursor(cursor: EventCursor, *, agencies: Sequence[AgencyId]) -> str:
     if len(agencies) == 1:
         return f"{cursor.epoch}.{cursor.numbers.get(agencies[0], 0)}"
     parts = [cursor.epoch.bytes]
-    parts += [_cut(agency) + _varint(number) for agency, number in cursor.numbers.items() if number]
+    parts += [_part(agency, number) for agency, number in cursor.numbers.items() if number]
     return _encode(b"".join(parts))
+
+
+@lru_cache(maxsize=16_384)  # from one event to the next, all parts but one are the same
+def _part(agency: AgencyId, number: int) -> bytes:
+    return _cut(agency) + _varint(number)
 
 
 def read_event_cursor(text: str, *, agencies: Sequence[AgencyId]) -> EventCursor:

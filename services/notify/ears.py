@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 
+from services.notify.behind import Behind
 from shared.ids import AgencyId
 
 
@@ -37,6 +38,7 @@ class Ears:
     def __init__(self, *, patience: float = 16.0) -> None:
         """Start with none; a stream that is not read for `patience` seconds is ended."""
         self.patience = patience
+        self.behind = Behind()
         self._ears: dict[AgencyId, set[Ear]] = {}
         self.closed = False
         """The process ends: long polls answer empty, streams end."""

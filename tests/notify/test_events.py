@@ -1,15 +1,10 @@
-"""Events per agency: numbered without gaps by whoever may, followed by cursor or stream."""
+"""Events per agency: numbered without gaps by whoever may, followed by cursor."""
 
 import asyncio
-import json
 import time
-from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
 from functools import partial
 from uuid import UUID
 
-import httpx2
 import pytest
 
 from services.notify import push
@@ -37,30 +32,6 @@ async def read(notify: Running, *codes: str, after: str = "") -> tuple[list[str]
     address = "/v1/events" + (f"?after={after}" if after else "")
     page = (await notify.client.get(address, headers=notify.headers(*codes))).json()
     return [event["subject"] for event in page["items"]], page["next"]
-
-
-@asynccontextmanager
-async def stream(
-    notify: Running, *codes: str, last: str | None = None
-) -> AsyncGenerator[AsyncIterator[dict[str, str]]]:
-    """Open the live stream; yields its events as fields."""
-    headers = notify.headers(*codes) | ({} if last is None else {"Last-Event-ID": last})
-    async with notify.client.stream("GET", "/v1/events/stream", headers=headers) as answer:
-        assert answer.status_code == 200, await answer.aread()
-        yield fields(answer)
-
-
-async def fields(answer: httpx2.Response) -> AsyncIterator[dict[str, str]]:
-    """Take the lines of a stream apart into events."""
-    event: dict[str, str] = {}
-    async for line in answer.aiter_lines():
-        if line == "":
-            if event:
-                yield event
-            event = {}
-        elif not line.startswith(":"):
-            name, _, value = line.partition(": ")
-            event[name] = value
 
 
 async def test_a_recipient_is_told_of_what_arrives_in_order(notify: Running, mailbox: Mailbox):
@@ -162,56 +133,6 @@ async def test_numbers_have_no_gaps_whoever_numbers(notify: Running):
     assert found == {box.agency: list(range(1, 26)) for box in boxes}
 
 
-async def test_a_stream_that_is_cut_again_and_again_loses_nothing(
-    notify: Running, mailbox: Mailbox
-):
-    other = await notify.agency("H14.03.06")
-    await notify.system(mailbox.code, other.code)
-    seen, last = list[str](), None
-    expected = [str(one.delivery_id) for one in mailbox.made]
-    while len(seen) < 30:
-        async with (
-            asyncio.timeout(20),
-            stream(notify, mailbox.code, other.code, last=last) as arriving,
-        ):
-            if len(expected) < 30:
-                late = [mailbox.clear(), other.clear(), mailbox.clear()]
-                await notify.deliver(*late)
-                expected += [str(one.delivery_id) for one in late]
-            async for event in arriving:
-                if "id" in event:
-                    last = event["id"]
-                    seen.append(json.loads(event["data"])["subject"])
-                    if len(seen) % 2 == 0:
-                        break  # cut in the middle of what is on its way
-    assert Counter(seen) == Counter(expected)
-    mine = {str(one.delivery_id) for one in mailbox.made}
-    assert [one for one in seen if one in mine] == [str(one.delivery_id) for one in mailbox.made]
-
-
-async def test_a_stream_ends_with_retry_when_the_process_ends(notify: Running, mailbox: Mailbox):
-    async with asyncio.timeout(10), stream(notify, mailbox.code) as arriving:
-        got: list[dict[str, str]] = []
-        async for event in arriving:
-            got.append(event)
-            if len(got) == 4:
-                notify.stop.set()
-    assert [event.get("event") for event in got[1:4]] == ["delivery.arrived"] * 3
-    assert got[-1] == {"retry": "1000"}
-
-
-async def test_a_stream_ends_when_its_system_is_revoked(notify: Running, mailbox: Mailbox):
-    async with asyncio.timeout(20), stream(notify, mailbox.code) as arriving:
-        assert "retry" in await anext(arriving)
-
-        async def revoke(conn: Connection) -> None:
-            await conn.execute("update known_clients set state = 'revoked'")
-
-        await notify.db.as_worker(revoke)
-        last = [event async for event in arriving][-1]
-    assert last == {"retry": "1000"}
-
-
 async def test_a_cursor_of_a_history_before_a_restore_is_gone(notify: Running, mailbox: Mailbox):
     async def three() -> bool:
         return len((await read(notify, mailbox.code))[0]) == 3
@@ -231,21 +152,6 @@ async def test_a_cursor_of_a_history_before_a_restore_is_gone(notify: Running, m
         headers = notify.headers(mailbox.code) | more
         answer = await notify.client.get(address, headers=headers)
         assert (answer.status_code, answer.json()["code"]) == (410, "REQ-4101")
-
-
-async def test_readers_that_go_away_leave_nothing_behind(
-    notify: Running, mailbox: Mailbox, caplog: pytest.LogCaptureFixture
-):
-    await notify.deliver(*mailbox.clear_many(200))
-    for _ in range(10):
-        async with stream(notify, mailbox.code) as arriving:
-            assert "retry" in await anext(arriving)
-
-    def gone() -> bool:
-        return notify.ears.waiting(mailbox.agency) == 0
-
-    await eventually(gone, "no stream waits any more")
-    assert [one.getMessage() for one in caplog.records if one.levelname == "ERROR"] == []
 
 
 async def test_an_odd_cursor_is_the_callers_mistake(notify: Running, mailbox: Mailbox):

@@ -1,8 +1,8 @@
 """Routes of the event log: pages by cursor, and the live stream (Server-Sent Events)."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -39,7 +39,11 @@ _scoped = Scoped()
 Reader = Annotated[Caller, Depends(_scoped)]
 
 PAGE = 100
-LOOK_SECONDS = 5.0
+NEWS = 20
+"""Events that a stream reads at once; of which more wait is behind, and reads pages in its turn."""
+CHUNK = 16 << 10
+"""Bytes of events that are sent together."""
+LOOK_SECONDS = 10.0
 """A stream looks at least this often, also whether its token still counts."""
 RETRY_MS = 1_000
 
@@ -170,30 +174,59 @@ async def _follow(
 ) -> AsyncGenerator[bytes, None]:
     ears: Ears = request.app.state.ears
     clock = asyncio.get_running_loop().time
+    behind = True  # where it begins may be anywhere: a hundred beginnings wait for each other too
     with ears.open(caller.visible) as ear:
         yield format_sse_event(retry=RETRY_MS)
         while not ears.closed:
-            found: list[NumberedEvent] | None = None
-            # A reader that goes away must not cut a transaction in two: each look is whole.
-            with CancelScope(shield=True):
-                found = await _more(request, caller, cursor)
-            if found is None:
+            async with ears.behind.turn(caller.client_id) if behind else nullcontext():
+                page = await _page(request, caller, cursor, PAGE if behind else NEWS)
+            if page is None:
                 break
+            behind = page.full
             look_again = clock() + LOOK_SECONDS
-            for event in found:
-                cursor = push.advance(cursor, [event])
-                yield _sent(event, event_cursor(cursor, agencies=caller.visible))
+            for text, reached in page.chunks:
+                yield text
+                cursor = reached
                 if clock() >= look_again:
                     break  # a slow reader's token may have ended meanwhile
             else:
-                if len(found) < PAGE:  # whatever came after this look is told to the ear
+                if not behind:  # whatever came after this look is told to the ear
                     await ear.wait(LOOK_SECONDS)
                     yield KEEPALIVE_COMMENT
     yield format_sse_event(retry=RETRY_MS)
 
 
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """Some events as a stream sends them."""
+
+    chunks: Sequence[tuple[bytes, EventCursor]]
+    """Whole events together, and the place behind them."""
+    full: bool
+    """There may be more."""
+
+
+async def _page(request: Request, caller: Caller, cursor: EventCursor, limit: int) -> _Page | None:
+    """Return the next events; None when the stream has to end."""
+    found: list[NumberedEvent] | None = None
+    # A reader that goes away must not cut a transaction in two: each look is whole.
+    with CancelScope(shield=True):
+        found = await _more(request, caller, cursor, limit)
+    if found is None:
+        return None
+    chunks: list[tuple[bytes, EventCursor]] = []
+    text = b""
+    for event in found:
+        cursor = push.advance(cursor, [event])
+        text += _sent(event, event_cursor(cursor, agencies=caller.visible))
+        if len(text) >= CHUNK or event is found[-1]:
+            chunks.append((text, cursor))
+            text = b""
+    return _Page(chunks, full=len(found) == limit)
+
+
 async def _more(
-    request: Request, caller: Caller, cursor: EventCursor
+    request: Request, caller: Caller, cursor: EventCursor, limit: int
 ) -> list[NumberedEvent] | None:
     """Return the next events; None when the stream has to end.
 
@@ -203,7 +236,7 @@ async def _more(
         now = await _scoped(request)
         if set(now.visible) != set(caller.visible):
             return None  # the client comes again with what it may see now
-        found, _ = await _look(request.app.state.db, caller, cursor, _Looking(limit=PAGE))
+        found, _ = await _look(request.app.state.db, caller, cursor, _Looking(limit=limit))
     except Problem:
         return None
     return found
