@@ -185,6 +185,7 @@ class Forwarded(Response):
             for name, value in _end_to_end(answer.headers).items()
             if name.lower() not in _OURS
         ]
+        self._whole = True
         self._events = answer.content_type == "text/event-stream"
         if self._events:
             # Streams end when this process does: who comes back on their connection is reset.
@@ -207,13 +208,16 @@ class Forwarded(Response):
         if passing not in done:
             if not self._events:
                 raise ClientDisconnect
-            # The client comes back by itself, to an instance that is not ending.
-            await send({"type": "http.response.body", "body": b"retry: 1000\n\n"})
+            # The client comes back by itself, to an instance that is not ending. An event that was
+            # cut is none to it; with words of ours behind it, it would be another one.
+            body = b"retry: 1000\n\n" if self._whole else b""
+            await send({"type": "http.response.body", "body": body})
 
     async def _pass(self, send: Send) -> None:
         start = {"status": self.status_code, "headers": self.raw_headers}
         await send({"type": "http.response.start", **start})
         async for chunk in self._answer.content.iter_any():
+            self._whole = chunk.endswith(b"\n\n")
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 

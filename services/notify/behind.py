@@ -3,10 +3,20 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
 _REST = 9.0
 """Times as long as a turn took: a system that catches up has a tenth of the process (P13)."""
+_LONGEST_REST = 2.0
+"""Seconds. A turn may have waited for PostgreSQL, which is no work of ours."""
+
+
+@dataclass(slots=True)
+class Turn:
+    """One turn; what was done in it says whether its system has to rest."""
+
+    rests: bool = False
 
 
 class Behind:
@@ -19,16 +29,21 @@ class Behind:
         self._own: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     @asynccontextmanager
-    async def turn(self, system: str) -> AsyncGenerator[None]:
-        """Wait for the system's turn, have it for the length of a `with`, and rest after it.
+    async def turn(self, system: str) -> AsyncGenerator[Turn]:
+        """Wait for the system's turn, and have it for the length of a `with`.
 
-        The system's other streams rest too; other systems have their turns meanwhile.
+        Afterwards the system rests, also when the one who had the turn has gone; others do not.
         """
         own = self._own.setdefault(system, asyncio.Lock())
-        # A system has one stream at most in the common queue, however many it has opened.
-        async with own:
+        loop, turn, took = asyncio.get_running_loop(), Turn(), 0.0
+        await own.acquire()  # one stream of a system at most is in the common queue
+        try:
             async with self._everybody:
-                clock = asyncio.get_running_loop().time
-                began = clock()
-                yield
-            await asyncio.sleep(self._rest * (clock() - began))
+                began = loop.time()
+                try:
+                    yield turn
+                finally:
+                    took = loop.time() - began
+        finally:
+            rest = min(self._rest * took, _LONGEST_REST) if turn.rests else 0.0
+            loop.call_later(rest, own.release)

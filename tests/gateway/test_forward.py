@@ -271,29 +271,3 @@ async def test_an_early_refusal_is_passed_on_though_the_upload_goes_on(door: Doo
     for _ in range(50):
         answer = await door.client.put(FILE, content=large(), headers=headers)
         assert (answer.status_code, answer.json()["code"]) == (413, "REQ-4131")
-
-
-async def test_events_come_one_by_one_and_end_with_a_hint_when_the_gateway_stops(door: Door):
-    more = asyncio.Event()
-
-    async def events(request: web.Request) -> web.StreamResponse:
-        answer = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
-        await answer.prepare(request)
-        await answer.write(b"data: 1\n\n")
-        await more.wait()
-        await answer.write(b"data: 2\n\n")
-        await asyncio.sleep(30)
-        return answer
-
-    door.behind.handler = events
-    headers = await door.headers("sys-h14")
-    got: list[bytes] = []
-    async with door.client.stream("GET", "/v1/events/stream", headers=headers) as answer:
-        async for chunk in answer.aiter_bytes():
-            got.append(chunk)
-            if chunk.startswith(b"data: 1"):
-                more.set()
-            if chunk.startswith(b"data: 2"):
-                door.stop.set()
-    assert b"".join(got) == b"data: 1\n\ndata: 2\n\nretry: 1000\n\n"
-    assert answer.headers["connection"] == "close"  # the next request would meet its end

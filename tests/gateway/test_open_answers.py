@@ -157,3 +157,36 @@ async def test_a_stream_ends_with_its_token_and_a_download_some_time_later(
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Look more often than in production, so that the tests are short."""
     monkeypatch.setattr(watch, "LOOK_SECONDS", 0.3)
+
+
+@pytest.mark.parametrize(
+    ("last", "hint"),
+    [(b"data: 2\n\n", b"retry: 1000\n\n"), (b"data: 2\n\nid: 1", b"")],
+    ids=["a whole event", "half an event"],
+)
+async def test_events_come_one_by_one_and_end_with_a_hint_when_the_gateway_stops(
+    door: Door, last: bytes, hint: bytes
+):
+    more = asyncio.Event()
+
+    async def events(request: web.Request) -> web.StreamResponse:
+        answer = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await answer.prepare(request)
+        await answer.write(b"data: 1\n\n")
+        await more.wait()
+        await answer.write(last)
+        await asyncio.sleep(30)
+        return answer
+
+    door.behind.handler = events
+    headers = await door.headers("sys-h14")
+    got: list[bytes] = []
+    async with door.client.stream("GET", "/v1/events/stream", headers=headers) as answer:
+        async for chunk in answer.aiter_bytes():
+            got.append(chunk)
+            if chunk.startswith(b"data: 1"):
+                more.set()
+            if chunk.startswith(b"data: 2"):
+                door.stop.set()
+    assert b"".join(got) == b"data: 1\n\n" + last + hint
+    assert answer.headers["connection"] == "close"  # the next request would meet its end

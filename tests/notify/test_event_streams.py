@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import httpx2
 import pytest
@@ -112,6 +112,23 @@ async def test_a_stream_ends_with_retry_when_the_process_ends(notify: Running, m
                 notify.stop.set()
     assert [event.get("event") for event in got[1:4]] == ["delivery.arrived"] * 3
     assert got[-1] == {"retry": "1000"}
+
+
+async def test_streams_that_wait_for_their_turn_end_with_the_process(
+    notify: Running, mailbox: Mailbox
+):
+    system = "sys-" + mailbox.code.lower().replace(".", "-")
+    async with asyncio.timeout(10), AsyncExitStack() as open_ones:
+        async with notify.ears.behind.turn(system):  # nobody of this system reads on meanwhile
+            streams = [
+                await open_ones.enter_async_context(stream(notify, mailbox.code)) for _ in range(3)
+            ]
+            for arriving in streams:
+                assert "retry" in await anext(arriving)
+            notify.stop.set()
+            await eventually(lambda: notify.ears.closed, "the process ends")
+        for arriving in streams:
+            assert [event async for event in arriving] == [{"retry": "1000"}]
 
 
 async def test_a_stream_ends_when_its_system_is_revoked(notify: Running, mailbox: Mailbox):

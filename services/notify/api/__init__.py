@@ -10,6 +10,7 @@ from services.notify.api import (
     lanes,
     provisioning,
     statuses,
+    stream,
     subscriptions,
 )
 from shared import operating
@@ -27,6 +28,7 @@ def create() -> FastAPI:
         acknowledgements.router,
         statuses.router,
         events.router,
+        stream.router,
         subscriptions.router,
         internal.router,
         provisioning.router,

@@ -47,11 +47,11 @@ QUICK = Extent(
     kills=0,
     passes=1,
     power_cuts=1,
-    frozen=10,
+    frozen=8,
     kafka_frozen=8,
     kafka_stopped=8,
     leaderless=10,
-    clock=6,
+    clock=4,
     disk=4,
     flipped=2,
 )
