@@ -57,7 +57,7 @@ QUICK = Extent(
 )
 WHOLE = Extent(
     quick=False,
-    load=Plan(),
+    load=Plan(rate=1.5, workers=2),  # recovery is measured on two processors
     documents=20_000,
     kills=400,
     passes=20,
