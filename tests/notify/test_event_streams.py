@@ -16,15 +16,6 @@ from tests.notify.running import Running
 from tests.notify.test_events import put_25
 
 
-@pytest.fixture
-async def mailbox(notify: Running) -> Mailbox:
-    """A commune with three events in its log."""
-    await notify.agency("G22")
-    box = await notify.agency("H14.03.05")
-    await notify.deliver(*box.clear_many(3))
-    return box
-
-
 @asynccontextmanager
 async def stream(
     notify: Running, *codes: str, last: str | None = None

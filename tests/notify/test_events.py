@@ -5,8 +5,6 @@ import time
 from functools import partial
 from uuid import UUID
 
-import pytest
-
 from services.notify import push
 from services.notify.store import events
 from services.notify.store.events import News
@@ -16,15 +14,6 @@ from shared.ids import uuid7
 from tests.fixtures.eventually import eventually
 from tests.notify.chains import SENDER, SENDER_CODE, Mailbox, record
 from tests.notify.running import Running
-
-
-@pytest.fixture
-async def mailbox(notify: Running) -> Mailbox:
-    """A commune with three events in its log."""
-    await notify.agency("G22")
-    box = await notify.agency("H14.03.05")
-    await notify.deliver(*box.clear_many(3))
-    return box
 
 
 async def read(notify: Running, *codes: str, after: str = "") -> tuple[list[str], str]:

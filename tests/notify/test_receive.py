@@ -11,15 +11,6 @@ from tests.notify.chains import Mailbox, digests
 from tests.notify.running import Running
 
 
-@pytest.fixture
-async def mailbox(notify: Running) -> Mailbox:
-    """A commune with three entries in its mailbox."""
-    await notify.agency("G22")
-    box = await notify.agency("H14.03.05")
-    await notify.deliver(*box.clear_many(3))
-    return box
-
-
 async def test_a_delivery_is_read_held_and_acknowledged(notify: Running, mailbox: Mailbox):
     headers, first = notify.headers(mailbox.code), mailbox.made[0]
     answer = await notify.client.post("/v1/inbox/leases", json={"max": 1}, headers=headers)

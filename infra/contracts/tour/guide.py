@@ -19,6 +19,8 @@ Json: TypeAlias = Any
 
 PATIENCE_S = 60
 PAUSE_S = 0.2
+NOT_YET = AGAIN | {404}
+"""Answers of a service that learns of something a moment later: by an event, or from a register."""
 _SUCCESS = range(200, 300)
 
 

@@ -7,8 +7,7 @@ from uuid import uuid4
 from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
 
-from infra.client import AGAIN
-from infra.contracts.tour.guide import Guide, Json
+from infra.contracts.tour.guide import NOT_YET, Guide, Json
 from infra.pki import registry
 
 BY = "registrar"
@@ -93,8 +92,7 @@ async def certificates(guide: Guide) -> None:
     await guide.go("GET /pki/{ca}/crl", ca="issuing")
     rows = registry.read(guide.run / "pki")
     guide.ids["sha256"] = [row.sha256 for row in rows if row.kind == "leader"][-1]
-    not_yet = AGAIN | {404}  # signing reads the register now and then
     for reason in ("certificateHold", "removeFromCRL"):
         body = {"reason": reason}
-        await guide.go("POST /v1/certificates/{sha256}/revocations", BY, body=body, again=not_yet)
+        await guide.go("POST /v1/certificates/{sha256}/revocations", BY, body=body, again=NOT_YET)
     await guide.go("DELETE /v1/certificates/{sha256}/lock", BY)

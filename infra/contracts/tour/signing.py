@@ -2,8 +2,7 @@
 
 from datetime import date
 
-from infra.client import AGAIN
-from infra.contracts.tour.guide import Guide, Json
+from infra.contracts.tour.guide import NOT_YET, Guide, Json
 from infra.contracts.tour.sending import BY, draft, upload
 from infra.letter.render import render_letter
 from infra.letter.sample import sample_letter
@@ -11,8 +10,6 @@ from infra.pki.establish import PASSWORD
 
 _DRAFT = "/v1/documents/{document_id}"
 _ONE = "/v1/signatures/{signature_id}"
-_NOT_YET = AGAIN | {404}
-"""Signing learns of a request by an event, a moment after docs has answered."""
 
 
 async def sign(guide: Guide) -> None:
@@ -29,11 +26,11 @@ async def sign(guide: Guide) -> None:
     await upload(guide, render_letter(text).pdf, "MAIN")
     await _ask(guide, "leader")
     pin = {"pin": PASSWORD.decode()}
-    await guide.go(f"POST {_ONE}/activation", BY, body=pin, again=_NOT_YET)
+    await guide.go(f"POST {_ONE}/activation", BY, body=pin, again=NOT_YET)
     await guide.go(f"GET {_ONE}", BY)
     await guide.until(f"GET {_DRAFT}/signatures", BY, _is_applied)
     await _ask(guide, "seal")
-    await guide.go(f"DELETE {_ONE}", BY, again=_NOT_YET)
+    await guide.go(f"DELETE {_ONE}", BY, again=NOT_YET)
 
 
 async def _ask(guide: Guide, kind: str) -> None:

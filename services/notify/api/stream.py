@@ -162,11 +162,13 @@ async def _page(request: Request, caller: Caller, cursor: EventCursor, limit: in
     for event in found:
         cursor = push.advance(cursor, [event])
         text += _sent(event, event_cursor(cursor, agencies=caller.visible))
-        if len(text) >= CHUNK or event is found[-1]:
+        if len(text) >= CHUNK:
             chunks.append((text, cursor))
             text = b""
-            if len(chunks) == MOST_CHUNKS and event is not found[-1]:
+            if len(chunks) == MOST_CHUNKS:
                 return _Page(chunks, full=True)
+    if text:
+        chunks.append((text, cursor))
     return _Page(chunks, full=len(found) == limit)
 
 
