@@ -1,6 +1,7 @@
 """`make prove-tools`: installs what `make prove` breaks things with, and shows that each works.
 
-Demo and tests never need these; this is the one command that wants root and apt.
+And the validators of others that verdicts are held against (tests/conformance/peers). Nothing else
+needs these; this is the one command that wants root and apt.
 """
 
 import os
@@ -38,6 +39,19 @@ async def wait():
     print(time.time(), time.monotonic() - began)
 asyncio.run(wait())
 """
+_HOLE = 4096
+"""Hexadecimal digits kept for a signature in a PDF."""
+_PAGE = b"""%%PDF-1.7
+1 0 obj<</Type/Catalog/Pages 2 0 R/AcroForm<</Fields[4 0 R]/SigFlags 3>>>>endobj
+2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj
+3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 99 99]/Annots[4 0 R]>>endobj
+4 0 obj<</FT/Sig/T(proof)/Type/Annot/Subtype/Widget/Rect[0 0 0 0]/P 3 0 R/V 5 0 R>>endobj
+5 0 obj<</Type/Sig/Filter/Adobe.PPKLite/SubFilter/adbe.pkcs7.detached
+/ByteRange[0 %08d %08d %08d]/Contents"""
+_END = b""">>endobj
+trailer<</Root 1 0 R>>
+%%EOF
+"""
 
 
 class Broken(Exception):  # noqa: N818 (not an error of this program: what it has found)
@@ -46,7 +60,7 @@ class Broken(Exception):  # noqa: N818 (not an error of this program: what it ha
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """One thing that `make prove` breaks the stack with."""
+    """One thing that the proofs need beside the project."""
 
     name: str
     package: str
@@ -140,10 +154,68 @@ def show_small_disk() -> None:
             _run(["umount", folder])
 
 
+def _sign(folder: Path, content: bytes) -> bytes:
+    """Return OpenSSL's detached CMS over the content, by a key and `cert.pem` that it makes."""
+    key, certificate, file = (folder / name for name in ("key.pem", "cert.pem", "content"))
+    file.write_bytes(content)
+    new = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key]
+    _run(["openssl", "req", "-x509", *new, "-subj", "/CN=proof", "-out", certificate])
+    how = ["-binary", "-outform", "DER", "-signer", certificate, "-inkey", key]
+    _run(["openssl", "cms", "-sign", "-in", file, *how, "-out", folder / "cms"])
+    return (folder / "cms").read_bytes()
+
+
+def show_openssl() -> None:
+    """Sign, verify, and be told of a content that is another's."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        _sign(folder, b"content")
+        source = ["-inform", "DER", "-in", folder / "cms", "-binary", "-purpose", "any"]
+        trust = ["-CAfile", folder / "cert.pem", "-out", folder / "out"]
+        verify = ["openssl", "cms", "-verify", *source, *trust, "-content", folder / "content"]
+        _run(verify)
+        (folder / "content").write_bytes(b"another")
+        try:
+            _run(verify)
+        except Broken:
+            return
+        raise Broken("openssl takes a signature over another content")
+
+
+def show_pdfsig() -> None:
+    """Let it judge a signed page, and the same page with a byte changed."""
+    before = len(_PAGE % (0, 0, 0))
+    after = before + _HOLE + 2
+    head = _PAGE % (before, after, len(_END))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        digits = _sign(folder, head + _END).hex().ljust(_HOLE, "0").encode()
+        nss, file = f"sql:{folder}", folder / "signed.pdf"
+        _run(["certutil", "-N", "--empty-password", "-d", nss])
+        trust = ["-t", "CT,C,C", "-i", folder / "cert.pem"]
+        _run(["certutil", "-A", "-d", nss, "-n", "proof", *trust])
+        other = head.replace(b"(proof)", b"(proog)")
+        for start, words in ((head, "Signature is Valid."), (other, "Digest Mismatch.")):
+            file.write_bytes(start + b"<" + digits + b">" + _END)
+            said = _run(["pdfsig", "-no-ocsp", "-nssdir", nss, file])
+            if words not in said:
+                raise Broken(f"pdfsig was to say {words!r} and said {said.strip()[-200:]!r}")
+
+
+def show_nss() -> None:
+    """Make a database of certificates and ask it for its revocation lists."""
+    with tempfile.TemporaryDirectory() as folder:
+        _run(["certutil", "-N", "--empty-password", "-d", f"sql:{folder}"])
+        _run(["crlutil", "-L", "-d", f"sql:{folder}"])
+
+
 TOOLS = (
     Tool("faketime", "faketime", show_clock),
     Tool("strace", "strace", show_disk_error),
     Tool("tmpfs", "mount", show_small_disk),
+    Tool("openssl", "openssl", show_openssl),
+    Tool("certutil", "libnss3-tools", show_nss),
+    Tool("pdfsig", "poppler-utils", show_pdfsig),
 )
 
 
