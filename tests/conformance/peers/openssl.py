@@ -1,0 +1,233 @@
+"""OpenSSL as a peer: `openssl cms` for signatures, `ts` for time stamps, `ocsp` and `verify`.
+
+It judges a PDF's CMS over the bytes that ByteRange names; it knows nothing of PDF. A signature's
+time stamp is asked about first: where it is good, the signature may be judged at its moment.
+"""
+
+# asn1crypto is typed in part only:
+# pyright: reportUnknownVariableType=false, reportUnknownMemberType=false
+# pyright: reportUnknownArgumentType=false
+
+import re
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import cast
+
+from asn1crypto import cms, tsp
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import ocsp
+
+from tests.conformance.peers.cut import Cut, NotThere, cut, is_token
+from tests.conformance.peers.peer import (
+    Asked,
+    Done,
+    Said,
+    Verdict,
+    Worst,
+    certificates_pem,
+    known_answers,
+    known_lists,
+    lists_pem,
+    run,
+)
+
+_NO_LIST = "unable to get certificate CRL"
+_UNKNOWN = frozenset(
+    {
+        _NO_LIST,
+        "CRL has expired",
+        "CRL is not yet valid",
+        "CRL signature failure",
+        "Different CRL scope",
+        "unhandled critical CRL extension",
+    }
+)
+"""OpenSSL's words (crypto/x509/x509_txt.c) where it has no revocation list that it can use."""
+_EXPIRED = "certificate has expired"
+_REVOKED = "certificate revoked"
+_BROKEN = ("message imprint mismatch", "signature failure", "bad signature", "digest failure")
+_STATES = {"good": "OCSP: good", "revoked": _REVOKED, "unknown": "OCSP: unknown"}
+_ALONE = ("-no-CApath", "-no-CAstore")
+"""Never the certificates that the system trusts."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """The question as files."""
+
+    folder: Path
+    at: datetime
+    ocsps: Sequence[bytes]
+    authorities: Sequence[bytes]
+
+    @classmethod
+    def write(cls, folder: Path, asked: Asked) -> "_Files":
+        # `cms` builds chains from the CMS and the store only (-certfile finds signers), and has no
+        # option for revocation lists: both go into the store. What is not self-signed there is no
+        # anchor (no -partial_chain); a self-signed one that is not a root must stay out.
+        below = [one for one in asked.intermediates if not _self_issued(one)]
+        store = certificates_pem([*asked.roots, *below])
+        (folder / "plain.pem").write_bytes(store)
+        (folder / "store.pem").write_bytes(store + lists_pem(known_lists(asked)))
+        authorities = [*below, *asked.roots]
+        return cls(folder, asked.at, known_answers(asked), authorities)
+
+    def put(self, name: str, content: bytes) -> Path:
+        path = self.folder / name
+        path.write_bytes(content)
+        return path
+
+    def trust(self, *, at: datetime | None, lists: bool) -> list[str | Path]:
+        """Return the options of trust; without a moment no time is looked at."""
+        moment = ["-no_check_time"] if at is None else ["-attime", str(int(at.timestamp()))]
+        store = self.folder / ("store.pem" if lists else "plain.pem")
+        return ["-CAfile", store, *_ALONE, *moment, *(["-crl_check_all"] if lists else [])]
+
+
+def ask(asked: Asked) -> Said:
+    """Return OpenSSL's verdict on all signatures of a file."""
+    try:
+        found = cut(asked.file) if asked.content is None else [Cut(asked.file, asked.content)]
+    except NotThere as why:
+        return Said("bad", str(why))
+    with tempfile.TemporaryDirectory() as folder:
+        files = _Files.write(Path(folder), asked)
+        return Worst([_one(files, one) for one in found]).as_one()
+
+
+def _one(files: _Files, one: Cut) -> Said:
+    files.put("signed", one.signed)
+    files.put("cms", one.cms)
+    if one.token:
+        return _said(_stamp(files, one.cms, one.signed))
+    now = _now(files)
+    stamp = _signature_stamp(one.cms)
+    if stamp is None:
+        return now
+    token, over = stamp
+    stamped = _said(_stamp(files, token, over))
+    if stamped.verdict == "good":
+        return _at_stamp(files, now, _moment(token))
+    broken = any(word in stamped.words for word in _BROKEN)
+    return Said("bad", f"time stamp: {stamped.words}") if broken else now
+
+
+def _now(files: _Files) -> Said:
+    """Judge at the moment asked for: all but revocation first, whose lack would hide the rest."""
+    plain = _said(_cms(files, at=files.at, lists=False))
+    if plain.verdict != "good":
+        return plain
+    listed = _said(_cms(files, at=files.at, lists=True))
+    return _by_answers(files) if listed.words == _NO_LIST and files.ocsps else listed
+
+
+def _at_stamp(files: _Files, now: Said, moment: datetime) -> Said:
+    """Judge at a good time stamp's moment what is too late today."""
+    if now.words == _REVOKED:
+        return Said("not applicable", "weighs no time stamp against a revocation")
+    if now.words != _EXPIRED:
+        return now
+    then = _said(_cms(files, at=moment, lists=False))
+    if then.verdict != "good":
+        return then
+    return _said(_cms(files, at=None, lists=True))
+
+
+def _cms(files: _Files, *, at: datetime | None, lists: bool) -> Done:
+    """Verify a signature with its reference to the signer's certificate (-cades)."""
+    trust = files.trust(at=at, lists=lists)
+    # Which usages an official's certificate must have is the policy's business: any purpose.
+    how = ["-inform", "DER", "-binary", "-cades", "-purpose", "any", *trust]
+    what = ["-in", files.folder / "cms", "-content", files.folder / "signed"]
+    return run(["openssl", "cms", "-verify", *how, *what, "-out", "/dev/null"])
+
+
+def _stamp(files: _Files, token: bytes, over: bytes) -> Done:
+    trust = files.trust(at=files.at, lists=True)
+    what = ["-in", files.put("token", token), "-token_in", "-data", files.put("over", over)]
+    return run(["openssl", "ts", "-verify", *what, *trust])
+
+
+def _by_answers(files: _Files) -> Said:
+    """Judge where the signer's revocation state is known by OCSP, the authority's by lists."""
+    leaf = files.folder / "leaf.pem"
+    what = ["-in", files.folder / "cms", "-content", files.folder / "signed"]
+    look = ["-inform", "DER", "-binary", "-noverify", "-signer", leaf]
+    run(["openssl", "cms", "-verify", *look, *what, "-out", "/dev/null"])
+    issuer = _issuer(files, x509.load_pem_x509_certificate(leaf.read_bytes()))
+    if issuer is None:
+        return Said("unknown", _NO_LIST)
+    above = _said(run(["openssl", "verify", *files.trust(at=files.at, lists=True), issuer]))
+    if above.verdict != "good":
+        return above
+    said = [_answer(files, leaf, issuer, answer) for answer in files.ocsps]
+    # The newest answer that can be used is the one that counts.
+    usable = [one for one in said if one.words in _STATES.values()]
+    return (usable or said)[-1]
+
+
+def _answer(files: _Files, leaf: Path, issuer: Path, answer: bytes) -> Said:
+    digest = ocsp.load_der_ocsp_response(answer).hash_algorithm.name
+    which = [f"-{digest}", "-issuer", issuer, "-verify_other", issuer, "-cert", leaf]
+    source = ["-respin", files.put("answer", answer), "-no_nonce"]
+    done = run(["openssl", "ocsp", *source, *which, *files.trust(at=files.at, lists=False)])
+    state = re.search(r"leaf\.pem: (\w+)", done.out)
+    if "Response verify OK" not in done.err or state is None or state[1] not in _STATES:
+        return Said("unknown", f"OCSP: {_reason(done)}")
+    verdicts: dict[str, Verdict] = {"good": "good", "revoked": "bad"}
+    return Said(verdicts.get(state[1], "unknown"), _STATES[state[1]])
+
+
+def _issuer(files: _Files, leaf: x509.Certificate) -> Path | None:
+    """Return the file of the authority that has issued a certificate."""
+    for der in files.authorities:
+        one = x509.load_der_x509_certificate(der)
+        if one.subject == leaf.issuer:
+            return files.put("issuer.pem", one.public_bytes(Encoding.PEM))
+    return None
+
+
+def _said(done: Done) -> Said:
+    if done.status == 0:
+        return Said("good", "verified")
+    reason = _reason(done)
+    return Said("unknown" if reason in _UNKNOWN else "bad", reason)
+
+
+def _reason(done: Done) -> str:
+    """Return OpenSSL's own reason: why a chain does not hold, else its last error."""
+    text = f"{done.err}\n{done.out}"
+    chain = re.search(r"Verify error: ?(.+)", text) or re.search(r"depth lookup: (.+)", text)
+    if chain:
+        return chain[1].strip()
+    errors = re.findall(r":error:[0-9A-F]+:[^:]*:[^:]*:([^:]+):", text)
+    return errors[0] if errors else text.strip()[-120:]
+
+
+def _signature_stamp(content: bytes) -> tuple[bytes, bytes] | None:
+    """Return a signature's time stamp and the bytes that it is over, if it has one."""
+    try:
+        signer = cms.ContentInfo.load(content)["content"]["signer_infos"][0]
+        for attribute in signer["unsigned_attrs"] or ():
+            if attribute["type"].native == "signature_time_stamp_token":
+                token: bytes = attribute["values"][0].dump()
+                return (token, signer["signature"].native) if is_token(token) else None
+    except (ValueError, TypeError, KeyError, IndexError):
+        return None  # what asn1crypto cannot read, OpenSSL has already said its word about
+    return None
+
+
+def _self_issued(certificate: bytes) -> bool:
+    parsed = x509.load_der_x509_certificate(certificate)
+    return parsed.issuer == parsed.subject
+
+
+def _moment(token: bytes) -> datetime:
+    content = cms.ContentInfo.load(token)["content"]["encap_content_info"]["content"].parsed
+    if not isinstance(content, tsp.TSTInfo):
+        raise TypeError("not a time stamp, which OpenSSL had verified")
+    return cast("datetime", content["gen_time"].native)

@@ -1,0 +1,55 @@
+"""The table of agreement: what it counts, and that nothing passes without an explanation."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.conformance.peers.peer import Said
+from tests.conformance.peers.table import Explanation, Row, Vague, agreement, load
+
+_GOOD, _BAD = Said("good", "TOTAL-PASSED"), Said("bad", "TOTAL-FAILED HASH_FAILURE")
+_SOFT = Explanation("stale-*", "revocation", "pdfsig", "bad/good", "RFC 5280", "NSS soft-fails.")
+
+
+def _row(case: str, peer: str, theirs: Said) -> Row:
+    return (case, "revocation", _BAD, {peer: theirs})
+
+
+def test_pairs_are_counted_by_dimension_and_peer():
+    said = agreement([_row("a", "dss", _BAD), _row("b", "dss", _BAD), _row("c", "dss", _GOOD)], [])
+    assert "revocation  dss      bad/bad 2  bad/good 1" in said
+
+
+def test_a_disagreement_without_explanation_is_counted():
+    said = agreement([_row("stale-list", "dss", _GOOD)], [_SOFT])
+    assert said.endswith("unexplained=1")
+    assert "  stale-list: ours TOTAL-FAILED HASH_FAILURE; dss TOTAL-PASSED (bad/good)" in said
+
+
+def test_an_explanation_holds_for_its_peer_cases_and_pair_only():
+    said = agreement([_row("stale-list", "pdfsig", _GOOD)], [_SOFT])
+    assert said.endswith("unexplained=0")
+    assert "pdfsig bad/good ×1: NSS soft-fails. [RFC 5280]" in said
+    assert agreement([_row("other", "pdfsig", _GOOD)], [_SOFT]).endswith("unexplained=1")
+    unknown = Said("unknown", "TRY_LATER")
+    assert agreement([_row("stale-list", "pdfsig", unknown)], [_SOFT]).endswith("unexplained=1")
+
+
+def test_what_is_no_question_for_a_peer_is_no_disagreement():
+    said = agreement([_row("a", "pdfsig", Said("not applicable", "reads PDF only"))], [])
+    assert said.endswith("unexplained=0")
+
+
+def test_an_explanation_that_explains_nothing_is_named():
+    assert "explains nothing: stale-* revocation pdfsig bad/good" in agreement([], [_SOFT])
+
+
+def test_an_explanation_without_a_clause_is_refused(tmp_path: Path):
+    page = tmp_path / "explained.toml"
+    page.write_text('[[difference]]\ncase = "*"\n', encoding="utf-8")
+    with pytest.raises(Vague, match="clause"):
+        load(page)
+
+
+def test_the_page_of_explanations_can_be_read():
+    assert load()
