@@ -8,9 +8,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import IO, Any, Self, cast
 
+from infra.stack.folder import TREE
 from tests.conformance.peers.peer import Asked, Said, Verdict, Worst, known_answers, known_lists
 
 _START = 300.0
@@ -22,26 +24,16 @@ _ON_HOLD = "BBB_XCV_ISCOH_ANS"
 """Told as TRY_LATER, yet a known defect and not a lack of data."""
 
 
+class Silent(Exception):  # noqa: N818 (DSS is)
+    """DSS gave no answer. Text: what it said instead."""
+
+
 class Dss:
     """The validator of the European Commission; usable inside its `with`."""
 
     def __init__(self) -> None:
         """Start the process and wait until it can be asked."""
-        self._said = tempfile.TemporaryFile("w+")  # noqa: SIM115 (as long as the process)
-        self._child = subprocess.Popen(
-            [sys.executable, "-m", "tests.conformance.peers.dss_judge"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._said,
-            text=True,
-        )
-        began = time.monotonic()
-        try:
-            self._line(_START)
-        except BaseException:
-            self.close()
-            raise
-        self.started_in = time.monotonic() - began
+        self._start()
 
     def __enter__(self) -> Self:
         return self
@@ -52,19 +44,21 @@ class Dss:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.close()
+        self._end()
 
-    def close(self) -> None:
-        """End the process."""
-        self._child.kill()
-        self._child.wait()
-        for pipe in (self._child.stdin, self._child.stdout, self._said):
-            if pipe is not None:
-                pipe.close()
+    @property
+    def process(self) -> int:
+        """Return the id of the process that runs DSS."""
+        return self._child.pid
 
     def ask(self, asked: Asked) -> Said:
-        """Return DSS's verdict on all signatures of a file."""
-        answer = self.report(asked)
+        """Return DSS's verdict on all signatures of a file; one that it dies of tells nothing."""
+        try:
+            answer = self.report(asked)
+        except Silent as why:
+            self._end()
+            self._start()
+            return Said("unknown", str(why))
         if refused := answer.get("refused"):
             return Said("bad", f"refused: {refused}")
         return Worst([_said(one) for one in answer["signatures"]]).as_one()
@@ -81,9 +75,36 @@ class Dss:
             "ocsps": _texts(known_answers(asked)),
         }
         pipe = cast("IO[str]", self._child.stdin)
-        pipe.write(json.dumps(question) + "\n")
-        pipe.flush()
+        with suppress(BrokenPipeError):  # then there is no answer either
+            pipe.write(json.dumps(question) + "\n")
+            pipe.flush()
         return self._line(_ANSWER)
+
+    def _start(self) -> None:
+        self._said = tempfile.TemporaryFile("w+")  # noqa: SIM115 (as long as the process)
+        self._child = subprocess.Popen(
+            [sys.executable, "-m", "tests.conformance.peers.dss_judge"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._said,
+            text=True,
+            cwd=TREE,
+        )
+        began = time.monotonic()
+        try:
+            self._line(_START)
+        except BaseException:
+            self._end()
+            raise
+        self.started_in = time.monotonic() - began
+
+    def _end(self) -> None:
+        self._child.kill()
+        self._child.wait()
+        for pipe in (self._child.stdin, self._child.stdout, self._said):
+            if pipe is not None:
+                with suppress(BrokenPipeError):
+                    pipe.close()
 
     def _line(self, seconds: float) -> dict[str, Any]:
         pipe = cast("IO[str]", self._child.stdout)
@@ -92,7 +113,7 @@ class Dss:
             line = pipe.readline() if ready.select(seconds) else ""
         if not line:
             self._said.seek(0)
-            raise RuntimeError(f"EU DSS gave no answer; it said: {self._said.read()[-500:]}")
+            raise Silent(f"EU DSS gave no answer; it said: {self._said.read()[-500:]}")
         return cast("dict[str, Any]", json.loads(line))
 
 

@@ -1,7 +1,8 @@
 """`python -m tests.conformance.peers.dss_judge`: EU DSS in a Java machine of its own.
 
 Reads one question a line (JSON) and answers each with a line: indication, sub-indication and the
-ids of the constraints that failed, per signature. It reaches no network: DSS is given no loader.
+ids of the constraints that failed, per signature. It reaches no network: what would fetch
+(dss-service) is not among the jars, and the certificates' own addresses are not looked at.
 """
 
 # JPype's classes exist at run time only:
@@ -46,7 +47,10 @@ class Judge:
         jpype.startJVM(str(machine), *_JAVA, classpath=jars)
         self._policy = apply(_default_policy(jars), RAISED)
         java = jpype.JClass
-        self._refusal = java("java.lang.RuntimeException")
+        # Memory or stack used up by a file is its refusal too; any other java.lang.Error is a fault
+        # of this set-up and ends the process.
+        kinds = ("RuntimeException", "OutOfMemoryError", "StackOverflowError")
+        self._refusals = tuple(java(f"java.lang.{kind}") for kind in kinds)
         self._document = java("eu.europa.esig.dss.model.InMemoryDocument")
         self._validator = java("eu.europa.esig.dss.validation.SignedDocumentValidator")
         self._verifier = java(f"{_SPI}.validation.CommonCertificateVerifier")
@@ -71,9 +75,9 @@ class Judge:
                 validator.setDetachedContents(contents)
             reports = validator.validateDocument(self._stream(self._policy))
         except jpype.JException as error:
-            if not isinstance(error, self._refusal):
-                raise  # a java.lang.Error is not a verdict: it ends this process
-            return {"refused": str(error.message()), "signatures": []}
+            if not isinstance(error, self._refusals):
+                raise
+            return {"refused": str(error.toString()), "signatures": []}
         simple = reports.getSimpleReport()
         return {"signatures": [_short(simple, one) for one in simple.getSignatureIdList()]}
 

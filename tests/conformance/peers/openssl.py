@@ -85,7 +85,7 @@ class _Files:
         """Return the options of trust; without a moment no time is looked at."""
         moment = ["-no_check_time"] if at is None else ["-attime", str(int(at.timestamp()))]
         store = self.folder / ("store.pem" if lists else "plain.pem")
-        return ["-CAfile", store, *_ALONE, *moment, *(["-crl_check_all"] if lists else [])]
+        return ["-CAfile", store, *moment, *(["-crl_check_all"] if lists else [])]
 
 
 def ask(asked: Asked) -> Said:
@@ -143,13 +143,13 @@ def _cms(files: _Files, *, at: datetime | None, lists: bool) -> Done:
     # Which usages an official's certificate must have is the policy's business: any purpose.
     how = ["-inform", "DER", "-binary", "-cades", "-purpose", "any", *trust]
     what = ["-in", files.folder / "cms", "-content", files.folder / "signed"]
-    return run(["openssl", "cms", "-verify", *how, *what, "-out", "/dev/null"])
+    return _openssl("cms", "-verify", *how, *what, "-out", "/dev/null", *_ALONE)
 
 
 def _stamp(files: _Files, token: bytes, over: bytes) -> Done:
     trust = files.trust(at=files.at, lists=True)
     what = ["-in", files.put("token", token), "-token_in", "-data", files.put("over", over)]
-    return run(["openssl", "ts", "-verify", *what, *trust])
+    return _openssl("ts", "-verify", *what, *trust)
 
 
 def _by_answers(files: _Files) -> Said:
@@ -157,11 +157,11 @@ def _by_answers(files: _Files) -> Said:
     leaf = files.folder / "leaf.pem"
     what = ["-in", files.folder / "cms", "-content", files.folder / "signed"]
     look = ["-inform", "DER", "-binary", "-noverify", "-signer", leaf]
-    run(["openssl", "cms", "-verify", *look, *what, "-out", "/dev/null"])
+    _openssl("cms", "-verify", *look, *what, "-out", "/dev/null")
     issuer = _issuer(files, x509.load_pem_x509_certificate(leaf.read_bytes()))
     if issuer is None:
         return Said("unknown", _NO_LIST)
-    above = _said(run(["openssl", "verify", *files.trust(at=files.at, lists=True), issuer]))
+    above = _said(_openssl("verify", *files.trust(at=files.at, lists=True), *_ALONE, issuer))
     if above.verdict != "good":
         return above
     said = [_answer(files, leaf, issuer, answer) for answer in files.ocsps]
@@ -174,7 +174,7 @@ def _answer(files: _Files, leaf: Path, issuer: Path, answer: bytes) -> Said:
     digest = ocsp.load_der_ocsp_response(answer).hash_algorithm.name
     which = [f"-{digest}", "-issuer", issuer, "-verify_other", issuer, "-cert", leaf]
     source = ["-respin", files.put("answer", answer), "-no_nonce"]
-    done = run(["openssl", "ocsp", *source, *which, *files.trust(at=files.at, lists=False)])
+    done = _openssl("ocsp", *source, *which, *files.trust(at=files.at, lists=False), *_ALONE)
     state = re.search(r"leaf\.pem: (\w+)", done.out)
     if "Response verify OK" not in done.err or state is None or state[1] not in _STATES:
         return Said("unknown", f"OCSP: {_reason(done)}")
@@ -189,6 +189,13 @@ def _issuer(files: _Files, leaf: x509.Certificate) -> Path | None:
         if one.subject == leaf.issuer:
             return files.put("issuer.pem", one.public_bytes(Encoding.PEM))
     return None
+
+
+def _openssl(*words: str | Path) -> Done:
+    done = run(["openssl", *words])
+    if "Use -help for summary" in done.err:
+        raise RuntimeError(f"openssl does not know an option: {done.err}")
+    return done
 
 
 def _said(done: Done) -> Said:

@@ -19,6 +19,7 @@ from cryptography.x509 import ocsp
 
 Verdict = Literal["good", "bad", "unknown", "not applicable"]
 _PATIENCE = 60.0
+_TOO_LATE = 124
 
 
 class Missing(Exception):  # noqa: N818 (not an error of this program: what the machine lacks)
@@ -70,9 +71,10 @@ class Worst:
         """Return the verdict on the file."""
         if not self.said:
             return Said("bad", "no signature")
-        for one in self.said:
-            if one.verdict != "good":
-                return one
+        not_good = [one for one in self.said if one.verdict != "good"]
+        objections = [one for one in not_good if one.verdict != "not applicable"]
+        if not_good:
+            return (objections or not_good)[0]
         return Said("good", "; ".join(one.words for one in self.said))
 
 

@@ -96,11 +96,11 @@ def make_world(folder: Path) -> World:
     return World(root, issuing, leaf, signer, now)
 
 
-def signed_then_expired(world: World) -> tuple[bytes, dt.datetime]:
-    """Return a page signed with a certificate that ends in a few minutes, and when that is."""
+def short_lived(world: World) -> tuple[World, dt.datetime]:
+    """Return the world with a signer whose certificate ends in minutes, and when that is."""
     ends = world.now + _HOUR / 12
-    _, signer = _subscriber(world.issuing, Period(world.now - _HOUR, ends))
-    return signed_pdf(replace(world, signer=signer)), ends
+    leaf, signer = _subscriber(world.issuing, Period(world.now - _HOUR, ends))
+    return replace(world, leaf=leaf, signer=signer), ends
 
 
 def _subscriber(

@@ -1,6 +1,8 @@
 """The peers work on this machine: each tells good files from those with one defect."""
 
 import datetime as dt
+import os
+import signal
 from collections.abc import Callable, Generator
 from dataclasses import replace
 
@@ -15,10 +17,11 @@ from tests.conformance.peers.samples import (
     World,
     altered,
     make_world,
+    short_lived,
     signed_beside,
     signed_pdf,
-    signed_then_expired,
 )
+from tests.conformance.peers.stamped import OverOther, authority, stamped_pdf
 
 _MINUTE = dt.timedelta(minutes=1)
 
@@ -83,8 +86,8 @@ def test_a_certificate_is_judged_at_the_moment_asked_for(
     ask: Callable[[Asked], Said], world: World
 ):
     # Lists that were fresh before the end: only the end itself stands against the certificate.
-    short, ends = signed_then_expired(world)
-    asked = replace(world.asked(short), at=ends - _MINUTE)
+    short, ends = short_lived(world)
+    asked = replace(world.asked(signed_pdf(short)), at=ends - _MINUTE)
     assert _is(ask(asked), "good")
     assert _is(ask(replace(asked, at=ends + _MINUTE)), "bad")
 
@@ -127,6 +130,32 @@ def test_an_ocsp_answer_counts(
     assert _is(ask(asked), verdict)
 
 
+@pytest.mark.parametrize("ask", ["openssl", "dss"], indirect=True)
+def test_a_time_stamp_says_when_an_expired_signature_was_there(
+    ask: Callable[[Asked], Said], world: World
+):
+    short, ends = short_lived(world)
+    in_time = stamped_pdf(short, authority(world, ends - _MINUTE))
+    late = stamped_pdf(short, authority(world, ends + _MINUTE))
+    assert _is(ask(replace(world.asked(in_time), at=ends + 2 * _MINUTE)), "good")
+    assert _is(ask(replace(world.asked(late), at=ends + 2 * _MINUTE)), "bad")
+
+
+@pytest.mark.parametrize("ask", ["openssl", "dss"], indirect=True)
+def test_a_strangers_time_stamp_does_not_help_nor_harm(
+    ask: Callable[[Asked], Said], world: World, stranger: World
+):
+    short, ends = short_lived(world)
+    file = stamped_pdf(short, authority(stranger, ends - _MINUTE))
+    assert _is(ask(replace(world.asked(file), at=ends - _MINUTE)), "good")
+    assert _is(ask(replace(world.asked(file), at=ends + _MINUTE)), "bad")
+
+
+def test_openssl_refuses_a_time_stamp_over_other_bytes(world: World):
+    said = openssl.ask(world.asked(stamped_pdf(world, authority(world, world.now, OverOther))))
+    assert said == Said("bad", "time stamp: message imprint mismatch")
+
+
 def test_pdfsig_has_no_opinion_on_what_is_no_pdf(world: World):
     said = pdfsig.ask(world.asked(signed_beside(world), CONTENT))
     assert said.verdict == "not applicable"
@@ -135,6 +164,13 @@ def test_pdfsig_has_no_opinion_on_what_is_no_pdf(world: World):
 def test_dss_tells_which_constraint_failed(dss: Dss, world: World):
     said = dss.ask(world.asked(altered(signed_pdf(world), 300)))
     assert said.words == "TOTAL_FAILED HASH_FAILURE (BBB_CV_IRDOI_ANS)"
+
+
+def test_dss_is_there_again_after_it_has_died(dss: Dss, world: World):
+    file = world.asked(signed_pdf(world))
+    os.kill(dss.process, signal.SIGKILL)
+    assert _is(dss.ask(file), "unknown")
+    assert _is(dss.ask(file), "good")
 
 
 def test_a_tool_that_is_not_there_is_named_with_the_way_out():
