@@ -1,0 +1,87 @@
+"""`python -m tests.conformance`: every case judged, and compared with the page of expectations.
+
+ONLY=pattern: the cases whose name matches it.
+"""
+
+import os
+import re
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from tests.conformance.case import Case, Expected
+from tests.conformance.expected import expected
+from tests.conformance.judging import as_judged, judged
+from tests.conformance.matrix import matrix
+
+_WORD_EVERY = 2.0
+
+
+@dataclass(slots=True)
+class Tally:
+    """What came out of the cases."""
+
+    cases: int = 0
+    bad_accepted: int = 0
+    good_refused: int = 0
+    wrong_indication: int = 0
+    differences: list[str] = field(default_factory=list[str])
+
+    def count(self, case: Case, told: Expected) -> None:
+        """Judge one case and compare."""
+        self.cases += 1
+        ought = as_judged(told)
+        try:
+            got = judged(case)
+        except Exception as error:  # noqa: BLE001 (whatever escapes is a difference)
+            self.good_refused += told.decision == "accept"
+            self.wrong_indication += told.decision != "accept"
+            self.differences.append(f"{case.name}: {type(error).__name__}: {error} ({told.clause})")
+            return
+        if got == ought:
+            return
+        self.bad_accepted += got[0] == "accept"
+        self.good_refused += told.decision == "accept"
+        self.wrong_indication += "accept" not in (got[0], told.decision)
+        self.differences.append(f"{case.name}: {_said(got)}, not {_said(ought)} ({told.clause})")
+
+    def line(self) -> str:
+        """Return the result in one line."""
+        return (
+            f"CONFORMANCE cases={self.cases} bad_accepted={self.bad_accepted}"
+            f" good_refused={self.good_refused} wrong_indication={self.wrong_indication}"
+        )
+
+
+def _said(words: tuple[str | None, ...]) -> str:
+    return " ".join(word or "–" for word in words)
+
+
+def _chosen() -> Iterator[Case]:
+    wanted = os.environ.get("ONLY", "")
+    return (case for case in matrix() if re.search(wanted, case.name))
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def main() -> int:
+    """Judge all cases."""
+    page, tally = expected(), Tally()
+    spoke = time.monotonic()
+    for case in _chosen():
+        tally.count(case, page[case.name])
+        if time.monotonic() - spoke > _WORD_EVERY:
+            _say(f"  {tally.cases}/{len(page)} {case.dimension}")
+            spoke = time.monotonic()
+    for difference in tally.differences:
+        _say(f"  {difference}")
+    _say(tally.line())
+    return 1 if tally.differences or not tally.cases else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
