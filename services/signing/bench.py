@@ -55,8 +55,8 @@ class Bench:
     ) -> Look:
         """Have a worker verify a stored file with the newest lists, and prepare it if asked."""
         async with self.turns.of(agency) as worker:
-            trust = await self.db.as_worker(self.anchor.now)
-            seen = await worker.look(self.blobs.path(sha256), sha256, trust, prepare=prepare)
+            present = await self.db.as_worker(self.anchor.now)
+            seen = await worker.look(self.blobs.path(sha256), sha256, present, prepare=prepare)
         if seen.altered:
             self.blobs.report(sha256)
         return seen

@@ -10,8 +10,7 @@ import structlog
 
 from services.signing.anchor import Anchor
 from services.signing.examine import settle
-from services.signing.pipe import TrustUpdate
-from services.signing.pool import Limits, Look, Worker
+from services.signing.pool import Limits, Look, Present, Worker
 from services.signing.store import examinations
 from services.signing.store.examinations import Claim
 from services.signing.verdict import Verdict
@@ -138,7 +137,7 @@ class Dispatcher:
         claimed = await self._db.as_worker(self._claim) if waiting else None
         if claimed is None:
             return False
-        held, trust = claimed
+        held, present = claimed
         attributes = {
             telemetry.DOCUMENT_ID: str(held.document_id),
             telemetry.DOCUMENT_CODE: held.document_code,
@@ -148,7 +147,7 @@ class Dispatcher:
         }
         with telemetry.span("examine file", attributes=attributes, parent=held.trace) as span:
             reach("signing.claimed")
-            look = await self._look(held, worker, trust)
+            look = await self._look(held, worker, present)
             verdict = await self._settle(held, look)
             if verdict:
                 span.set_attribute(telemetry.INDICATION, verdict.indication)
@@ -162,15 +161,15 @@ class Dispatcher:
                 )
         return True
 
-    async def _claim(self, conn: Connection) -> tuple[Claim, TrustUpdate] | None:
+    async def _claim(self, conn: Connection) -> tuple[Claim, Present] | None:
         held = await self._turns.claim(conn)
         return (held, await self.anchor.now(conn)) if held else None
 
-    async def _look(self, held: Claim, worker: Worker, trust: TrustUpdate) -> Look:
+    async def _look(self, held: Claim, worker: Worker, present: Present) -> Look:
         async with asyncio.TaskGroup() as group:
             keeper = group.create_task(self._keep(held))
             async with self._room.entered(alone=held.alone):
-                look = await worker.look(self._blobs.path(held.sha256), held.sha256, trust)
+                look = await worker.look(self._blobs.path(held.sha256), held.sha256, present)
             keeper.cancel()
         if look.altered:
             self._blobs.report(held.sha256)

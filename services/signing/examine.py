@@ -1,13 +1,12 @@
 """Examines files: claims one, has a worker look at it, settles the verdict in one transaction."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import structlog
 
 from services.signing.certificate import Registered
 from services.signing.finding import (
-    REVOCATION_UNKNOWN,
     STORE_TROUBLE,
     TOO_HEAVY,
     UNREADABLE,
@@ -21,10 +20,9 @@ from services.signing.verdict import (
     Outdated,
     Subject,
     Verdict,
-    cannot_tell,
     evidence,
-    failed,
     judge,
+    unread,
     used,
 )
 from shared import outbox, telemetry
@@ -129,7 +127,7 @@ def _weigh(
     except NotBound:
         return _Result(None, _SOON, held.strikes)
     if verdict.indication == "INDETERMINATE":
-        return _patient(held, REVOCATION_UNKNOWN, verdict.detail)
+        return _patient(held, verdict)
     return _Result(verdict)
 
 
@@ -137,7 +135,7 @@ def _weigh_failure(held: Claim, look: Look) -> _Result:
     detail = look.answer.detail if look.answer else look.detail
     match look.answer.failure if look.answer else look.end:
         case "store":
-            return _patient(held, STORE_TROUBLE, detail)
+            return _patient(held, unread(STORE_TROUBLE, detail, final=False))
         case "died":
             # Something from outside ended the worker: that says nothing about the file.
             return _Result(None, _SOON, held.strikes)
@@ -150,11 +148,15 @@ def _weigh_failure(held: Claim, look: Look) -> _Result:
 def _strike(held: Claim, reason: str, detail: str) -> _Result:
     strikes = held.strikes + 1
     if strikes >= STRIKES:
-        return _Result(failed(reason, f"{detail}, {strikes} times"), strikes=strikes)
-    return _Result(cannot_tell(reason, detail), _AT_ONCE, strikes)
+        verdict = unread(reason, f"{detail}, {strikes} times", final=True)
+        return _Result(verdict, strikes=strikes)
+    return _Result(unread(reason, detail, final=False), _AT_ONCE, strikes)
 
 
-def _patient(held: Claim, reason: str, detail: str) -> _Result:
+def _patient(held: Claim, verdict: Verdict) -> _Result:
     if held.waiting > _PATIENCE[held.lane]:
-        return _Result(failed(reason, f"{detail}, for {held.waiting}"), strikes=held.strikes)
-    return _Result(cannot_tell(reason, detail), _LATER, held.strikes)
+        ended = replace(
+            verdict, indication="TOTAL-FAILED", detail=f"{verdict.detail}, for {held.waiting}"
+        )
+        return _Result(ended, strikes=held.strikes)
+    return _Result(verdict, _LATER, held.strikes)

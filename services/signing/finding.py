@@ -3,8 +3,34 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from shared.events.types import Indication
+
 Outcome = Literal["sound", "bad", "unknown"]
 """Sound so far; certainly bad; cannot tell (only: revocation not known)."""
+
+SubIndication = Literal[
+    "FORMAT_FAILURE",
+    "HASH_FAILURE",
+    "SIG_CRYPTO_FAILURE",
+    "REVOKED",
+    "EXPIRED",
+    "NOT_YET_VALID",
+    "SIG_CONSTRAINTS_FAILURE",
+    "CHAIN_CONSTRAINTS_FAILURE",
+    "CERTIFICATE_CHAIN_GENERAL_FAILURE",
+    "CRYPTO_CONSTRAINTS_FAILURE",
+    "POLICY_PROCESSING_ERROR",
+    "NO_SIGNING_CERTIFICATE_FOUND",
+    "NO_CERTIFICATE_CHAIN_FOUND",
+    "REVOKED_NO_POE",
+    "REVOKED_CA_NO_POE",
+    "OUT_OF_BOUNDS_NO_POE",
+    "REVOCATION_OUT_OF_BOUNDS_NO_POE",
+    "CRYPTO_CONSTRAINTS_FAILURE_NO_POE",
+    "TRY_LATER",
+    "SIGNED_DATA_NOT_FOUND",
+]
+"""EN 319 102-1 table 6."""
 
 UNREADABLE = "SIG-4151"
 TOO_HEAVY = "SIG-4131"
@@ -25,12 +51,35 @@ STORE_TROUBLE = "SIG-5032"
 
 
 @dataclass(frozen=True, slots=True)
+class Checked:
+    """What said that one certificate was not revoked, or that it was."""
+
+    certificate: str
+    """SHA-256 of the certificate (DER), lower-case hex."""
+    source: Literal["crl", "ocsp"]
+    material: str
+    """SHA-256 of the list or response."""
+    this_update: str
+    next_update: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TimeStamp:
+    """A time stamp on a signature."""
+
+    made_at: str | None
+    """When the signature was there for certain (ISO 8601); None: it proves nothing."""
+    detail: str
+    """Why it proves nothing."""
+
+
+@dataclass(frozen=True, slots=True)
 class Signature:
     """One signature of a file, in the order in which they were made."""
 
     field: str
     certificate: str
-    """SHA-256 of the signer's certificate (DER), lower-case hex."""
+    """SHA-256 of the signer's certificate (DER), lower-case hex; empty: it cannot be read."""
     chain: tuple[str, ...]
     """SHA-256 of the certificates from the root to the signer, when there is a path."""
     algorithm: str
@@ -39,13 +88,21 @@ class Signature:
     """Kind and size, such as `rsa 2048` or `ec secp256r1`."""
     claimed_at: str | None
     """When the signer says it signed (ISO 8601): self-declared, decides nothing."""
+    stamps: tuple[TimeStamp, ...]
     coverage: str
     changed_after: str
     """What was changed after it, by pyHanko's difference analysis."""
+    fits: tuple[str, ...]
+    """For which kinds of signer the certificate may be used."""
+    indication: Indication
+    sub_indication: SubIndication | None
+    rule: str | None
+    """The rule of the policy that is not met."""
     problem: str | None
     """A code of the problem table, none when sound."""
     detail: str
     """What exactly was found, in English, without names."""
+    checked: tuple[Checked, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +111,7 @@ class ListUsed:
 
     authority: str
     number: int
+    sha256: str
     this_update: str
     next_update: str | None
 
@@ -63,10 +121,16 @@ class Finding:
     """The result of looking at one file."""
 
     outcome: Outcome
+    indication: Indication
+    sub_indication: SubIndication | None
+    rule: str | None
     reason: str | None
     detail: str
     signatures: tuple[Signature, ...]
     lists: tuple[ListUsed, ...]
+    policy: str
+    policy_sha256: str
     checked_at: str
+    """The moment that was judged (ISO 8601)."""
     size: int
     libraries: dict[str, str]

@@ -124,6 +124,10 @@ class Authorities:
         """Return an authority's certificate."""
         return self._certificates[name].public_bytes(serialization.Encoding.DER)
 
+    def begins(self, name: str) -> dt.datetime:
+        """Return from when on an authority's certificate is valid."""
+        return self._certificates[name].not_valid_before_utc
+
     def pem(self, name: str) -> bytes:
         """Return an authority's certificate as PEM."""
         return self._certificates[name].public_bytes(serialization.Encoding.PEM)

@@ -7,20 +7,11 @@ from typing import BinaryIO, Literal
 from pydantic import Base64Bytes, TypeAdapter
 
 from services.signing.finding import Finding
+from services.signing.validation.material import Material
 
 LENGTH_BYTES = 4
 READY = b"ready"
 """A worker's first message: it is locked up and waits for files."""
-
-
-@dataclass(frozen=True, slots=True)
-class TrustUpdate:
-    """What the worker shall trust from now on (DER)."""
-
-    root: Base64Bytes
-    intermediates: tuple[Base64Bytes, ...]
-    lists: dict[str, Base64Bytes]
-    """By authority."""
 
 
 RESERVED = 32_768
@@ -48,15 +39,17 @@ class Job:
     path: str
     sha256: str
     cpu_seconds: int
+    at: datetime
+    """The moment that is judged."""
     prepare: Preparation | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One message to a worker: a change of trust, if any, then a job."""
+    """One message to a worker: other material, if it has changed, then a job."""
 
     job: Job
-    trust: TrustUpdate | None = None
+    material: Material | None = None
 
 
 @dataclass(frozen=True, slots=True)

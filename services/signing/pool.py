@@ -6,6 +6,7 @@ import signal
 import sys
 from asyncio.subprocess import PIPE, Process
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
@@ -21,14 +22,24 @@ from services.signing.pipe import (
     Job,
     Preparation,
     Request,
-    TrustUpdate,
 )
+from services.signing.validation.material import Material
 
 _MIB = 1 << 20
 _OWN_FAULT = frozenset(
     {signal.SIGXCPU, signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGSYS, signal.SIGILL}
 )
 _log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """What a judgement rests on beside the file."""
+
+    material: Material
+    """The same object while nothing in it changes."""
+    at: datetime
+    """The moment that is judged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +74,7 @@ class Worker:
         """Start nothing yet."""
         self._limits = limits
         self._process: Process | None = None
-        self._trust: TrustUpdate | None = None
+        self._material: Material | None = None
 
     @property
     def pid(self) -> int | None:
@@ -71,17 +82,18 @@ class Worker:
         return self._process.pid if self._process else None
 
     async def look(
-        self, path: Path, sha256: str, trust: TrustUpdate, *, prepare: Preparation | None = None
+        self, path: Path, sha256: str, present: Present, *, prepare: Preparation | None = None
     ) -> Look:
         """Have the worker look at a file, and prepare it for a signature when told to.
 
         Never raises for what is in the file.
         """
-        job = Job(str(path), sha256, self._limits.cpu_seconds, prepare)
-        request = Request(job=job, trust=None if trust is self._trust else trust)
+        job = Job(str(path), sha256, self._limits.cpu_seconds, present.at, prepare)
+        material = present.material
+        request = Request(job=job, material=None if material is self._material else material)
         if self._process is None:
             await self.warm()
-            request = Request(job=job, trust=trust)
+            request = Request(job=job, material=material)
         if self._process is None:
             return Look(None, "died", "the worker does not start")
         try:
@@ -95,14 +107,14 @@ class Worker:
         except BaseException:
             await self.end()  # cancelled in the middle: the next one must not get this answer
             raise
-        self._trust = trust
+        self._material = material
         if answer.failure == "memory":
             await self.end()
         return Look(answer)
 
     async def end(self) -> None:
         """Kill the process, if there is one, and wait for its end."""
-        process, self._process, self._trust = self._process, None, None
+        process, self._process, self._material = self._process, None, None
         if process is not None:
             if process.returncode is None:
                 process.kill()

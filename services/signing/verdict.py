@@ -11,13 +11,16 @@ from services.signing.certificate import Registered
 from services.signing.finding import (
     LEADER_MISSING,
     OTHER_AGENCY,
-    REVOCATION_UNKNOWN,
     REVOKED,
     SEAL_MISSING,
+    TOO_HEAVY,
+    UNREADABLE,
     UNREGISTERED,
     WRONG_ORDER,
     WRONG_USE,
     Finding,
+    Signature,
+    SubIndication,
 )
 from shared.events.types import Indication
 from shared.ids import AgencyId
@@ -25,11 +28,21 @@ from shared.ids import AgencyId
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Valid, invalid (reason) or cannot tell (why)."""
+    """What the exchange does with a file, and why: delivers it, refuses it, or waits.
+
+    EN 319 102-1 leaves to the policy what becomes of what is INDETERMINATE (5.1.3): here all of it
+    is refused but revocation that is not known.
+    """
 
     indication: Indication
+    """TOTAL-PASSED: delivered; TOTAL-FAILED: refused; INDETERMINATE: held, and tried again."""
     reason: str | None
     detail: str
+    validation: Indication
+    """What EN 319 102-1 says of the signature that decides."""
+    sub_indication: SubIndication | None
+    rule: str | None
+    """The rule of the policy that is not met."""
 
 
 class Outdated(Exception):  # noqa: N818
@@ -40,17 +53,40 @@ class NotBound(Exception):  # noqa: N818
     """A certificate's agency is not in the directory's projection yet: ask again soon."""
 
 
-PASSED = Verdict("TOTAL-PASSED", None, "")
+PASSED = Verdict("TOTAL-PASSED", None, "", "TOTAL-PASSED", None, None)
 
 
-def failed(reason: str, detail: str) -> Verdict:
-    """Return an invalid verdict."""
-    return Verdict("TOTAL-FAILED", reason, detail)
+def unread(reason: str, detail: str, *, final: bool) -> Verdict:
+    """Return the verdict on a file that no worker has come to the end of; `final`: refused."""
+    rule = "limits.heavy" if reason == TOO_HEAVY else "format.pdf"
+    sub: SubIndication = "FORMAT_FAILURE" if reason == UNREADABLE else "TRY_LATER"
+    return Verdict(
+        "TOTAL-FAILED" if final else "INDETERMINATE",
+        reason,
+        detail,
+        "TOTAL-FAILED" if reason == UNREADABLE else "INDETERMINATE",
+        sub,
+        rule,
+    )
 
 
-def cannot_tell(reason: str, detail: str) -> Verdict:
-    """Return a verdict that will be tried again."""
-    return Verdict("INDETERMINATE", reason, detail)
+def _found(finding: Finding) -> Verdict:
+    """Return the verdict that a file's signatures alone lead to."""
+    decision: Indication = "INDETERMINATE" if finding.outcome == "unknown" else "TOTAL-FAILED"
+    return Verdict(
+        decision,
+        finding.reason,
+        finding.detail,
+        finding.indication,
+        finding.sub_indication,
+        finding.rule,
+    )
+
+
+def _against(rule: str, reason: str, detail: str) -> Verdict:
+    """Return the verdict on sound signatures that are not the ones that are wanted."""
+    sub: SubIndication = "SIG_CONSTRAINTS_FAILURE"
+    return Verdict("TOTAL-FAILED", reason, detail, "INDETERMINATE", sub, rule)
 
 
 def used(finding: Finding) -> list[str]:
@@ -77,10 +113,10 @@ def judge(
     if outdated(finding, registered):
         raise Outdated
     if finding.outcome == "bad":
-        return failed(finding.reason or "", finding.detail)
+        return _found(finding)
     rows = [registered.get(one.certificate) for one in finding.signatures]
-    for row in rows:
-        problem = _stranger(row, sender)
+    for one, row in zip(finding.signatures, rows, strict=True):
+        problem = _stranger(row, sender) or _unfit(one, row)
         if problem:
             return problem
     kinds = [row.kind for row in rows if row]
@@ -88,33 +124,44 @@ def judge(
     if problem:
         return problem
     if any(row.state != "good" for row in registered.values()):
-        return failed(REVOKED, "revoked or suspended in the register")
-    if finding.outcome == "unknown":
-        return cannot_tell(REVOCATION_UNKNOWN, finding.detail)
-    return PASSED
+        return _against("revocation.revoked", REVOKED, "revoked or suspended in the register")
+    return _found(finding) if finding.outcome == "unknown" else PASSED
 
 
 def _stranger(row: Registered | None, sender: AgencyId) -> Verdict | None:
     if row is None:
-        return failed(UNREGISTERED, "a signer's certificate is not registered")
+        return _against("binding.row", UNREGISTERED, "a signer's certificate is not registered")
     if row.kind not in ("leader", "seal"):
-        return failed(WRONG_USE, f"registered as {row.kind}")
+        return _against("binding.row", WRONG_USE, f"registered as {row.kind}")
     if row.agency_id is None:
         raise NotBound
     if row.agency_id != sender:
-        return failed(OTHER_AGENCY, f"the {row.kind} is another agency's")
+        return _against("binding.row", OTHER_AGENCY, f"the {row.kind} is another agency's")
     return None
+
+
+def _unfit(signature: Signature, row: Registered | None) -> Verdict | None:
+    if row is None or not signature.fits or row.kind in signature.fits:
+        return None
+    return Verdict(
+        "TOTAL-FAILED",
+        WRONG_USE,
+        f"the certificate is not for a {row.kind}",
+        "INDETERMINATE",
+        "CHAIN_CONSTRAINTS_FAILURE",
+        f"certificates.{row.kind}",
+    )
 
 
 def _incomplete(kinds: Sequence[str], role: str) -> Verdict | None:
     # Decree 30/2020 art. 5 and 33, appendix I II.8: the organisation signs what a leader has
     # signed; an annex in a file of its own carries the organisation's signature.
     if role == "MAIN" and "leader" not in kinds:
-        return failed(LEADER_MISSING, "no leader's signature")
+        return _against("order.complete", LEADER_MISSING, "no leader's signature")
     if "seal" not in kinds:
-        return failed(SEAL_MISSING, "no seal")
+        return _against("order.complete", SEAL_MISSING, "no seal")
     if "leader" in kinds[kinds.index("seal") :]:
-        return failed(WRONG_ORDER, "a leader signed after the seal")
+        return _against("order.sequence", WRONG_ORDER, "a leader signed after the seal")
     return None
 
 
@@ -139,7 +186,7 @@ def evidence(
     """Return the verdict with all it rests on as JSON bytes, and their SHA-256."""
     content = orjson.dumps(
         {
-            "schema": "lienthong/verdict/1",
+            "schema": "lienthong/verdict/2",
             "subject": asdict(subject),
             "verdict": asdict(verdict),
             "finding": asdict(finding) if finding else None,

@@ -1,12 +1,10 @@
 """A worker process: looks at one file after another, locked up, and tells what it found."""
 
-import asyncio
 import gc
 import hashlib
 import logging
 import os
 import sys
-from io import BytesIO
 from typing import BinaryIO
 
 from services.signing import hexstring, sandbox
@@ -23,8 +21,8 @@ from services.signing.pipe import (
     send,
 )
 from services.signing.prepare import prepare
-from services.signing.trust import Trust
-from services.signing.verify import verify
+from services.signing.validation.pades import validate_pdf
+from services.signing.validation.trust import Trust
 
 
 def main() -> None:
@@ -33,9 +31,7 @@ def main() -> None:
     logging.disable(logging.CRITICAL)
     replies = _take_over_output()
     requests = sys.stdin.buffer
-    loop = asyncio.new_event_loop()
     hexstring.install()
-    loop.run_until_complete(asyncio.sleep(0))
     # What is loaded now stays for ever: the collection after each file need not look through it.
     gc.collect()
     gc.freeze()
@@ -44,12 +40,11 @@ def main() -> None:
     trust: Trust | None = None
     while (message := receive(requests)) is not None:
         request = REQUESTS.validate_json(message)
-        if request.trust is not None:
-            update = request.trust
-            trust = Trust(root=update.root, intermediates=update.intermediates, lists=update.lists)
+        if request.material is not None:
+            trust = Trust(request.material)
         if trust is None:
-            raise SystemExit("a job came before any trust")
-        answer = _look(loop, request.job, trust)
+            raise SystemExit("a job came before any material")
+        answer = _look(request.job, trust)
         send(replies, ANSWERS.dump_json(answer))
         if answer.failure == "memory":
             raise SystemExit(0)  # a fresh process has a fresh heap
@@ -63,7 +58,7 @@ def _take_over_output() -> BinaryIO:
     return replies
 
 
-def _look(loop: asyncio.AbstractEventLoop, job: Job, trust: Trust) -> Answer:
+def _look(job: Job, trust: Trust) -> Answer:
     sandbox.allow_cpu(job.cpu_seconds)
     try:
         with open(job.path, "rb") as file:  # noqa: PTH123 (one call less before the limits)
@@ -75,7 +70,7 @@ def _look(loop: asyncio.AbstractEventLoop, job: Job, trust: Trust) -> Answer:
     if hashlib.sha256(content).hexdigest() != job.sha256:
         return Answer(None, "store", ALTERED)
     try:
-        finding = loop.run_until_complete(verify(BytesIO(content), trust))
+        finding = validate_pdf(content, trust, job.at)
         return Answer(finding, prepared=_prepare(content, job, finding))
     except MemoryError:
         return Answer(None, "memory", "MemoryError")

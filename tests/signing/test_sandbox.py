@@ -5,14 +5,15 @@ import hashlib
 import struct
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from infra.pki.trusted import material
 from services.signing import sandbox
 from services.signing.keys import Authorities
-from services.signing.pipe import TrustUpdate
-from services.signing.pool import Limits, Worker
+from services.signing.pool import Limits, Present, Worker
 from tests.fixtures.papers import Papers
 
 _ENTER = "from services.signing import sandbox; sandbox.enter(memory=512 << 20)\n"
@@ -70,14 +71,20 @@ def test_cpu_time_is_limited_per_file() -> None:
     assert done.returncode == -24  # SIGXCPU
 
 
+def at_present(authorities: Authorities) -> Present:
+    """Return what is trusted, without any list."""
+    made = material(authorities.der("root"), authorities.der("issuing"), ())
+    return Present(made, datetime.now(UTC))
+
+
 async def test_the_worker_itself_is_locked_up(papers: Papers) -> None:
     authorities = Authorities(papers.office.folder)
-    trust = TrustUpdate(authorities.der("root"), (authorities.der("issuing"),), {})
+    present = at_present(authorities)
     worker = Worker(Limits(memory=400 << 20))
     path = papers.run / "unsigned.pdf"
     await asyncio.to_thread(path.write_bytes, papers.letter.pdf)
     try:
-        await worker.look(path, hashlib.sha256(papers.letter.pdf).hexdigest(), trust)
+        await worker.look(path, hashlib.sha256(papers.letter.pdf).hexdigest(), present)
         proc = Path(f"/proc/{worker.pid}")
         status = (proc / "status").read_text()
         assert "NoNewPrivs:\t1\n" in status
@@ -91,10 +98,10 @@ async def test_the_worker_itself_is_locked_up(papers: Papers) -> None:
 
 async def test_a_worker_that_cannot_start_is_no_fault_of_the_file(papers: Papers) -> None:
     authorities = Authorities(papers.office.folder)
-    trust = TrustUpdate(authorities.der("root"), (authorities.der("issuing"),), {})
+    present = at_present(authorities)
     worker = Worker(Limits(memory=1 << 70))  # no such limit: it ends before it is ready
     await worker.warm()
-    look = await worker.look(Path("any.pdf"), "0" * 64, trust)
+    look = await worker.look(Path("any.pdf"), "0" * 64, present)
     assert (look.answer, look.end, worker.pid) == (None, "died", None)
 
 

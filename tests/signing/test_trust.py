@@ -1,16 +1,17 @@
 """What revocation lists do to a good letter: a revoked CA, lists too old, forged or missing."""
 
 from collections.abc import Callable
-from io import BytesIO
+from datetime import UTC, datetime
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 
 from infra.pki.authority import Authority, Period, sign_list
 from infra.pki.establish import Office
+from infra.pki.trusted import material
 from services.signing import finding as reasons
-from services.signing.trust import Trust
-from services.signing.verify import verify
+from services.signing.validation.pades import validate_pdf
+from services.signing.validation.trust import Trust
 from tests.fixtures.papers import Papers, days
 
 Lists = dict[str, bytes]
@@ -71,9 +72,9 @@ def der(authority: Authority) -> bytes:
 
 
 @pytest.mark.parametrize("case", CASES)
-async def test_a_good_letter_is_worth_what_the_lists_say(papers: Papers, case: str) -> None:
+def test_a_good_letter_is_worth_what_the_lists_say(papers: Papers, case: str) -> None:
     outcome, reason, make = CASES[case]
     office = papers.office
-    trust = Trust(root=der(office.root), intermediates=[der(office.issuing)], lists=make(papers))
-    found = await verify(BytesIO(papers.good_main.content), trust)
+    trust = Trust(material(der(office.root), der(office.issuing), make(papers).items()))
+    found = validate_pdf(papers.good_main.content, trust, datetime.now(UTC))
     assert (found.outcome, found.reason) == (outcome, reason)

@@ -69,6 +69,11 @@ async def latest_numbers(conn: Connection) -> dict[str, int]:
     return {row["authority"]: row["number"] for row in rows}
 
 
+async def clock(conn: Connection) -> datetime:
+    """Return PostgreSQL's time: verdicts of all instances are of one clock."""
+    return await conn.fetchval("select clock_timestamp()")
+
+
 async def forget_old(conn: Connection, authority: str, *, keep: int) -> None:
     """Delete all but the newest lists; evidence names lists by number and keeps no bytes."""
     await conn.execute(

@@ -1,0 +1,30 @@
+"""Validates a detached signature over a file of any kind (CAdES B-B to B-LT; EN 319 122-1)."""
+
+from datetime import datetime
+from functools import partial
+
+from services.signing.finding import Finding
+from services.signing.validation.algorithms import hashed
+from services.signing.validation.cms import DATA, read
+from services.signing.validation.describe import Place, Seen, found, refusal
+from services.signing.validation.indication import Refused
+from services.signing.validation.signature import Around, judge
+from services.signing.validation.timestamp import stamp
+from services.signing.validation.trust import Trust
+
+_PLACE = Place(field="", coverage="ENTIRE_FILE", changes="NONE", claimed_at=None)
+
+
+def validate_detached(content: bytes, signature: bytes, trust: Trust, at: datetime) -> Finding:
+    """Return what a detached CMS (DER) is worth as a signature of `content` at a moment."""
+    try:
+        signed = read(signature, kind=DATA)
+    except Refused as why:
+        return refusal(why.objection, trust, at, len(content))
+    stamps = tuple(
+        stamp(token, partial(hashed, signed.value), trust, at, around=Around())
+        for token in signed.stamps
+    )
+    digest = hashed(content, signed.how.digest)
+    judged = judge(signed, digest, trust, at, around=Around(stamps=stamps))
+    return found([Seen(_PLACE, signed, judged, stamps)], trust, at, len(content))

@@ -1,0 +1,146 @@
+"""What was found in a file, as the facts that are kept: names of persons are not among them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import version
+
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from services.signing.finding import (
+    REVOCATION_UNKNOWN,
+    Checked,
+    Finding,
+    ListUsed,
+    Outcome,
+    Signature,
+    TimeStamp,
+)
+from services.signing.validation.cms import Signed
+from services.signing.validation.indication import Objection
+from services.signing.validation.material import digest
+from services.signing.validation.signature import Judged, Stamp
+from services.signing.validation.trust import Trust
+
+LIBRARIES = {name: version(name) for name in ("pyHanko", "pyhanko-certvalidator", "cryptography")}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a signature stands, and what the file itself says of it."""
+
+    field: str
+    coverage: str
+    changes: str
+    claimed_at: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One signature with what came of judging it."""
+
+    place: Place
+    signed: Signed | None
+    judged: Judged
+    stamps: Sequence[Stamp]
+
+
+def found(seen: Sequence[Seen], trust: Trust, at: datetime, size: int) -> Finding:
+    """Return the finding: the first signature that is not sound decides."""
+    objections = [one.judged.objection for one in seen if one.judged.objection]
+    return _finding(
+        objections[0] if objections else None,
+        trust,
+        at,
+        size,
+        tuple(_signature(one) for one in seen),
+    )
+
+
+def refusal(objection: Objection, trust: Trust, at: datetime, size: int) -> Finding:
+    """Return the finding on a file of which no signature was judged."""
+    return _finding(objection, trust, at, size, ())
+
+
+def _finding(
+    objection: Objection | None,
+    trust: Trust,
+    at: datetime,
+    size: int,
+    signatures: tuple[Signature, ...],
+) -> Finding:
+    outcome: Outcome = "sound"
+    if objection:
+        hold = trust.policy.page.revocation.known.hold
+        outcome = "unknown" if hold and objection.code == REVOCATION_UNKNOWN else "bad"
+    return Finding(
+        outcome=outcome,
+        indication=objection.indication if objection else "TOTAL-PASSED",
+        sub_indication=objection.sub_indication if objection else None,
+        rule=objection.rule if objection else None,
+        reason=objection.code if objection else None,
+        detail=objection.detail if objection else "",
+        signatures=signatures,
+        lists=tuple(
+            ListUsed(
+                authority=name,
+                number=known.number,
+                sha256=known.material,
+                this_update=known.this_update.isoformat(),
+                next_update=known.next_update.isoformat() if known.next_update else None,
+            )
+            for name, known in trust.lists()
+        ),
+        policy=trust.policy.id,
+        policy_sha256=trust.policy.sha256,
+        checked_at=at.isoformat(),
+        size=size,
+        libraries=LIBRARIES,
+    )
+
+
+def _signature(one: Seen) -> Signature:
+    signed, judged, objection = one.signed, one.judged, one.judged.objection
+    links = judged.chain.links if judged.chain else ()
+    path = (links[-1].issuer.sha256, *(link.sha256 for link in reversed(links))) if links else ()
+    return Signature(
+        field=one.place.field,
+        certificate=digest(signed.certificate) if signed else "",
+        chain=path if objection is None or objection.rule != "chain.path" else (),
+        algorithm=signed.how.algorithm if signed else "",
+        digest=signed.how.digest if signed else "",
+        key=_key(judged),
+        claimed_at=one.place.claimed_at,
+        stamps=tuple(
+            TimeStamp(
+                stamp.made_at.isoformat() if stamp.made_at else None,
+                stamp.broken or (stamp.objection.detail if stamp.objection else ""),
+            )
+            for stamp in one.stamps
+        ),
+        coverage=one.place.coverage,
+        changed_after=one.place.changes,
+        fits=judged.fits,
+        indication=objection.indication if objection else "TOTAL-PASSED",
+        sub_indication=objection.sub_indication if objection else None,
+        rule=objection.rule if objection else None,
+        problem=objection.code if objection else None,
+        detail=objection.detail if objection else "",
+        checked=tuple(
+            Checked(
+                certificate=link.sha256,
+                source=status.source,
+                material=status.material,
+                this_update=status.this_update.isoformat(),
+                next_update=status.next_update.isoformat() if status.next_update else None,
+            )
+            for link, status in zip(links, judged.statuses, strict=False)
+        ),
+    )
+
+
+def _key(judged: Judged) -> str:
+    if judged.chain is None:
+        return ""
+    key = judged.chain.key
+    return f"rsa {key.key_size}" if isinstance(key, rsa.RSAPublicKey) else f"ec {key.curve.name}"

@@ -1,0 +1,231 @@
+"""The signatures of a PDF: what each covers, what was changed after it, what else the file brings.
+
+Runs in a worker process only.
+"""
+# pyHanko is typed in part only:
+# pyright: reportUnknownVariableType=false, reportUnknownMemberType=false
+# pyright: reportUnknownArgumentType=false
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from io import BytesIO
+from typing import Any
+
+from asn1crypto.parser import peek
+from pyhanko.pdf_utils.misc import PdfDecodeLimitError
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.pdf_utils.rw_common import PdfHandler
+from pyhanko.sign.diff_analysis import (
+    CatalogModificationRule,
+    DiffResult,
+    DocInfoRule,
+    DSSCompareRule,
+    FormUpdatingRule,
+    MetadataUpdateRule,
+    ModificationLevel,
+    ObjectStreamRule,
+    SigFieldCreationRule,
+    SigFieldModificationRule,
+    StandardDiffPolicy,
+    XrefStreamRule,
+)
+from pyhanko.sign.fields import enumerate_sig_fields
+from pyhanko.sign.validation import EmbeddedPdfSignature, SignatureCoverageLevel
+from pyhanko.sign.validation.dss import DocumentSecurityStore
+from pyhanko.sign.validation.errors import NoDSSFoundError
+
+from services.signing.finding import ALTERED, TOO_HEAVY, UNREADABLE, UNSIGNED
+from services.signing.validation.failures import BROKEN
+from services.signing.validation.indication import Objection, Refused, refused
+from services.signing.validation.policy import Policy
+
+_STAMP = "ETSI.RFC3161"
+_FORM_LEVEL = ModificationLevel.LTA_UPDATES
+# After a signature only another one may follow. pyHanko's default policy also lets forms be
+# filled in, which would change what is read: its rule for other fields is left out.
+_ONLY_SIGNATURES = StandardDiffPolicy(
+    global_rules=[
+        CatalogModificationRule(),
+        DocInfoRule().as_qualified(_FORM_LEVEL),
+        XrefStreamRule().as_qualified(_FORM_LEVEL),
+        ObjectStreamRule().as_qualified(_FORM_LEVEL),
+        DSSCompareRule().as_qualified(_FORM_LEVEL),
+        MetadataUpdateRule().as_qualified(_FORM_LEVEL),
+    ],
+    form_rule=FormUpdatingRule(field_rules=[SigFieldCreationRule(), SigFieldModificationRule()]),
+)
+_ENDED = re.compile(rb"%%EOF[\r\n]{0,2}\Z")
+_PAIRS = 4
+"""Numbers of a byte range: two pairs of offset and length."""
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """One signature of a PDF, as far as the file itself decides."""
+
+    field: str
+    cms: bytes
+    ranges: tuple[tuple[int, int], ...]
+    """The parts of the file that it is over: from, to."""
+    stamp: bool
+    """A time stamp over the document, not a signature."""
+    coverage: str
+    changes: str
+    objection: Objection | None
+    """What is wrong with what it covers."""
+    changed: Objection | None
+    """What was done to the document after it, where that is not allowed."""
+    claimed_at: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A PDF's signatures in the order in which they were made, and its security store."""
+
+    signatures: tuple[Embedded, ...]
+    lists: tuple[bytes, ...]
+    answers: tuple[bytes, ...]
+
+
+def read(content: bytes, policy: Policy) -> Document:
+    """Read a PDF. Raises Refused."""
+    try:
+        reader = PdfFileReader(BytesIO(content), strict=True)
+        if reader.encrypted:
+            raise _unreadable("encrypted")
+        _check_fields(reader, policy)
+        embedded = sorted(reader.embedded_signatures, key=lambda one: one.signed_revision)
+        if all(_is_stamp(one) for one in embedded):
+            raise refused("FORMAT_FAILURE", "format.pdf", UNSIGNED, "no signature")
+        lists, answers = _store(reader)
+        found = [_look(one, content) for one in embedded]
+        _nothing_but_archive(found, embedded)
+        found[-1] = _to_the_end(found[-1], embedded[-1], content)
+    except PdfDecodeLimitError:
+        raise refused(
+            "FORMAT_FAILURE", "limits.heavy", TOO_HEAVY, "a stream unpacks to more than is allowed"
+        ) from None
+    except BROKEN as error:
+        raise _unreadable(type(error).__name__) from None
+    return Document(tuple(found), lists, answers)
+
+
+def _unreadable(detail: str) -> Refused:
+    return refused("FORMAT_FAILURE", "format.pdf", UNREADABLE, detail)
+
+
+def _check_fields(reader: PdfFileReader, policy: Policy) -> None:
+    """Check kind and number of the signatures: pyHanko passes over those it does not know."""
+    known = {*policy.page.format.pdf.subfilters, _STAMP}
+    values: list[Any] = [value for _, value, _ in enumerate_sig_fields(reader, filled_status=True)]
+    if len(values) > policy.page.format.pdf.most_signatures:
+        raise refused("FORMAT_FAILURE", "limits.heavy", TOO_HEAVY, f"{len(values)} signatures")
+    for value in values:
+        if str(value.get_object().get("/SubFilter")).removeprefix("/") not in known:
+            raise _unreadable("a kind of signature that is not accepted")
+
+
+def _store(reader: PdfFileReader) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
+    try:
+        store = DocumentSecurityStore.read_dss(reader)
+    except NoDSSFoundError:
+        return (), ()
+    lists = tuple(one.dump() for one in store.crls)
+    return lists, tuple(one.dump() for one in store.ocsps)
+
+
+def _is_stamp(one: EmbeddedPdfSignature) -> bool:
+    return str(one.sig_object.get("/SubFilter", "")).removeprefix("/") == _STAMP
+
+
+def _look(one: EmbeddedPdfSignature, content: bytes) -> Embedded:
+    ranges = _ranges(one, content)
+    objection, changed, changes = None, None, "UNKNOWN"
+    if ranges is None:
+        objection = _uncovered("the signed range leaves out more than the signature itself")
+    else:
+        one.compute_integrity_info(_ONLY_SIGNATURES)
+        result: Any = one.diff_result
+        whole = (SignatureCoverageLevel.ENTIRE_FILE, SignatureCoverageLevel.ENTIRE_REVISION)
+        if isinstance(result, DiffResult):
+            changes = result.modification_level.name
+        if one.coverage not in whole:
+            objection = _uncovered("the signature does not cover its whole revision")
+        elif changes == "UNKNOWN" or not one.summarise_integrity_info()["docmdp_ok"]:
+            changed = _changed("something other than a signature was added after this one")
+    claimed = None if _is_stamp(one) else one.self_reported_timestamp
+    return Embedded(
+        field=str(one.field_name),
+        cms=one.pkcs7_content[: peek(one.pkcs7_content)],
+        ranges=ranges or (),
+        stamp=_is_stamp(one),
+        coverage=one.coverage.name if one.coverage else "UNCLEAR",
+        changes=changes,
+        objection=objection,
+        changed=changed,
+        claimed_at=claimed.isoformat() if claimed else None,
+    )
+
+
+def _ranges(one: EmbeddedPdfSignature, content: bytes) -> tuple[tuple[int, int], ...] | None:
+    """Return what is signed, when it leaves out this signature's `/Contents` and nothing else.
+
+    pyHanko compares sums; a range that leaves out another place of the same length would pass.
+    """
+    byte_range: Any = one.byte_range
+    numbers = [int(number) for number in byte_range]
+    if len(numbers) != _PAIRS:
+        return None
+    start, first, resume, rest = numbers
+    gap = content[first:resume]
+    framed = gap[:1] == b"<" and gap[-1:] == b">"
+    inside = start == 0 and 0 < first < resume and rest > 0 and resume + rest <= len(content)
+    if not inside or not framed or not _is_only_a_signature(gap[1:-1], one.pkcs7_content):
+        return None
+    return (0, first), (resume, resume + rest)
+
+
+def _is_only_a_signature(digits: bytes, content: bytes) -> bool:
+    """Say whether digits in one case hold a CMS and, behind it, zeros to its end.
+
+    No signature covers them: whatever else stood there could be changed, and nobody would know.
+    """
+    plain = content.hex().encode()
+    return digits in (plain, plain.upper()) and not any(content[peek(content) :])
+
+
+def _to_the_end(last: Embedded, one: EmbeddedPdfSignature, content: bytes) -> Embedded:
+    """Say of the last signature that it covers the file to its end, but for whole updates."""
+    if last.objection or last.ranges[-1][1] == len(content):
+        return last
+    updates = one.reader.xrefs.total_revisions > one.signed_revision + 1
+    if updates and _ENDED.search(content[-16:]):
+        return last
+    return replace(last, objection=_uncovered("the last signature does not cover the whole file"))
+
+
+def _nothing_but_archive(found: list[Embedded], embedded: Sequence[EmbeddedPdfSignature]) -> None:
+    """Say of the last signature whether only archive data follows: fields are for a next one."""
+    last = max(place for place, one in enumerate(found) if not one.stamp)
+    reader, revision = embedded[last].reader, embedded[last].signed_revision
+    if found[last].changes == ModificationLevel.NONE.name or found[last].objection:
+        return
+    before = _empty_fields(reader.get_historical_resolver(revision))
+    archive = found[last].changes == ModificationLevel.LTA_UPDATES.name
+    if not archive or not _empty_fields(reader) <= before:
+        changed = _changed("something other than archive data follows the last signature")
+        found[last] = replace(found[last], changed=changed)
+
+
+def _empty_fields(file: PdfHandler) -> set[str]:
+    """Return the names of the signature fields that nobody has signed yet."""
+    return {str(name) for name, _, _ in enumerate_sig_fields(file, filled_status=False)}
+
+
+def _uncovered(detail: str) -> Objection:
+    return Objection("FORMAT_FAILURE", "format.coverage", ALTERED, detail)
+
+
+def _changed(detail: str) -> Objection:
+    return Objection("FORMAT_FAILURE", "format.changes", ALTERED, detail)

@@ -1,0 +1,49 @@
+"""Indications of ETSI EN 319 102-1 (table 5, 6) and what concludes a judgement (pure)."""
+
+from dataclasses import dataclass
+
+from services.signing.finding import SubIndication
+from shared.events.types import Indication
+
+_FAILURES: frozenset[SubIndication] = frozenset(
+    {
+        "FORMAT_FAILURE",
+        "HASH_FAILURE",
+        "SIG_CRYPTO_FAILURE",
+        "REVOKED",
+        "EXPIRED",
+        "NOT_YET_VALID",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Objection:
+    """Why a signature is not TOTAL-PASSED."""
+
+    sub_indication: SubIndication
+    rule: str
+    """The rule of the policy that is not met, such as `revocation.fresh`."""
+    code: str
+    """A code of the problem table."""
+    detail: str
+    """What exactly was found, in English; it names no person."""
+
+    @property
+    def indication(self) -> Indication:
+        """Return the main indication that the standard gives for the sub-indication."""
+        return "TOTAL-FAILED" if self.sub_indication in _FAILURES else "INDETERMINATE"
+
+
+class Refused(Exception):  # noqa: N818 (what becomes of the signature)
+    """A check was not passed: the judgement of this signature ends here."""
+
+    def __init__(self, objection: Objection) -> None:
+        """Carry why."""
+        super().__init__(objection.detail)
+        self.objection = objection
+
+
+def refused(sub_indication: SubIndication, rule: str, code: str, detail: str) -> Refused:
+    """Return the exception for an objection."""
+    return Refused(Objection(sub_indication, rule, code, detail))

@@ -1,0 +1,154 @@
+"""Whether a chain held at a moment: algorithms, trust, validity, revocation (pure)."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from services.signing.finding import EXPIRED, REVOCATION_UNKNOWN, REVOKED, UNTRUSTED, WEAK
+from services.signing.validation.algorithms import Term, never
+from services.signing.validation.indication import SubIndication, refused
+from services.signing.validation.policy import Policy
+from services.signing.validation.revocation import Status
+from services.signing.validation.trust import Chain, Link
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When a signature is judged, and since when it is known to have been there."""
+
+    at: datetime
+    """When it is judged: the world is known up to then."""
+    stamped: datetime | None
+    """When a good time stamp says that it was there; None: there is no such stamp."""
+
+    @property
+    def best(self) -> datetime:
+        """Return best-signature-time (EN 319 102-1 5.5.4): what is judged is that moment."""
+        return self.at if self.stamped is None else self.stamped
+
+
+def check_known(terms: Iterable[Term]) -> None:
+    """Check that the policy knows these algorithms at all. Raises Refused."""
+    for term in terms:
+        if term.ends is None:
+            raise never(term.rule, term.name)
+
+
+def check_terms(terms: Iterable[Term], moment: Moment) -> None:
+    """Check that the algorithms were still to be used. Raises Refused."""
+    for term in terms:
+        if term.ends is not None and moment.best >= term.ends:
+            sub: SubIndication = (
+                "CRYPTO_CONSTRAINTS_FAILURE"
+                if moment.stamped
+                else "CRYPTO_CONSTRAINTS_FAILURE_NO_POE"
+            )
+            raise refused(sub, term.rule, WEAK, f"{term.name} since {term.ends:%Y-%m-%d}")
+
+
+def check_trusted(chain: Chain, moment: Moment) -> None:
+    """Check that every authority of the way was trusted. Raises Refused."""
+    for issuer in chain.issuers:
+        listed = issuer.listed
+        ended = listed.trusted_until is not None and moment.best > listed.trusted_until
+        if moment.best < listed.trusted_from or ended:
+            raise refused(
+                "CHAIN_CONSTRAINTS_FAILURE",
+                "chain.purpose",
+                UNTRUSTED,
+                f"{listed.name} is not trusted at that time",
+            )
+
+
+def check_validity(chain: Chain, moment: Moment, policy: Policy) -> None:
+    """Check that every certificate, the anchor's too, was valid. Raises Refused."""
+    apart = policy.clocks_apart
+    certificates = [link.certificate for link in chain.links]
+    certificates.append(chain.issuers[-1].certificate)
+    for one in certificates:
+        begins, ends = one.not_valid_before_utc, one.not_valid_after_utc
+        if begins - apart <= moment.best <= ends + apart:
+            continue
+        sub: SubIndication = "OUT_OF_BOUNDS_NO_POE"
+        if moment.stamped:
+            sub = "EXPIRED" if moment.best > ends else "NOT_YET_VALID"
+        raise refused(sub, "time.validity", EXPIRED, f"valid {begins:%Y-%m-%d} to {ends:%Y-%m-%d}")
+
+
+def check_revocation(chain: Chain, moment: Moment, policy: Policy) -> tuple[Status, ...]:
+    """Check that no certificate was revoked, and that this is known. Raises Refused.
+
+    Returns what it rests on, the signer's certificate first.
+    """
+    usable = [_usable(link.statuses, moment, policy) for link in chain.links]
+    for link, statuses in zip(chain.links, usable, strict=True):
+        _check_revoked(link, statuses, moment)
+    return tuple(
+        _fresh(link, statuses, moment, policy)
+        for link, statuses in zip(chain.links, usable, strict=True)
+    )
+
+
+def _usable(statuses: Sequence[Status], moment: Moment, policy: Policy) -> list[Status]:
+    """Return what was known at that time, the newest first."""
+    known = [one for one in statuses if one.this_update <= moment.at + policy.clocks_apart]
+    return sorted(known, key=lambda one: (one.this_update, one.material), reverse=True)
+
+
+def _check_revoked(link: Link, statuses: Sequence[Status], moment: Moment) -> None:
+    for status in statuses:
+        if status.revoked_at is None or (status.on_hold and status is not statuses[0]):
+            continue  # a suspension that a newer list no longer tells of has ended
+        if moment.stamped and moment.stamped < status.revoked_at and not link.authority:
+            continue
+        sub: SubIndication = "REVOKED" if moment.stamped else "REVOKED_NO_POE"
+        if status.on_hold:
+            sub = "TRY_LATER"  # EN 319 102-1 5.2.6: it may be good again
+        elif link.authority:
+            sub = "REVOKED_CA_NO_POE"
+        raise refused(
+            sub,
+            "revocation.revoked",
+            REVOKED,
+            f"{status.reason} since {status.revoked_at:%Y-%m-%dT%H:%M:%SZ}",
+        )
+
+
+def _fresh(link: Link, statuses: Sequence[Status], moment: Moment, policy: Policy) -> Status:
+    ends = link.certificate.not_valid_after_utc
+    telling = [one for one in statuses if _tells(one, ends)]
+    if statuses and not telling:
+        raise refused(
+            "REVOCATION_OUT_OF_BOUNDS_NO_POE",
+            "revocation.known",
+            EXPIRED,
+            "what is known is from after the certificate's end",
+        )
+    if not telling:
+        raise refused(
+            "TRY_LATER", "revocation.known", REVOCATION_UNKNOWN, f"no list of {_issuer(link)}"
+        )
+    hours = policy.page.revocation.fresh.oldest_hours
+    oldest = timedelta(hours=hours.authority if link.authority else hours.leaf)
+    for one in telling:
+        lasts = one.next_update is None or one.next_update > moment.at
+        after = moment.stamped is not None and one.this_update >= moment.stamped
+        if after or (lasts and moment.at - one.this_update <= oldest):
+            return one
+    raise refused(
+        "TRY_LATER",
+        "revocation.fresh",
+        REVOCATION_UNKNOWN,
+        f"the newest list of {_issuer(link)} is of {telling[0].this_update:%Y-%m-%dT%H:%M:%SZ}",
+    )
+
+
+def _tells(status: Status, ends: datetime) -> bool:
+    """Say whether the data still tells of a certificate that ended then (X.509 9.5.2.8)."""
+    if status.revoked_at is not None or status.this_update <= ends:
+        return True
+    return status.expired_since is not None and status.expired_since <= ends
+
+
+def _issuer(link: Link) -> str:
+    return link.issuer.listed.name

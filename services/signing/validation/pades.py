@@ -1,0 +1,88 @@
+"""Validates the signatures of one PDF (PAdES B-B to B-LT; EN 319 142-1), at a stated moment."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from services.signing.finding import Finding
+from services.signing.validation.algorithms import hashed
+from services.signing.validation.cms import DATA
+from services.signing.validation.cms import read as read_cms
+from services.signing.validation.describe import Place, Seen, found, refusal
+from services.signing.validation.document import Document, Embedded
+from services.signing.validation.document import read as read_document
+from services.signing.validation.indication import Objection, Refused
+from services.signing.validation.signature import Around, Judged, Stamp, judge
+from services.signing.validation.timestamp import stamp
+from services.signing.validation.trust import Trust
+
+
+def validate_pdf(content: bytes, trust: Trust, at: datetime) -> Finding:
+    """Return what the signatures of a PDF are worth at a moment."""
+    try:
+        document = read_document(content, trust.policy)
+    except Refused as why:
+        return refusal(why.objection, trust, at, len(content))
+    file = _File(content, document, trust, at)
+    later: list[Stamp] = []
+    seen: list[Seen] = []
+    for one in reversed(document.signatures):  # a stamp is on all that stands before it
+        if one.stamp:
+            later.append(_document_stamp(file, one, later))
+        else:
+            seen.insert(0, _look(file, one, later))
+    return found(seen, trust, at, len(content))
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """What is the same for all signatures of a file."""
+
+    content: bytes
+    document: Document
+    trust: Trust
+    at: datetime
+
+    def around(self, stamps: Sequence[Stamp], changed: Objection | None = None) -> Around:
+        """Return what the file brings beside a signature."""
+        return Around(self.document.lists, self.document.answers, tuple(stamps), changed)
+
+    def digest(self, one: Embedded, algorithm: str) -> bytes:
+        """Return the digest of what a signature is over, without a copy of it."""
+        hashing = hashlib.new(algorithm, usedforsecurity=False)
+        view = memoryview(self.content)
+        for begins, ends in one.ranges:
+            hashing.update(view[begins:ends])
+        return hashing.digest()
+
+
+def _document_stamp(file: _File, one: Embedded, later: Sequence[Stamp]) -> Stamp:
+    wrong = one.objection or one.changed
+    if wrong:
+        return Stamp(None, f"time stamp of the document: {wrong.detail}", None)
+    around = file.around(later)
+    return stamp(one.cms, partial(file.digest, one), file.trust, file.at, around=around)
+
+
+def _look(file: _File, one: Embedded, later: Sequence[Stamp]) -> Seen:
+    place = Place(one.field, one.coverage, one.changes, one.claimed_at)
+    if one.objection:
+        return _unread(place, one.objection)
+    try:
+        signed = read_cms(one.cms, kind=DATA)
+    except Refused as why:
+        return _unread(place, why.objection)
+    own = [
+        stamp(token, partial(hashed, signed.value), file.trust, file.at, around=file.around(later))
+        for token in signed.stamps
+    ]
+    around = file.around([*own, *later], one.changed)
+    digest = file.digest(one, signed.how.digest)
+    judged = judge(signed, digest, file.trust, file.at, around=around)
+    return Seen(place, signed, judged, around.stamps)
+
+
+def _unread(place: Place, objection: Objection) -> Seen:
+    return Seen(place, None, Judged(objection, None, None), ())

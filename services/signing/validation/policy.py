@@ -1,0 +1,214 @@
+"""The policy of validation: one page of data, read once, every number with its rule and source."""
+
+import hashlib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+NEWEST = Path(__file__).parent.parent / "policy" / "lienthong-1.toml"
+_Positive = Annotated[int, Field(ge=1)]
+
+
+class BadPolicy(Exception):  # noqa: N818 (the page is)
+    """The page of a policy is not one that this software understands."""
+
+
+class _Data(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Rule(_Data):
+    """A rule in words, with what it rests on."""
+
+    says: Annotated[str, Field(min_length=20)]
+    source: Annotated[str, Field(min_length=5)]
+
+
+class _Until(Rule):
+    until: dict[str, date]
+
+
+class _Pdf(Rule):
+    most_signatures: _Positive
+    subfilters: list[str]
+
+
+class _Format(_Data):
+    pdf: _Pdf
+    coverage: Rule
+    cms: Rule
+    changes: Rule
+
+
+class _Signer(_Data):
+    named: Rule
+
+
+class _Signature(_Data):
+    digest: Rule
+    value: Rule
+
+
+class _Algorithms(_Data):
+    digests: _Until
+    signatures: _Until
+    rsa: _Until
+    curves: _Until
+
+
+class _Chain(_Data):
+    listed: Rule
+    path: Rule
+    purpose: Rule
+
+
+class Certificate(Rule):
+    """What certificates of one kind must say they are for."""
+
+    key_usage: list[Literal["digital_signature", "content_commitment"]]
+    """One of these must be set."""
+    extended_key_usage: list[str]
+    """Where there are extended usages at all, one of these must be among them."""
+    only: bool
+    """There must be extended usages, critical ones, and none but these."""
+    certificate_policies: list[str]
+    """One of these must be named; empty: any, or none."""
+
+
+class _Certificates(_Data):
+    leader: Certificate
+    seal: Certificate
+    timestamp: Certificate
+
+
+class _Validity(Rule):
+    clocks_apart_seconds: Annotated[int, Field(ge=0, le=300)]
+
+
+class _Time(_Data):
+    validity: _Validity
+    stamp_missing: Rule
+    stamp_broken: Rule
+    stamp_untrusted: Rule
+
+
+class _Oldest(_Data):
+    leaf: _Positive
+    authority: _Positive
+
+
+class _Fresh(Rule):
+    oldest_hours: _Oldest
+
+
+class _Known(Rule):
+    hold: bool
+
+
+class _Revocation(_Data):
+    known: _Known
+    fresh: _Fresh
+    revoked: Rule
+
+
+class _Binding(_Data):
+    row: Rule
+
+
+class _Order(_Data):
+    complete: Rule
+    sequence: Rule
+
+
+class _Limits(_Data):
+    heavy: Rule
+
+
+class _Page(_Data):
+    id: Annotated[str, Field(pattern="^[a-z0-9-]{1,40}$")]
+    title: str
+    in_force: date
+    format: _Format
+    signer: _Signer
+    signature: _Signature
+    algorithms: _Algorithms
+    chain: _Chain
+    certificates: _Certificates
+    time: _Time
+    revocation: _Revocation
+    binding: _Binding
+    order: _Order
+    limits: _Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A policy as the software applies it."""
+
+    sha256: str
+    page: _Page
+
+    @property
+    def id(self) -> str:
+        """Return the policy's name."""
+        return self.page.id
+
+    @property
+    def clocks_apart(self) -> timedelta:
+        """Return by how much two clocks may differ."""
+        return timedelta(seconds=self.page.time.validity.clocks_apart_seconds)
+
+    def digest_ends(self, name: str) -> datetime | None:
+        """Return until when a digest algorithm may be used; None: it may not."""
+        return _end(self.page.algorithms.digests.until, name)
+
+    def algorithm_ends(self, name: str) -> datetime | None:
+        """Return until when a signature algorithm may be used; None: it may not."""
+        return _end(self.page.algorithms.signatures.until, name)
+
+    def curve_ends(self, name: str) -> datetime | None:
+        """Return until when keys on a curve may be used; None: they may not."""
+        return _end(self.page.algorithms.curves.until, name)
+
+    def rsa_ends(self, bits: int) -> datetime | None:
+        """Return until when RSA keys of a length may be used; None: they may not."""
+        until = self.page.algorithms.rsa.until
+        fitting = [day for least, day in until.items() if bits >= int(least)]
+        return _day_ends(max(fitting)) if fitting else None
+
+    def rules(self) -> dict[str, Rule]:
+        """Return all rules by name, in the order of the page."""
+        return dict(_rules(self.page))
+
+
+def load(content: bytes) -> Policy:
+    """Read a policy's page. Raises BadPolicy."""
+    try:
+        page = _Page.model_validate(tomllib.loads(content.decode()))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, ValidationError) as error:
+        raise BadPolicy(str(error)) from None
+    return Policy(hashlib.sha256(content).hexdigest(), page)
+
+
+def _end(until: Mapping[str, date], name: str) -> datetime | None:
+    return _day_ends(until[name]) if name in until else None
+
+
+def _day_ends(day: date) -> datetime:
+    return datetime.combine(day + timedelta(days=1), time(), UTC)
+
+
+def _rules(data: BaseModel, prefix: str = "") -> list[tuple[str, Rule]]:
+    found: list[tuple[str, Rule]] = []
+    for name in type(data).model_fields:
+        value: Any = getattr(data, name)
+        if isinstance(value, Rule):
+            found.append((f"{prefix}{name}", value))
+        elif isinstance(value, _Data):
+            found.extend(_rules(value, f"{prefix}{name}."))
+    return found

@@ -1,0 +1,293 @@
+"""What revocation lists and OCSP responses say of a certificate (RFC 5280 6.3, RFC 6960 3.2)."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal, TypeAlias
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.x509 import ocsp
+from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
+
+from services.signing.validation.algorithms import (
+    SIGNATURES,
+    Key,
+    Scheme,
+    certificate_scheme,
+    is_right,
+    key_of,
+)
+from services.signing.validation.indication import Refused
+from services.signing.validation.material import digest
+
+HOLD = "certificateHold"
+_EXPIRED_ON_LIST = "2.5.29.60"
+_UNDERSTOOD = frozenset(
+    {
+        ExtensionOID.AUTHORITY_KEY_IDENTIFIER.dotted_string,
+        ExtensionOID.CRL_NUMBER.dotted_string,
+        ExtensionOID.ISSUING_DISTRIBUTION_POINT.dotted_string,
+        _EXPIRED_ON_LIST,
+    }
+)
+_GENERALIZED_TIME = 0x18
+Extensions: TypeAlias = Sequence[x509.Extension[x509.ExtensionType]]
+Accepts: TypeAlias = Callable[[Scheme, Key, datetime], bool]
+"""Whether the policy accepts a signature by this key at this time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What one piece of revocation data says of one certificate."""
+
+    source: Literal["crl", "ocsp"]
+    material: str
+    """SHA-256 of the list or the response."""
+    this_update: datetime
+    next_update: datetime | None
+    revoked_at: datetime | None
+    """Also the date from which on the key is distrusted, when that is earlier."""
+    reason: str | None
+    expired_since: datetime | None
+    """Certificates that expired before this are no longer told of; None: all expired ones."""
+
+    @property
+    def on_hold(self) -> bool:
+        """Say whether the certificate is suspended, which may end."""
+        return self.revoked_at is not None and self.reason == HOLD
+
+
+class Unusable(ValueError):  # noqa: N818 (what the data is)
+    """Revocation data that is not this issuer's, or says something that is not understood."""
+
+
+@dataclass(frozen=True, slots=True)
+class RevocationList:
+    """A list whose signature is its issuer's, indexed by serial number."""
+
+    material: str
+    index: x509.CertificateRevocationList
+    number: int
+    """0 where the list has none."""
+    this_update: datetime
+    next_update: datetime | None
+    expired_since: datetime | None
+    only: Literal["users", "authorities"] | None
+    """For which certificates it speaks (issuing distribution point)."""
+    names: frozenset[str]
+    """The addresses that it is one part for; empty: it is the whole list."""
+
+    @classmethod
+    def read(
+        cls, der: bytes, issuer: x509.Certificate, key: Key, accepts: Accepts
+    ) -> "RevocationList":
+        """Read a complete, direct list of this issuer. Raises Unusable."""
+        try:
+            index = x509.load_der_x509_crl(der)
+            how = certificate_scheme(index)
+            extensions = list(index.extensions)
+        except (ValueError, Refused, x509.DuplicateExtension, UnsupportedAlgorithm) as error:
+            raise Unusable(type(error).__name__) from None
+        if index.issuer != issuer.subject:
+            raise Unusable("another issuer's")
+        if not accepts(how, key, index.last_update_utc) or not is_right(
+            key, index.signature, index.tbs_certlist_bytes, how
+        ):
+            raise Unusable("not signed by the issuer, or too weakly")
+        return cls(
+            material=digest(der),
+            index=index,
+            number=_number(extensions),
+            this_update=index.last_update_utc,
+            next_update=index.next_update_utc,
+            expired_since=_expired_since(extensions),
+            only=_scope(extensions),
+            names=_names(extensions),
+        )
+
+    def says(self, one: x509.Certificate, *, authority: bool) -> Status | None:
+        """Return what the list says of its issuer's certificate; None: it is not for it."""
+        if self.only is not None and authority != (self.only == "authorities"):
+            return None
+        if self.names and self.names.isdisjoint(_points(one)):
+            return None  # RFC 5280 6.3.3 (b) (2) (i): a list in parts, and another part of it
+        entry = self.index.get_revoked_certificate_by_serial_number(one.serial_number)
+        revoked_at, reason = _entry(entry) if entry else (None, None)
+        return Status(
+            source="crl",
+            material=self.material,
+            this_update=self.this_update,
+            next_update=self.next_update,
+            revoked_at=revoked_at,
+            reason=reason,
+            expired_since=self.expired_since,
+        )
+
+
+def _points(one: x509.Certificate) -> frozenset[str]:
+    """Return the addresses at which a certificate says that its list is found."""
+    try:
+        points = one.extensions.get_extension_for_class(x509.CRLDistributionPoints).value
+    except x509.ExtensionNotFound:
+        return frozenset()
+    return frozenset(_texts(name for point in points for name in point.full_name or ()))
+
+
+def _texts(names: Iterable[x509.GeneralName]) -> Iterable[str]:
+    return (str(name.value) for name in names)
+
+
+def _number(extensions: Extensions) -> int:
+    numbers = [one.value.crl_number for one in extensions if isinstance(one.value, x509.CRLNumber)]
+    return numbers[0] if numbers else 0
+
+
+def _names(extensions: Extensions) -> frozenset[str]:
+    for one in extensions:
+        if isinstance(one.value, x509.IssuingDistributionPoint):
+            if one.value.relative_name is not None:
+                raise Unusable("a part with a relative name")
+            return frozenset(_texts(one.value.full_name or ()))
+    return frozenset()
+
+
+def _scope(extensions: Extensions) -> Literal["users", "authorities"] | None:
+    """Return for which certificates a list speaks. Raises Unusable."""
+    scope: Literal["users", "authorities"] | None = None
+    for one in extensions:
+        if one.critical and one.oid.dotted_string not in _UNDERSTOOD:
+            raise Unusable(f"critical extension {one.oid.dotted_string}")
+        if isinstance(one.value, x509.IssuingDistributionPoint):
+            point = one.value
+            partial = point.only_some_reasons or point.only_contains_attribute_certs
+            if point.indirect_crl or partial:
+                raise Unusable("an indirect or partial list")
+            if point.only_contains_user_certs:
+                scope = "users"
+            elif point.only_contains_ca_certs:
+                scope = "authorities"
+    return scope
+
+
+def _expired_since(extensions: Extensions) -> datetime | None:
+    """Return ExpiredCertsOnCRL (ITU-T X.509 9.5.2.8), None without it."""
+    for one in extensions:
+        if one.oid.dotted_string == _EXPIRED_ON_LIST and isinstance(
+            one.value, x509.UnrecognizedExtension
+        ):
+            raw = one.value.value
+            try:
+                text = raw[2:].decode("ascii") if raw[0] == _GENERALIZED_TIME else ""
+                return datetime.strptime(text, "%Y%m%d%H%M%SZ").replace(tzinfo=UTC)
+            except (ValueError, IndexError):
+                raise Unusable("ExpiredCertsOnCRL cannot be read") from None
+    return None
+
+
+def _entry(entry: x509.RevokedCertificate) -> tuple[datetime, str]:
+    """Return from when on, and why, a certificate is revoked. Raises Unusable."""
+    when, reason = entry.revocation_date_utc, "unspecified"
+    try:
+        for one in entry.extensions:
+            if isinstance(one.value, x509.CRLReason):
+                reason = one.value.reason.value
+            elif isinstance(one.value, x509.InvalidityDate):
+                when = min(when, one.value.invalidity_date_utc)
+            elif one.critical:  # RFC 5280 5.3: then the whole list says nothing we can rely on
+                raise Unusable("a critical extension of an entry")
+    except ValueError:
+        raise Unusable("an entry cannot be read") from None
+    return when, reason
+
+
+def answer(
+    der: bytes, one: x509.Certificate, issuer: x509.Certificate, key: Key, accepts: Accepts
+) -> Status | None:
+    """Return what an OCSP response says of a certificate; None when not a word. Raises Unusable."""
+    try:
+        response = ocsp.load_der_ocsp_response(der)
+        if response.response_status is not ocsp.OCSPResponseStatus.SUCCESSFUL:
+            return None
+        found = [single for single in response.responses if _is_about(single, one, issuer)]
+        if not found:
+            return None
+        if any(extension.critical for extension in response.extensions):
+            raise Unusable("a critical extension")
+        _check_responder(response, issuer, key, accepts)
+        return _status(der, found[0])
+    except (ValueError, UnsupportedAlgorithm, Refused, x509.DuplicateExtension) as error:
+        raise Unusable(str(error)) from None
+
+
+def _is_about(
+    single: ocsp.OCSPSingleResponse, one: x509.Certificate, issuer: x509.Certificate
+) -> bool:
+    if single.serial_number != one.serial_number:
+        return False
+    asking = ocsp.OCSPRequestBuilder().add_certificate(one, issuer, single.hash_algorithm).build()
+    names = (asking.issuer_name_hash, asking.issuer_key_hash)
+    return (single.issuer_name_hash, single.issuer_key_hash) == names
+
+
+def _check_responder(
+    response: ocsp.OCSPResponse, issuer: x509.Certificate, key: Key, accepts: Accepts
+) -> None:
+    """Check that the issuer, or whom it delegated, has signed (RFC 6960 4.2.2.2)."""
+    how = _response_scheme(response)
+    content, value = response.tbs_response_bytes, response.signature
+    if is_right(key, value, content, how) and accepts(how, key, response.produced_at_utc):
+        return
+    for one in response.certificates:
+        if _is_delegated(one, issuer, key, accepts, response.produced_at_utc):
+            theirs = key_of(one)
+            right = is_right(theirs, value, content, how)
+            if right and accepts(how, theirs, response.produced_at_utc):
+                return
+    raise Unusable("nobody who may has signed it")
+
+
+def _is_delegated(
+    one: x509.Certificate,
+    issuer: x509.Certificate,
+    key: Key,
+    accepts: Accepts,
+    at: datetime,
+) -> bool:
+    try:
+        purposes = one.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except (x509.ExtensionNotFound, ValueError):
+        return False
+    how = certificate_scheme(one)
+    return (
+        ExtendedKeyUsageOID.OCSP_SIGNING in purposes
+        and one.issuer == issuer.subject
+        and one.not_valid_before_utc <= at <= one.not_valid_after_utc
+        and accepts(how, key, at)
+        and is_right(key, one.signature, one.tbs_certificate_bytes, how)
+    )
+
+
+def _response_scheme(response: ocsp.OCSPResponse) -> Scheme:
+    identifier = response.signature_algorithm_oid.dotted_string
+    if identifier not in SIGNATURES:
+        raise Unusable(f"algorithm {identifier}")
+    algorithm, named = SIGNATURES[identifier]
+    hashing = response.signature_hash_algorithm
+    return Scheme(algorithm, named or (hashing.name if hashing else "unknown"))
+
+
+def _status(der: bytes, one: ocsp.OCSPSingleResponse) -> Status:
+    if one.certificate_status is ocsp.OCSPCertStatus.UNKNOWN:
+        raise Unusable("the responder does not know the certificate")
+    revoked_at = one.revocation_time_utc
+    reason = one.revocation_reason
+    return Status(
+        source="ocsp",
+        material=digest(der),
+        this_update=one.this_update_utc,
+        next_update=one.next_update_utc,
+        revoked_at=revoked_at,
+        reason=(reason.value if reason else "unspecified") if revoked_at else None,
+        expired_since=None,
+    )

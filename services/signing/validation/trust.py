@@ -1,0 +1,258 @@
+"""What is trusted: the listed authorities with their keys and lists, chains built once each."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+
+from services.signing.finding import UNREADABLE, UNTRUSTED
+from services.signing.validation.algorithms import (
+    Key,
+    Scheme,
+    Term,
+    certificate_scheme,
+    is_right,
+    key_of,
+    key_term,
+    terms,
+)
+from services.signing.validation.indication import Objection, Refused, refused
+from services.signing.validation.material import Authority, Material, Purpose, digest
+from services.signing.validation.path import flaw
+from services.signing.validation.policy import Policy, load
+from services.signing.validation.revocation import RevocationList, Status, Unusable, answer
+
+_MOST_CHAINS = 4_096
+_LONGEST = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Issuer:
+    """A listed authority, read."""
+
+    listed: Authority
+    sha256: str
+    certificate: x509.Certificate
+    key: Key
+    terms: tuple[Term, ...]
+    lists: tuple[RevocationList, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One certificate of a chain below the anchor, with what is known of its revocation."""
+
+    sha256: str
+    certificate: x509.Certificate
+    issuer: Issuer
+    authority: bool
+    statuses: tuple[Status, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """The way from a signer's certificate to an anchor. The moment plays no part in it."""
+
+    key: Key
+    links: tuple[Link, ...]
+    """The signer's certificate first, then the authorities below the anchor."""
+    terms: tuple[Term, ...]
+    """Until when the algorithms of the authorities' signatures and keys may be used."""
+    purposes: frozenset[Purpose]
+    """What the signer's authority is trusted for."""
+    objection: Objection | None
+
+    def is_for(self, purpose: Purpose) -> bool:
+        """Say whether what the signer's authority issues is trusted for a purpose."""
+        return purpose in self.purposes
+
+    @property
+    def issuers(self) -> tuple[Issuer, ...]:
+        """Return the authorities, the signer's own first, the anchor last."""
+        return tuple(link.issuer for link in self.links)
+
+
+class Trust:
+    """The material of a judgement, read once. Nothing is ever fetched: else it is not known."""
+
+    def __init__(self, material: Material) -> None:
+        """Read policy, authorities and lists. Raises BadPolicy; what else is broken is left out."""
+        self.policy: Policy = load(material.policy)
+        self._answers = material.answers
+        self._by_name: dict[bytes, list[Issuer]] = {}
+        self._listed: set[bytes] = set()
+        self._chains: OrderedDict[bytes, Chain] = OrderedDict()
+        lists: dict[str, list[bytes]] = {}
+        for one in material.lists:
+            lists.setdefault(one.authority, []).append(one.der)
+        for authority in material.authorities:
+            issuer = self._read(authority, lists.get(authority.name, []))
+            if issuer is not None:
+                self._by_name.setdefault(issuer.certificate.subject.public_bytes(), []).append(
+                    issuer
+                )
+                self._listed.add(bytes(authority.der))
+
+    def lists(self) -> list[tuple[str, RevocationList]]:
+        """Return the usable lists, with the names of their authorities."""
+        issuers = (one for issuers in self._by_name.values() for one in issuers)
+        return [(one.listed.name, known) for one in issuers for known in one.lists]
+
+    def is_listed(self, der: bytes) -> bool:
+        """Say whether a certificate is a listed authority's own."""
+        return der in self._listed
+
+    def chain(self, der: bytes) -> Chain:
+        """Return the chain of a certificate, with its objection if it is none. Raises Refused."""
+        known = self._chains.get(der)
+        if known is None:
+            known = self._build(der)
+            if len(self._chains) >= _MOST_CHAINS:
+                self._chains.popitem(last=False)
+            self._chains[der] = known
+        else:
+            self._chains.move_to_end(der)
+        return known
+
+    def more(self, chain: Chain, lists: Sequence[bytes], answers: Sequence[bytes]) -> Chain:
+        """Return a chain that also knows what a file brings of revocation data."""
+        links: list[Link] = []
+        for link in chain.links:
+            brought = [
+                known
+                for der in lists
+                if (known := self._list(der, link.issuer.certificate, link.issuer.key))
+            ]
+            found = [*link.statuses, *_said(link, brought), *self._answered(link, answers)]
+            links.append(
+                Link(link.sha256, link.certificate, link.issuer, link.authority, tuple(found))
+            )
+        return Chain(chain.key, tuple(links), chain.terms, chain.purposes, chain.objection)
+
+    def accepts(self, how: Scheme, key: Key, at: datetime) -> bool:
+        """Say whether the policy accepts a signature by this key at this time."""
+        return all(
+            term.ends is not None and at < term.ends
+            for term in (*terms(self.policy, how), key_term(self.policy, key))
+        )
+
+    def _read(self, authority: Authority, lists: Sequence[bytes]) -> Issuer | None:
+        try:
+            certificate = x509.load_der_x509_certificate(authority.der)
+            key = key_of(certificate)
+        except (ValueError, Refused):
+            return None
+        own = [known for der in lists if (known := self._list(der, certificate, key))]
+        signed = () if authority.anchor else _terms(self.policy, certificate)
+        return Issuer(
+            listed=authority,
+            sha256=digest(authority.der),
+            certificate=certificate,
+            key=key,
+            terms=(key_term(self.policy, key), *signed),
+            lists=tuple(own),
+        )
+
+    def _list(self, der: bytes, issuer: x509.Certificate, key: Key) -> RevocationList | None:
+        try:
+            return RevocationList.read(der, issuer, key, self.accepts)
+        except Unusable:
+            return None
+
+    def _answered(self, link: Link, answers: Sequence[bytes]) -> list[Status]:
+        found: list[Status] = []
+        for der in answers:
+            try:
+                said = answer(
+                    der, link.certificate, link.issuer.certificate, link.issuer.key, self.accepts
+                )
+            except Unusable:
+                continue
+            if said is not None:
+                found.append(said)
+        return found
+
+    def _build(self, der: bytes) -> Chain:
+        try:
+            certificate = x509.load_der_x509_certificate(der)
+            _ = certificate.extensions
+        except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension):
+            raise refused(
+                "FORMAT_FAILURE", "format.cms", UNREADABLE, "the certificate cannot be read"
+            ) from None
+        key = key_of(certificate)
+        issuers = self._way(certificate)
+        if not issuers:
+            objection = Objection(
+                "NO_CERTIFICATE_CHAIN_FOUND", "chain.listed", UNTRUSTED, "no listed authority"
+            )
+            return Chain(key, (), (), frozenset(), objection)
+        links = tuple(self._links(certificate, issuers))
+        used = [term for issuer in issuers for term in issuer.terms]
+        purposes = frozenset(issuers[0].listed.purposes)
+        found = flaw(der, [issuer.listed.der for issuer in issuers])
+        objection = (
+            Objection("CERTIFICATE_CHAIN_GENERAL_FAILURE", "chain.path", UNTRUSTED, found)
+            if found
+            else None
+        )
+        all_terms = (*_terms(self.policy, certificate), *used)
+        return Chain(key, links, all_terms, purposes, objection)
+
+    def _way(self, certificate: x509.Certificate) -> list[Issuer]:
+        """Return the listed authorities from the issuer to an anchor; empty: there is no way."""
+        way: list[Issuer] = []
+        below = certificate
+        while len(way) < _LONGEST:
+            issuer = self._issuer_of(below)
+            if issuer is None or issuer in way:
+                return []
+            way.append(issuer)
+            if issuer.listed.anchor:
+                return way
+            below = issuer.certificate
+        return []
+
+    def _issuer_of(self, below: x509.Certificate) -> Issuer | None:
+        for issuer in self._by_name.get(below.issuer.public_bytes(), []):
+            try:
+                how = certificate_scheme(below)
+            except Refused:
+                return None
+            if is_right(issuer.key, below.signature, below.tbs_certificate_bytes, how):
+                return issuer
+        return None
+
+    def _links(self, certificate: x509.Certificate, issuers: Sequence[Issuer]) -> list[Link]:
+        links: list[Link] = []
+        below = certificate
+        for place, issuer in enumerate(issuers):
+            bare = Link(digest(_der(below)), below, issuer, place > 0, ())
+            found = [*_said(bare, issuer.lists), *self._answered(bare, self._answers)]
+            links.append(Link(bare.sha256, below, issuer, bare.authority, tuple(found)))
+            below = issuer.certificate
+        return links
+
+
+def _said(link: Link, lists: Sequence[RevocationList]) -> list[Status]:
+    found: list[Status] = []
+    for known in lists:
+        try:
+            said = known.says(link.certificate, authority=link.authority)
+        except Unusable:
+            continue
+        if said is not None:
+            found.append(said)
+    return found
+
+
+def _terms(policy: Policy, certificate: x509.Certificate) -> tuple[Term, ...]:
+    return terms(policy, certificate_scheme(certificate))
+
+
+def _der(certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(serialization.Encoding.DER)
