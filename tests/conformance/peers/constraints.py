@@ -1,7 +1,7 @@
-"""DSS's default constraint policy with the exchange's policy put in where the two differ.
+"""DSS's default constraint policy, with the exchange's policy put in where the two differ.
 
-DSS only warns of what a validation policy may refuse (ETSI EN 319 102-1, 4.1.2); each line here
-raises one constraint, with the rule of the exchange's policy that asks for it.
+DSS only warns of much that a validation policy may refuse (ETSI EN 319 102-1, 4.1.2), and asks for
+a little that ours does not; each line here sets one constraint, with the rule that asks for it.
 """
 
 import xml.etree.ElementTree as ET
@@ -12,40 +12,53 @@ _SPACE = "{http://dss.esig.europa.eu/validation/policy}"
 
 
 @dataclass(frozen=True, slots=True)
-class Raised:
-    """A constraint that fails a signature, where DSS's own policy warns or does not look."""
+class Constraint:
+    """A constraint whose level is not the one of DSS's own policy."""
 
     path: str
     """Below the root; `*` is any element."""
     rule: str
     """Of the exchange's policy."""
+    level: str = "FAIL"
     more: dict[str, str] = field(default_factory=dict[str, str])
 
 
-_SIGNER = "SignatureConstraints/BasicSignatureConstraints/SigningCertificate"
-_AUTHORITY = "SignatureConstraints/BasicSignatureConstraints/CACertificate"
-RAISED = (
-    Raised(f"{_SIGNER}/KeyUsage", "certificates.leader"),
-    Raised(f"{_SIGNER}/PolicyTree", "chain.path"),
-    Raised(f"{_SIGNER}/NameConstraints", "chain.path"),
-    Raised(f"{_SIGNER}/SupportedCriticalExtensions", "chain.path"),
-    Raised(f"{_SIGNER}/NotSelfSigned", "chain.listed"),
-    Raised(f"{_SIGNER}/RevocationFreshness", "revocation.fresh", {"Unit": "HOURS", "Value": "48"}),
-    Raised(
-        f"{_AUTHORITY}/RevocationFreshness",
+_BASIC = "SignatureConstraints/BasicSignatureConstraints"
+_SIGNED = "SignatureConstraints/SignedAttributes"
+OURS = (
+    Constraint(f"{_BASIC}/SigningCertificate/KeyUsage", "certificates.leader"),
+    Constraint(f"{_BASIC}/SigningCertificate/PolicyTree", "chain.path"),
+    Constraint(f"{_BASIC}/SigningCertificate/NameConstraints", "chain.path"),
+    Constraint(f"{_BASIC}/SigningCertificate/SupportedCriticalExtensions", "chain.path"),
+    Constraint(f"{_BASIC}/SigningCertificate/NotSelfSigned", "chain.listed"),
+    Constraint(f"{_BASIC}/CACertificate/PolicyTree", "chain.path"),
+    Constraint(f"{_BASIC}/CACertificate/NameConstraints", "chain.path"),
+    Constraint(f"{_BASIC}/CACertificate/SupportedCriticalExtensions", "chain.path"),
+    Constraint(
+        f"{_BASIC}/SigningCertificate/RevocationFreshness",
         "revocation.fresh",
-        {"Unit": "HOURS", "Value": "9600"},
+        more={"Unit": "HOURS", "Value": "48"},
     ),
-    Raised("SignatureConstraints/BasicSignatureConstraints/UndefinedChanges", "format.changes"),
+    Constraint(
+        f"{_BASIC}/CACertificate/RevocationFreshness",
+        "revocation.fresh",
+        more={"Unit": "HOURS", "Value": "9600"},
+    ),
+    Constraint(f"{_BASIC}/UndefinedChanges", "format.changes"),
+    Constraint(f"{_SIGNED}/SigningCertificatePresent", "signer.named"),
+    Constraint(f"{_SIGNED}/IssuerSerialMatch", "signer.named"),
+    # The signer's own word on the time counts for nothing, so it may be missing or odd.
+    Constraint(f"{_SIGNED}/SigningTime", "time.stamp_missing", "IGNORE"),
+    Constraint(f"{_SIGNED}/SigningTimeInCertRange", "time.stamp_missing", "IGNORE"),
 )
 
 
-def apply(policy: ET.Element, raised: Sequence[Raised]) -> bytes:
-    """Return the policy with these constraints raised to FAIL; each of them must be there."""
-    for one in raised:
+def apply(policy: ET.Element, constraints: Sequence[Constraint]) -> bytes:
+    """Return the policy with these constraints; raises LookupError for one that is not there."""
+    for one in constraints:
         found = policy.findall("/".join(_SPACE + step for step in one.path.split("/")))
         if not found:
             raise LookupError(f"DSS's policy has no {one.path}")
         for constraint in found:
-            constraint.attrib.update({"Level": "FAIL", **one.more})
+            constraint.attrib.update({"Level": one.level, **one.more})
     return ET.tostring(policy)

