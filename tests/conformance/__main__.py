@@ -3,6 +3,7 @@
 ONLY=pattern: the cases whose name matches it.
 """
 
+import logging
 import os
 import re
 import sys
@@ -70,6 +71,7 @@ def _say(text: str) -> None:
 
 def main() -> int:
     """Judge all cases."""
+    logging.getLogger("pyhanko").setLevel(logging.CRITICAL)  # it tells of each bad file
     page, tally = expected(), Tally()
     spoke = time.monotonic()
     for case in _chosen():

@@ -1,34 +1,33 @@
 """Lets the engine judge a case: the only module of the matrix that knows the engine."""
 
-from importlib import import_module
-from typing import Any
-
+from services.signing.finding import Finding
+from services.signing.validation.cades import validate_detached
 from services.signing.validation.material import Material
+from services.signing.validation.pades import validate_pdf
 from services.signing.validation.policy import NEWEST
+from services.signing.validation.trust import Trust
+from services.signing.verdict import judge
 from tests.conformance.case import Case, Decision, Expected
 
-_HOLDS = ("revocation.known", "revocation.fresh")
+_DECISIONS: dict[str, Decision] = {
+    "TOTAL-PASSED": "accept",
+    "TOTAL-FAILED": "refuse",
+    "INDETERMINATE": "hold",
+}
 
 
 def judged(case: Case) -> tuple[Decision, str, str | None, str | None]:
     """Return decision, indication, sub-indication and rule."""
-    trust: Any = import_module("services.signing.validation.trust")
-    verdict: Any = import_module("services.signing.verdict")
     known = Material(NEWEST.read_bytes(), case.authorities, case.lists, case.answers)
-    found = _finding(case, trust.Trust(known))
-    said = verdict.judge(found, case.registered, role=case.role, sender=case.sender)
-    if said.indication == "TOTAL-PASSED":
-        return "accept", said.indication, None, None
-    decision: Decision = "hold" if said.rule in _HOLDS else "refuse"
-    return decision, said.indication, said.sub_indication, said.rule
+    found = _finding(case, Trust(known))
+    said = judge(found, case.registered, role=case.role, sender=case.sender)
+    return _DECISIONS[said.indication], said.validation, said.sub_indication, said.rule
 
 
-def _finding(case: Case, trust: Any) -> Any:  # noqa: ANN401
+def _finding(case: Case, trust: Trust) -> Finding:
     if case.content is None:
-        pades: Any = import_module("services.signing.validation.pades")
-        return pades.validate_pdf(case.file, trust, case.at)
-    cades: Any = import_module("services.signing.validation.cades")
-    return cades.validate_detached(case.content, case.file, trust, case.at)
+        return validate_pdf(case.file, trust, case.at)
+    return validate_detached(case.content, case.file, trust, case.at)
 
 
 def as_judged(expected: Expected) -> tuple[Decision, str, str | None, str | None]:

@@ -118,6 +118,8 @@ def algorithm(of: Key, how: How) -> bytes:
 
 
 def _pss(digest: str) -> bytes:
+    if digest == "sha1":
+        return sequence()  # all of it is the default (RFC 4055 3.1), which DER leaves out
     one = sequence(oid(DIGESTS[digest]), _NULL)
     mask = sequence(oid("1.2.840.113549.1.1.8"), one)
     salt = integer(hashlib.new(digest).digest_size)

@@ -9,7 +9,7 @@ from tests.conformance.case import Case
 from tests.conformance.keys import How, Scheme
 from tests.conformance.pki import SUBSCRIBER
 from tests.conformance.trial import BOTH, DETACHED, PDF, Trial, cases
-from tests.conformance.world import ISSUING, LASTING, World
+from tests.conformance.world import HOUR, ISSUING, LASTING, World, known
 
 _GOOD: tuple[tuple[str, Scheme, tuple[str, ...]], ...] = (
     ("p256", "ecdsa", ("sha256", "sha384", "sha512")),
@@ -112,4 +112,6 @@ def _later(world: World) -> Iterator[Trial]:
         ("ca-rsa2048-stamped-in-time", first, stamped),
     ):
         branch = world.branch(leaf=LASTING, kind="rsa2048", at=at)
-        yield Trial(name=name, by=branch.seal, at=at, setting=branch.setting, recipe=recipe)
+        # A list of 2031 would be signed with that key too late.
+        setting = branch.setting.instead(known("branch", branch.ca, last + 6 * HOUR))
+        yield Trial(name=name, by=branch.seal, at=at, setting=setting, recipe=recipe)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from tests.conformance import cms, pdf, updates
 from tests.conformance.case import Case
+from tests.conformance.cases.letters import changed_letters
 from tests.conformance.pdf import Pdf, Place
 from tests.conformance.trial import paper
 from tests.conformance.world import NOW, World, blank, row, rows, sealed
@@ -38,6 +39,7 @@ def changes(world: World) -> Iterator[Case]:
     yield from _allowed(made)
     yield from _forbidden(made)
     yield from _mixed(made)
+    yield from changed_letters(world)
 
 
 class _Made:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from tests.conformance import cms, updates
 from tests.conformance.case import Case
 from tests.conformance.cases.attributes import attributes
+from tests.conformance.cases.letters import letters
 from tests.conformance.cases.values import values
 from tests.conformance.cms import Recipe
 from tests.conformance.der import elements, explicit, indefinite, inside, oid, sequence, wide
@@ -18,6 +19,7 @@ _MANY = 33
 def structure(world: World) -> Iterator[Case]:
     """Yield the cases of this dimension."""
     yield from _files(world)
+    yield from letters(world)
     yield from cases("structure", _subfilters(world))
     yield from cases("structure", _containers(world))
     yield from cases("structure", _encodings(world))

@@ -1,0 +1,62 @@
+"""The demo's own letter: typst's PDF/A with object streams, signed by pyHanko's writer."""
+
+import datetime as dt
+from collections.abc import Iterator
+from functools import cache
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from infra.letter.render import Paper, Place, render_letter, stamp
+from infra.letter.sample import sample_letter
+from infra.pki.sign import CachedKeySigner, Frame, sign
+from tests.conformance.case import Case, Dimension
+from tests.conformance.pki import Holder
+from tests.conformance.trial import paper
+from tests.conformance.world import World, row, rows
+from tests.fixtures import tampering
+
+
+def letters(world: World) -> Iterator[Case]:
+    """Yield good letters: what our own signing makes."""
+    yield _case(world, "structure", "letter", _signed(world))
+    pdf, place = _letter().pdf, _letter().place
+    left = Place(place.page, place.x - 22, place.y + 1)
+    for by, field, look in (
+        (world.leader, "NguoiKy", stamp("leader", "")),
+        (world.seal, "CoQuan", stamp("seal", "Văn phòng Chính phủ")),
+    ):
+        pdf = sign(pdf, _signer(by), field=field, frame=Frame(left, 34, 24, look))
+    yield _case(world, "structure", "letter-with-looks", pdf)
+
+
+def changed_letters(world: World) -> Iterator[Case]:
+    """Yield letters that were changed by pyHanko's writer."""
+    for change in (tampering.note_added, tampering.page_replaced, tampering.field_added):
+        name = f"letter-{change.__name__.replace('_', '-')}"
+        yield _case(world, "changes", name, change(_signed(world)))
+
+
+def _case(world: World, dimension: Dimension, name: str, file: bytes) -> Case:
+    registered = rows(row(world.leader, "leader"), row(world.seal, "seal"))
+    return paper(dimension, name, file, registered, world.setting())
+
+
+@cache
+def _letter() -> Paper:
+    day = dt.date(2026, 11, 25)
+    return render_letter(
+        sample_letter(code="7816/VPCP-TTĐT", signer="Lê Minh An", promulgated_on=day)
+    )
+
+
+@cache
+def _signed(world: World) -> bytes:
+    led = sign(_letter().pdf, _signer(world.leader), field="NguoiKy")
+    return sign(led, _signer(world.seal), field="CoQuan")
+
+
+def _signer(of: Holder) -> CachedKeySigner:
+    if not isinstance(of.key, ec.EllipticCurvePrivateKey):
+        raise TypeError(of.name.rfc4514_string())
+    return CachedKeySigner(x509.load_der_x509_certificate(of.der), of.key)
