@@ -44,6 +44,8 @@ OURS = (
         "revocation.fresh",
         more={"Unit": "HOURS", "Value": "9600"},
     ),
+    Constraint(f"{_BASIC}/SigningCertificate/CRLNextUpdatePresent", "revocation.fresh"),
+    Constraint(f"{_BASIC}/CACertificate/CRLNextUpdatePresent", "revocation.fresh"),
     Constraint(f"{_BASIC}/UndefinedChanges", "format.changes"),
     Constraint(f"{_SIGNED}/SigningCertificatePresent", "signer.named"),
     Constraint(f"{_SIGNED}/IssuerSerialMatch", "signer.named"),

@@ -10,7 +10,7 @@ time stamp is asked about first: where it is good, the signature may be judged a
 
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -28,6 +28,7 @@ from tests.conformance.peers.peer import (
     Said,
     Verdict,
     Worst,
+    at_moment,
     certificates_pem,
     known_answers,
     known_lists,
@@ -42,7 +43,8 @@ _UNKNOWN = frozenset(
         "CRL has expired",
         "CRL is not yet valid",
         "CRL signature failure",
-        "Different CRL scope",
+        "different CRL scope",
+        "key usage does not include CRL signing",
         "unhandled critical CRL extension",
     }
 )
@@ -122,19 +124,25 @@ def _now(files: _Files) -> Said:
     if plain.verdict != "good":
         return plain
     listed = _said(_cms(files, at=files.at, lists=True))
-    return _by_answers(files) if listed.words == _NO_LIST and files.ocsps else listed
+    if listed.verdict != "unknown" or not files.ocsps:
+        return listed
+    leaf = files.folder / "leaf.pem"
+    what = ["-in", files.folder / "cms", "-content", files.folder / "signed"]
+    look = ["-inform", "DER", "-binary", "-noverify", "-signer", leaf]
+    _openssl("cms", "-verify", *look, *what, "-out", "/dev/null")
+    return _by_answers(files, leaf)
 
 
 def _at_stamp(files: _Files, now: Said, moment: datetime) -> Said:
     """Judge at a good time stamp's moment what is too late today."""
+    if now.words == _EXPIRED:
+        then = _said(_cms(files, at=moment, lists=False))
+        if then.verdict != "good":
+            return then
+        now = _said(_cms(files, at=None, lists=True))
     if now.words == _REVOKED:
         return Said("not applicable", "weighs no time stamp against a revocation")
-    if now.words != _EXPIRED:
-        return now
-    then = _said(_cms(files, at=moment, lists=False))
-    if then.verdict != "good":
-        return then
-    return _said(_cms(files, at=None, lists=True))
+    return now
 
 
 def _cms(files: _Files, *, at: datetime | None, lists: bool) -> Done:
@@ -152,30 +160,32 @@ def _stamp(files: _Files, token: bytes, over: bytes) -> Done:
     return _openssl("ts", "-verify", *what, *trust)
 
 
-def _by_answers(files: _Files) -> Said:
-    """Judge where the signer's revocation state is known by OCSP, the authority's by lists."""
-    leaf = files.folder / "leaf.pem"
-    what = ["-in", files.folder / "cms", "-content", files.folder / "signed"]
-    look = ["-inform", "DER", "-binary", "-noverify", "-signer", leaf]
-    _openssl("cms", "-verify", *look, *what, "-out", "/dev/null")
-    issuer = _issuer(files, x509.load_pem_x509_certificate(leaf.read_bytes()))
-    if issuer is None:
+def _by_answers(files: _Files, of: Path) -> Said:
+    """Judge where a revocation state is known by OCSP; the authorities' may be so by lists."""
+    certificate = x509.load_pem_x509_certificate(of.read_bytes())
+    issuer = _issuer(files, certificate)
+    if issuer is None or certificate.issuer == certificate.subject:
         return Said("unknown", _NO_LIST)
-    above = _said(_openssl("verify", *files.trust(at=files.at, lists=True), *_ALONE, issuer))
+    trust = files.trust(at=files.at, lists=True)
+    above = _said(_openssl("verify", *trust, *_ALONE, issuer))
+    if above.verdict == "unknown":
+        above = _by_answers(files, issuer)
     if above.verdict != "good":
         return above
-    said = [_answer(files, leaf, issuer, answer) for answer in files.ocsps]
+    said = [_answer(files, of, issuer, answer) for answer in files.ocsps]
     # The newest answer that can be used is the one that counts.
     usable = [one for one in said if one.words in _STATES.values()]
     return (usable or said)[-1]
 
 
-def _answer(files: _Files, leaf: Path, issuer: Path, answer: bytes) -> Said:
+def _answer(files: _Files, of: Path, issuer: Path, answer: bytes) -> Said:
     digest = ocsp.load_der_ocsp_response(answer).hash_algorithm.name
-    which = [f"-{digest}", "-issuer", issuer, "-verify_other", issuer, "-cert", leaf]
+    which = [f"-{digest}", "-issuer", issuer, "-verify_other", issuer, "-cert", of]
     source = ["-respin", files.put("answer", answer), "-no_nonce"]
-    done = _openssl("ocsp", *source, *which, *files.trust(at=files.at, lists=False), *_ALONE)
-    state = re.search(r"leaf\.pem: (\w+)", done.out)
+    trust = files.trust(at=files.at, lists=False)
+    # The moment that is asked for counts for the chain only, the answer's own times for now.
+    done = _openssl("ocsp", *source, *which, *trust, *_ALONE, env=at_moment(files.at))
+    state = re.search(rf"{of.name}: (\w+)", done.out)
     if "Response verify OK" not in done.err or state is None or state[1] not in _STATES:
         return Said("unknown", f"OCSP: {_reason(done)}")
     verdicts: dict[str, Verdict] = {"good": "good", "revoked": "bad"}
@@ -187,12 +197,12 @@ def _issuer(files: _Files, leaf: x509.Certificate) -> Path | None:
     for der in files.authorities:
         one = x509.load_der_x509_certificate(der)
         if one.subject == leaf.issuer:
-            return files.put("issuer.pem", one.public_bytes(Encoding.PEM))
+            return files.put(f"{one.serial_number:x}.pem", one.public_bytes(Encoding.PEM))
     return None
 
 
-def _openssl(*words: str | Path) -> Done:
-    done = run(["openssl", *words])
+def _openssl(*words: str | Path, env: Mapping[str, str] | None = None) -> Done:
+    done = run(["openssl", *words], env=env)
     if "Use -help for summary" in done.err:
         raise RuntimeError(f"openssl does not know an option: {done.err}")
     return done

@@ -4,17 +4,23 @@ It has no option for a moment, and takes trust and revocation lists from an NSS 
 Revocation is checked where a list is there (soft fail); OCSP is off, it would ask the network.
 """
 
-import os
 import re
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC
 from pathlib import Path
 
-from infra.prove_tools import Broken, faketime_library
 from tests.conformance.peers.cut import NotThere, certificates, cut
-from tests.conformance.peers.peer import Asked, Done, Missing, Said, Worst, known_lists, run
+from tests.conformance.peers.peer import (
+    Asked,
+    Done,
+    Missing,
+    Said,
+    Worst,
+    at_moment,
+    known_lists,
+    run,
+)
 
 _VALID = "Signature is Valid."
 _TRUSTED = "Certificate is Trusted."
@@ -39,9 +45,7 @@ class _Place:
         return f"sql:{self.folder}"
 
     def run(self, *argv: str | Path) -> Done:
-        moment = self.asked.at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
-        fake = {"LD_PRELOAD": _faketime(), "FAKETIME": moment, "TZ": "UTC"}
-        return run(argv, env={**os.environ, **fake})
+        return run(argv, env=at_moment(self.asked.at))
 
 
 def ask(asked: Asked) -> Said:
@@ -138,10 +142,3 @@ def _fill(place: _Place) -> None:
         file.write_bytes(der)
         # Refused where the list is not of its issuer's key: then NSS does not know it.
         run(["crlutil", "-I", "-d", place.nss, "-i", file])
-
-
-def _faketime() -> str:
-    try:
-        return str(faketime_library())
-    except Broken as why:
-        raise Missing(f"{why}: make prove-tools") from why

@@ -4,18 +4,21 @@ A verdict is what the exchange would do on it: `good` is accepted, `bad` refused
 (the peer misses revocation data that it can use), `not applicable`: no question for this peer.
 """
 
+import os
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
+
+from infra.prove_tools import Broken, faketime_library
 
 Verdict = Literal["good", "bad", "unknown", "not applicable"]
 _PATIENCE = 60.0
@@ -98,6 +101,16 @@ def run(argv: Sequence[str | Path], *, env: Mapping[str, str] | None = None) -> 
     return Done(
         done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
     )
+
+
+def at_moment(at: datetime) -> dict[str, str]:
+    """Return an environment in which a tool's clock stands at that moment; raises Missing."""
+    try:
+        library = str(faketime_library())
+    except Broken as why:
+        raise Missing(f"{why}: make prove-tools") from why
+    moment = at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+    return {**os.environ, "LD_PRELOAD": library, "FAKETIME": moment, "TZ": "UTC"}
 
 
 def certificates_pem(ders: Sequence[bytes]) -> bytes:
