@@ -6,6 +6,7 @@ from datetime import timedelta
 import structlog
 
 from services.signing.certificate import Registered
+from services.signing.evidence import Subject, pieces, written
 from services.signing.finding import (
     STORE_TROUBLE,
     TOO_HEAVY,
@@ -13,14 +14,12 @@ from services.signing.finding import (
     Finding,
 )
 from services.signing.pool import Look
-from services.signing.store import certificates, examinations, withdrawals
+from services.signing.store import certificates, examinations, materials, withdrawals
 from services.signing.store.examinations import Claim, NewVerdict
 from services.signing.verdict import (
     NotBound,
     Outdated,
-    Subject,
     Verdict,
-    evidence,
     judge,
     unread,
     used,
@@ -80,7 +79,10 @@ async def settle(conn: Connection, held: Claim, look: Look) -> Verdict | None:
             sha256=held.sha256,
             role=held.role,
         )
-        content, digest = evidence(subject, verdict, finding, registered)
+        content, digest = written(subject, verdict, finding, registered, look.material)
+        if look.material is not None:
+            await materials.keep(conn, pieces(look.material))
+            reach("signing.materials_kept")
         passed = verdict.indication == "TOTAL-PASSED"
         new = NewVerdict(
             judgement=standing.judgement + 1,

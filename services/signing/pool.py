@@ -60,6 +60,8 @@ class Look:
     end: Literal["answered", "limit", "died"] = "answered"
     """`limit`: the worker met its own limits; `died`: something else ended it."""
     detail: str = ""
+    material: Material | None = None
+    """What an answer rests on."""
 
     @property
     def altered(self) -> bool:
@@ -110,7 +112,7 @@ class Worker:
         self._material = material
         if answer.failure == "memory":
             await self.end()
-        return Look(answer)
+        return Look(answer, material=material)
 
     async def end(self) -> None:
         """Kill the process, if there is one, and wait for its end."""

@@ -1,11 +1,7 @@
 """From what a worker found and who is registered for what to a verdict (pure)."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from uuid import UUID
-
-import orjson
+from dataclasses import dataclass
 
 from services.signing.certificate import Registered
 from services.signing.finding import (
@@ -163,36 +159,3 @@ def _incomplete(kinds: Sequence[str], role: str) -> Verdict | None:
     if "leader" in kinds[kinds.index("seal") :]:
         return _against("order.sequence", WRONG_ORDER, "a leader signed after the seal")
     return None
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """What a verdict is about."""
-
-    dispatch_id: UUID
-    document_id: UUID
-    document_code: str
-    sender_id: UUID
-    sha256: str
-    role: str
-
-
-def evidence(
-    subject: Subject,
-    verdict: Verdict,
-    finding: Finding | None,
-    registered: Mapping[str, Registered],
-) -> tuple[bytes, str]:
-    """Return the verdict with all it rests on as JSON bytes, and their SHA-256."""
-    content = orjson.dumps(
-        {
-            "schema": "lienthong/verdict/2",
-            "subject": asdict(subject),
-            "verdict": asdict(verdict),
-            "finding": asdict(finding) if finding else None,
-            "registered": [asdict(registered[digest]) for digest in sorted(registered)],
-        },
-        default=str,  # ids as the database gives them
-        option=orjson.OPT_SORT_KEYS,
-    )
-    return content, hashlib.sha256(content).hexdigest()

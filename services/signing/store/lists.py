@@ -75,7 +75,7 @@ async def clock(conn: Connection) -> datetime:
 
 
 async def forget_old(conn: Connection, authority: str, *, keep: int) -> None:
-    """Delete all but the newest lists; evidence names lists by number and keeps no bytes."""
+    """Delete all but the newest lists; what verdicts rest on is kept in materials."""
     await conn.execute(
         "delete from revocation_lists where authority = $1 and number <="
         " (select max(number) from revocation_lists where authority = $1) - $2",

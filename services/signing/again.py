@@ -1,0 +1,83 @@
+"""Repeats a stored verdict from its evidence and the file alone: nothing is asked of anybody."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, cast
+from uuid import UUID
+
+import orjson
+from pydantic import TypeAdapter, ValidationError
+
+from services.signing.certificate import Registered
+from services.signing.evidence import SCHEMA, Incomplete, material, named
+from services.signing.finding import Finding
+from services.signing.validation.material import digest
+from services.signing.validation.pades import validate_pdf
+from services.signing.validation.policy import BadPolicy
+from services.signing.validation.trust import Trust
+from services.signing.verdict import Verdict, judge
+from shared.ids import AgencyId
+
+_REGISTERED = TypeAdapter(tuple[Registered, ...])
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """A verdict that was made again."""
+
+    verdict: Verdict
+    finding: Finding
+    differs: tuple[str, ...]
+    """What is not as it was stored; the versions of libraries are not looked at."""
+
+
+def repeat(
+    evidence: bytes, kept: Mapping[str, bytes], content: bytes, *, at: datetime | None = None
+) -> Repeated:
+    """Judge a file again with what a stored verdict rested on, at its moment or another.
+
+    Raises Incomplete for evidence of another file, or that is not whole.
+    """
+    stored = _read(evidence)
+    subject = stored["subject"]
+    if digest(content) != subject["sha256"]:
+        raise Incomplete("the evidence is of another file")
+    if stored["finding"] is None:
+        raise Incomplete("no file was judged: there was no answer from a worker")
+    try:
+        trust = Trust(material(named(stored), kept))
+        rows = _REGISTERED.validate_python(stored["registered"])
+        moment = at or datetime.fromisoformat(stored["finding"]["checked_at"])
+    except (BadPolicy, ValidationError, ValueError, KeyError) as error:
+        raise Incomplete(str(error)) from None
+    finding = validate_pdf(content, trust, moment)
+    registered = {row.sha256: row for row in rows}
+    verdict = judge(
+        finding, registered, role=subject["role"], sender=AgencyId(UUID(subject["sender_id"]))
+    )
+    return Repeated(verdict, finding, _differences(stored, verdict, finding) if at is None else ())
+
+
+def _read(evidence: bytes) -> dict[str, Any]:
+    try:
+        stored = orjson.loads(evidence)
+    except orjson.JSONDecodeError:
+        raise Incomplete("the evidence is not JSON") from None
+    if not isinstance(stored, dict):
+        raise Incomplete("the evidence is not an object")
+    read = cast("dict[str, Any]", stored)
+    if read.get("schema") != SCHEMA:
+        raise Incomplete(f"the evidence is not of the form {SCHEMA}")
+    return read
+
+
+def _differences(stored: Mapping[str, Any], verdict: Verdict, finding: Finding) -> tuple[str, ...]:
+    """Return the names of what was stored otherwise."""
+    now = orjson.loads(orjson.dumps({"verdict": asdict(verdict), "finding": asdict(finding)}))
+    return tuple(
+        f"{part}.{name}"
+        for part, values in now.items()
+        for name, value in values.items()
+        if name != "libraries" and stored[part].get(name) != value
+    )

@@ -1,0 +1,163 @@
+"""A verdict with all that it rests on, so that it can be repeated in twenty years (pure)."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+import orjson
+from pydantic import TypeAdapter, ValidationError
+
+from services.signing.certificate import Registered
+from services.signing.finding import Finding
+from services.signing.validation.material import Authority, Listed, Material, Purpose, digest
+from services.signing.verdict import Verdict
+
+SCHEMA = "lienthong/verdict/2"
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A piece of material, to be kept under its digest."""
+
+    sha256: str
+    kind: Literal["policy", "certificate", "crl", "ocsp"]
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a verdict is about."""
+
+    dispatch_id: UUID
+    document_id: UUID
+    document_code: str
+    sender_id: UUID
+    sha256: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Trusted:
+    """An authority of the trust list, its certificate by digest."""
+
+    name: str
+    sha256: str
+    anchor: bool
+    trusted_from: datetime
+    trusted_until: datetime | None
+    purposes: tuple[Purpose, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    authority: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """The material of a judgement, every piece by its digest."""
+
+    policy: str
+    authorities: tuple[_Trusted, ...]
+    lists: tuple[_Listed, ...]
+    answers: tuple[str, ...]
+
+    def digests(self) -> set[str]:
+        """Return the digests of all pieces."""
+        trusted = {one.sha256 for one in self.authorities}
+        return {self.policy, *trusted, *(one.sha256 for one in self.lists), *self.answers}
+
+
+class Incomplete(ValueError):  # noqa: N818 (what the evidence is)
+    """Evidence that is not one, or a piece of it that is missing or another one."""
+
+
+_NAMED = TypeAdapter(Named)
+
+
+def pieces(material: Material) -> list[Piece]:
+    """Return what is to be kept of a judgement's material."""
+    found = [Piece(digest(material.policy), "policy", material.policy)]
+    found.extend(Piece(digest(one.der), "certificate", one.der) for one in material.authorities)
+    found.extend(Piece(digest(one.der), "crl", one.der) for one in material.lists)
+    found.extend(Piece(digest(der), "ocsp", der) for der in material.answers)
+    return found
+
+
+def written(
+    subject: Subject,
+    verdict: Verdict,
+    finding: Finding | None,
+    registered: Mapping[str, Registered],
+    given: Material | None,
+) -> tuple[bytes, str]:
+    """Return the verdict with all it rests on as JSON bytes, and their SHA-256."""
+    content = orjson.dumps(
+        {
+            "schema": SCHEMA,
+            "subject": asdict(subject),
+            "verdict": asdict(verdict),
+            "finding": asdict(finding) if finding else None,
+            "registered": [asdict(registered[digest]) for digest in sorted(registered)],
+            "material": asdict(_named(given)) if given else None,
+        },
+        default=str,  # ids as the database gives them
+        option=orjson.OPT_SORT_KEYS,
+    )
+    return content, hashlib.sha256(content).hexdigest()
+
+
+def named(evidence: Mapping[str, Any]) -> Named:
+    """Return what evidence says that it rests on. Raises Incomplete."""
+    try:
+        return _NAMED.validate_python(evidence.get("material"))
+    except ValidationError as error:
+        raise Incomplete(f"the evidence names no material: {error.error_count()} faults") from None
+
+
+def material(names: Named, kept: Mapping[str, bytes]) -> Material:
+    """Return the material of a judgement from its pieces. Raises Incomplete."""
+    for sha256 in sorted(names.digests()):
+        if sha256 not in kept:
+            raise Incomplete(f"{sha256} is missing")
+        if digest(kept[sha256]) != sha256:
+            raise Incomplete(f"{sha256} is not what was kept")
+    return Material(
+        policy=kept[names.policy],
+        authorities=tuple(
+            Authority(
+                name=one.name,
+                der=kept[one.sha256],
+                anchor=one.anchor,
+                trusted_from=one.trusted_from,
+                trusted_until=one.trusted_until,
+                purposes=one.purposes,
+            )
+            for one in names.authorities
+        ),
+        lists=tuple(Listed(one.authority, kept[one.sha256]) for one in names.lists),
+        answers=tuple(kept[one] for one in names.answers),
+    )
+
+
+def _named(given: Material) -> Named:
+    return Named(
+        policy=digest(given.policy),
+        authorities=tuple(
+            _Trusted(
+                one.name,
+                digest(one.der),
+                one.anchor,
+                one.trusted_from,
+                one.trusted_until,
+                one.purposes,
+            )
+            for one in given.authorities
+        ),
+        lists=tuple(_Listed(one.authority, digest(one.der)) for one in given.lists),
+        answers=tuple(digest(der) for der in given.answers),
+    )

@@ -1,0 +1,112 @@
+"""A verdict is repeated from its evidence alone; what is amiss with that is named."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import orjson
+import pytest
+from cryptography.hazmat.primitives import serialization
+
+from infra.pki.authority import Authority, sign_list
+from infra.pki.trusted import material
+from services.signing.again import repeat
+from services.signing.certificate import Registered
+from services.signing.evidence import Incomplete, Subject, pieces, written
+from services.signing.validation.material import Material, digest
+from services.signing.validation.pades import validate_pdf
+from services.signing.validation.trust import Trust
+from services.signing.verdict import judge
+from shared.ids import AgencyId
+from tests.fixtures import tampering
+from tests.fixtures.papers import Papers, days
+
+AGENCY = AgencyId(UUID(int=22))
+FILES: dict[str, Callable[[Papers], bytes]] = {
+    "good": lambda p: p.good_main.content,
+    "no seal": lambda p: p.signed(p.leader()),
+    "changed": lambda p: tampering.changed_byte(p.good_main.content),
+    "not a PDF": lambda _: b"%PDF-1.7\nkhong phai PDF",
+}
+
+
+def known(papers: Papers) -> Material:
+    """Return the material of today."""
+    office = papers.office
+    lists = [
+        (name, sign_list(by, number=3, period=days(-1, 1)))
+        for name, by in (("root", office.root), ("issuing", office.issuing))
+    ]
+    return material(der(office.root), der(office.issuing), lists)
+
+
+def der(authority: Authority) -> bytes:
+    """Return an authority's certificate."""
+    return authority.certificate.public_bytes(serialization.Encoding.DER)
+
+
+def judged(content: bytes, given: Material) -> bytes:
+    """Judge a file and return the evidence."""
+    finding = validate_pdf(content, Trust(given), datetime.now(UTC))
+    kinds = ("leader", "seal")
+    registered = {
+        one.certificate: Registered(one.certificate, kinds[place], AGENCY, "issuing", "good", 0)
+        for place, one in enumerate(finding.signatures)
+        if one.certificate
+    }
+    verdict = judge(finding, registered, role="MAIN", sender=AGENCY)
+    subject = Subject(UUID(int=1), UUID(int=2), "1/VP", AGENCY, digest(content), "MAIN")
+    return written(subject, verdict, finding, registered, given)[0]
+
+
+def kept(given: Material) -> dict[str, bytes]:
+    """Return the pieces as they are stored."""
+    return {one.sha256: one.content for one in pieces(given)}
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_verdict_is_repeated_from_its_evidence(papers: Papers, file: str) -> None:
+    content, given = FILES[file](papers), known(papers)
+    evidence = judged(content, given)
+    again = repeat(evidence, kept(given), content)
+    assert again.differs == ()
+    assert again.verdict.indication == orjson.loads(evidence)["verdict"]["indication"]
+
+
+def test_another_moment_may_lead_to_another_verdict(papers: Papers) -> None:
+    content, given = papers.good_main.content, known(papers)
+    evidence = judged(content, given)
+    later = repeat(evidence, kept(given), content, at=datetime.now(UTC) + timedelta(days=9))
+    assert later.verdict.sub_indication == "TRY_LATER"
+    assert later.verdict.rule == "revocation.fresh"
+
+
+def test_a_verdict_that_was_changed_is_found(papers: Papers) -> None:
+    content, given = papers.good_main.content, known(papers)
+    stored = orjson.loads(judged(content, given))
+    stored["verdict"]["indication"] = "TOTAL-FAILED"
+    stored["finding"]["signatures"][0]["fits"] = []
+    again = repeat(orjson.dumps(stored), kept(given), content)
+    assert again.differs == ("verdict.indication", "finding.signatures")
+
+
+def test_what_is_missing_or_changed_is_named(papers: Papers) -> None:
+    content, given = papers.good_main.content, known(papers)
+    evidence, whole = judged(content, given), kept(given)
+    for sha256 in whole:
+        with pytest.raises(Incomplete, match=f"{sha256} is missing"):
+            repeat(evidence, {name: one for name, one in whole.items() if name != sha256}, content)
+        with pytest.raises(Incomplete, match=f"{sha256} is not what was kept"):
+            repeat(evidence, {**whole, sha256: whole[sha256] + b"\n"}, content)
+    with pytest.raises(Incomplete, match="another file"):
+        repeat(evidence, whole, content + b"\n")
+    other = replace(given, lists=given.lists[:1])
+    with pytest.raises(Incomplete, match="is missing"):
+        repeat(evidence, kept(other), content)
+
+
+@pytest.mark.parametrize("evidence", [b"", b"{", b"[]", b"{}", b'{"schema":"lienthong/verdict/1"}'])
+def test_evidence_of_another_form_is_refused(papers: Papers, evidence: bytes) -> None:
+    with pytest.raises(Incomplete):
+        repeat(evidence, {}, papers.good_main.content)
