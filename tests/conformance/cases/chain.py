@@ -78,6 +78,7 @@ def _usual(world: World) -> Iterator[Trial]:
         setting=anchored.knowing(known("issuing", world.issuing, NOW)),
     )
     yield _rekeyed(world, usual)
+    yield _self_issued(world, usual)
 
 
 def _rekeyed(world: World, usual: Setting) -> Trial:
@@ -89,6 +90,18 @@ def _rekeyed(world: World, usual: Setting) -> Trial:
         authority("old-key", first, *SIGNERS), authority("new-key", second, *SIGNERS)
     ).knowing(known("old-key", first, NOW), known("new-key", second, NOW))
     return Trial(name="ca-with-two-keys", by=seal, setting=setting)
+
+
+def _self_issued(world: World, usual: Setting) -> Trial:
+    """An authority that has certified its next key itself, below a path length of 0."""
+    name = "CA tu cap"
+    first = world.made(name, world.root, ISSUING)
+    second = world.made(name, first, ISSUING)
+    seal = world.made("Văn phòng Chính phủ", second, SUBSCRIBER)
+    setting = usual.trusting(
+        authority("first-key", first, "authority"), authority("next-key", second, *SIGNERS)
+    ).knowing(yearly("first-key", first, NOW), known("next-key", second, NOW))
+    return Trial(name="self-issued-between", by=seal, setting=setting)
 
 
 def _branches(world: World) -> Iterator[Trial]:

@@ -10,12 +10,15 @@ from tests.conformance.pdf import Place, Range
 from tests.conformance.trial import DETACHED, PDF, Trial, cases, paper
 from tests.conformance.world import CONTENT, World, blank, row, rows, sealed
 
+_OTHER = pdf.stream(b"BT /F1 12 Tf 72 720 Td (khac) Tj ET")
+
 
 def coverage(world: World) -> Iterator[Case]:
     """Yield the cases of this dimension."""
     yield from cases("coverage", _ranges(world))
     yield from cases("coverage", _digits(world))
     yield from _appended(world)
+    yield from _copied(world)
     yield from _altered(world)
     yield from cases("coverage", _detached(world))
 
@@ -34,6 +37,9 @@ _RANGES: dict[str, Range] = {
     "overlapping": lambda start, end, size: (0, start, 0, size - end),
     "the-first-half": lambda _start, end, size: (0, 500, end, size - end),
     "whole-twice": lambda start, end, size: (0, start, end, size - end, 0, start),
+    "negative": lambda start, end, size: (0, start, end, end - size),
+    "empty": lambda _start, _end, _size: (),
+    "of-zeros": lambda _start, _end, _size: (0, 0, 0, 0),
 }
 
 
@@ -79,6 +85,7 @@ def _appended(world: World) -> Iterator[Case]:
         ("comment-appended", b"% ghi chu\n"),
         ("end-appended-again", b"%%EOF\n"),
         ("nul-appended", b"\x00"),
+        ("object-appended", b"%d 0 obj\n%s\nendobj\n" % (pdf.TEXT, _OTHER)),
         ("old-file-appended", blank().content),
     ):
         yield paper("coverage", name, file + behind, registered, world.setting(), role="ANNEX")
@@ -90,6 +97,21 @@ def _appended(world: World) -> Iterator[Case]:
     both = rows(row(world.leader, "leader"), row(world.seal, "seal"))
     yield paper("coverage", "two-signatures", two, both, world.setting())
     yield paper("coverage", "two-and-garbage", two.content + b"\n\n\n", both, world.setting())
+
+
+def _copied(world: World) -> Iterator[Case]:
+    """Write the signature's dictionary again: its range leaves out the old place, not its own."""
+    file = sealed(blank(), world.seal)
+    value = file.fields[0] - 1
+    begin = file.content.index(b"\n%d 0 obj\n" % value)
+    old = file.content[file.content.index(b"<<", begin) : file.content.index(b"\nendobj", begin)]
+    for name, more in (
+        ("signature-copied", {}),
+        ("signature-copied-and-text-changed", {pdf.TEXT: _OTHER}),
+    ):
+        copied = pdf.update(file, {value: old, **more})
+        registered = rows(row(world.seal, "seal"))
+        yield paper("coverage", name, copied, registered, world.setting(), role="ANNEX")
 
 
 def _altered(world: World) -> Iterator[Case]:

@@ -129,6 +129,12 @@ def _untrusted(world: World, ended: Holder) -> Iterator[Trial]:
     for name, profile in _profiles():
         tsa = world.made("Dau thoi gian", world.stamping, profile)
         yield from _saves(world, ended, name, cms.stamped((tsa, plan)))
+    weak = world.made("Dau thoi gian", world.stamping, STAMPER, kind="rsa1024")
+    yield from _saves(world, ended, "stamp-by-rsa1024", cms.stamped((weak, plan)))
+    sha1 = replace(plan, digest="sha1")
+    yield from _saves(world, ended, "stamp-of-sha1", cms.stamped((world.tsa, sha1)))
+    sha1 = replace(plan, recipe=Recipe(how=How("sha1")))
+    yield from _saves(world, ended, "stamp-signed-with-sha1", cms.stamped((world.tsa, sha1)))
     misplaced = world.issued("Dau thoi gian", STAMPER)
     yield from _saves(world, ended, "stamp-of-a-ca-for-signers", cms.stamped((misplaced, plan)))
     entry = Entry(serial=world.tsa.serial, at=NOW - 20 * DAY, reason="keyCompromise")
@@ -146,6 +152,7 @@ def _profiles() -> tuple[tuple[str, Profile], ...]:
         ("stamp-use-not-alone", replace(STAMPER, extended=(TIME_STAMPING, EMAIL))),
         ("stamp-use-another", replace(STAMPER, extended=(EMAIL,))),
         ("stamp-use-missing", replace(STAMPER, extended=None, extended_critical=False)),
+        ("stamp-certified-with-sha1", replace(STAMPER, how=How("sha1"))),
         ("stamp-key-for-encipherment", replace(STAMPER, usage=("key_encipherment",))),
         ("stamp-of-ended", replace(STAMPER, ends=NOW - 5 * DAY)),
         ("stamp-of-not-begun", replace(STAMPER, begins=NOW - 5 * DAY)),
