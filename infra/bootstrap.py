@@ -14,6 +14,11 @@ VENV = TREE / ".venv"
 LOCKS = (TREE / "requirements" / "bootstrap.lock", TREE / "requirements" / "dev.lock")
 STAMP = VENV / "lienthong.stamp"
 PYTHON = VENV / "bin" / "python"
+COMMAND = """#!/bin/sh
+tree=$(cd "$(dirname "$0")/../.." && pwd)
+PYTHONPATH="$tree" exec "$tree/.venv/bin/python" -m services.signing.cli "$@"
+"""
+"""`lienthong`: the tree is used where it lies, nothing of it is installed."""
 
 
 def main() -> int:
@@ -30,13 +35,14 @@ def main() -> int:
     fault = _make_venv() or _install()
     if fault:
         return _stop(*fault)
+    _write_command()
     STAMP.write_text(_fingerprint())
     print(f"setup: done in {time.monotonic() - began:.0f} s", flush=True)
     return 0
 
 
 def _fingerprint() -> str:
-    digest = hashlib.sha256(f"{sys.version_info[:2]} {TREE}".encode())
+    digest = hashlib.sha256(f"{sys.version_info[:2]} {TREE} {COMMAND}".encode())
     for lock in LOCKS:
         digest.update(lock.read_bytes())
     return digest.hexdigest()
@@ -90,6 +96,13 @@ def _install() -> "tuple[str, str] | None":
         )
     sync = [uv, "pip", "sync", "-q", "--python", PYTHON, "--require-hashes", LOCKS[1]]
     return _run(sync, "uv pip sync requirements/dev.lock")
+
+
+def _write_command() -> None:
+    """Put the command `lienthong` beside the environment's Python."""
+    path = VENV / "bin" / "lienthong"
+    path.write_text(COMMAND)
+    path.chmod(0o755)
 
 
 def _works(command: "list[str | Path]") -> bool:

@@ -92,8 +92,10 @@ class Signature:
     coverage: str
     changed_after: str
     """What was changed after it, by pyHanko's difference analysis."""
+    trusted_for: tuple[str, ...]
+    """For which kinds of signer its authority is trusted."""
     fits: tuple[str, ...]
-    """For which kinds of signer the certificate may be used."""
+    """For which of these the certificate itself may be used."""
     indication: Indication
     sub_indication: SubIndication | None
     rule: str | None

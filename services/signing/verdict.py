@@ -12,6 +12,7 @@ from services.signing.finding import (
     TOO_HEAVY,
     UNREADABLE,
     UNREGISTERED,
+    UNTRUSTED,
     WRONG_ORDER,
     WRONG_USE,
     Finding,
@@ -139,13 +140,15 @@ def _stranger(row: Registered | None, sender: AgencyId) -> Verdict | None:
 def _unfit(signature: Signature, row: Registered | None) -> Verdict | None:
     if row is None or not signature.fits or row.kind in signature.fits:
         return None
+    trusted = row.kind in signature.trusted_for
+    what = "certificate" if trusted else "authority"
     return Verdict(
         "TOTAL-FAILED",
-        WRONG_USE,
-        f"the certificate is not for a {row.kind}",
+        WRONG_USE if trusted else UNTRUSTED,
+        f"the {what} is not for a {row.kind}",
         "INDETERMINATE",
         "CHAIN_CONSTRAINTS_FAILURE",
-        f"certificates.{row.kind}",
+        f"certificates.{row.kind}" if trusted else "chain.purpose",
     )
 
 

@@ -16,6 +16,7 @@ from services.signing.validation.structures import (
     Certificate,
     ContentInfo,
     IssuerAndSerial,
+    IssuerSerial,
     RevocationValues,
     SignedData,
     SignerInfo,
@@ -146,13 +147,16 @@ def _is_named(signer: IssuerAndSerial | bytes, der: bytes) -> bool:
 
 
 def _by_kind(attributes: asn1.SetOf[Attribute] | None) -> dict[str, list[asn1.TLV]]:
-    """Return attributes' values. Raises Refused for one that is there twice (RFC 5652 5.3)."""
+    """Return attributes' values. Raises Refused for one that is there twice (RFC 5652 5.3).
+
+    Only time stamps may be several (EN 319 122-1 5.3).
+    """
     found: dict[str, list[asn1.TLV]] = {}
     for one in attributes.as_list() if attributes else ():
         kind, values = one.kind.dotted_string, one.values.as_list()
-        if kind in found or not values:
+        if not values or (kind in found and kind != _TIME_STAMP):
             raise _malformed("an attribute twice, or without a value")
-        found[kind] = values
+        found.setdefault(kind, []).extend(values)
     return found
 
 
@@ -196,10 +200,12 @@ def _check_named(attributes: dict[str, list[asn1.TLV]], certificate: bytes, *, s
         if _SIGNING_CERTIFICATE_V2 in attributes:
             v2 = _one(attributes, _SIGNING_CERTIFICATE_V2, SigningCertificateV2).certificates[0]
             digest = DIGESTS[v2.algorithm.algorithm.dotted_string] if v2.algorithm else "sha256"
-            named.append(digest != "sha1" and hashed(certificate, digest) == v2.digest)
+            right = digest != "sha1" and hashed(certificate, digest) == v2.digest
+            named.append(right and _is_issuer(v2.issuer, certificate))
         if stamp and _SIGNING_CERTIFICATE in attributes:
             v1 = _one(attributes, _SIGNING_CERTIFICATE, SigningCertificate).certificates[0]
-            named.append(hashed(certificate, "sha1") == v1.digest)
+            right = hashed(certificate, "sha1") == v1.digest
+            named.append(right and _is_issuer(v1.issuer, certificate))
     except (Refused, KeyError, IndexError):
         named = []
     if not named or not all(named):
@@ -209,6 +215,15 @@ def _check_named(attributes: dict[str, list[asn1.TLV]], certificate: bytes, *, s
             UNREADABLE,
             "the signature does not name this certificate",
         )
+
+
+def _is_issuer(named: IssuerSerial | None, certificate: bytes) -> bool:
+    """Say whether issuer and serial number, where they are named too, are the certificate's."""
+    if named is None:
+        return True
+    body = asn1.decode_der(Certificate, certificate).body
+    directory_name = element(b"\xa4", encoded(body.issuer))
+    return named.serial == body.serial and bytes(named.issuer.data) == directory_name
 
 
 def _certificate_values(unsigned: dict[str, list[asn1.TLV]]) -> list[bytes]:

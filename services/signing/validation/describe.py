@@ -120,6 +120,7 @@ def _signature(one: Seen) -> Signature:
         ),
         coverage=one.place.coverage,
         changed_after=one.place.changes,
+        trusted_for=judged.trusted_for,
         fits=judged.fits,
         indication=objection.indication if objection else "TOTAL-PASSED",
         sub_indication=objection.sub_indication if objection else None,

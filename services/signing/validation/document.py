@@ -7,13 +7,14 @@ Runs in a worker process only.
 # pyright: reportUnknownArgumentType=false
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import Any
 
 from asn1crypto.parser import peek
-from pyhanko.pdf_utils.misc import PdfDecodeLimitError
+from pyhanko.pdf_utils.decode_limits import DecodePurpose
+from pyhanko.pdf_utils.misc import PdfDecodeLimitError, PdfError
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.pdf_utils.rw_common import PdfHandler
 from pyhanko.sign.diff_analysis import (
@@ -32,8 +33,6 @@ from pyhanko.sign.diff_analysis import (
 )
 from pyhanko.sign.fields import enumerate_sig_fields
 from pyhanko.sign.validation import EmbeddedPdfSignature, SignatureCoverageLevel
-from pyhanko.sign.validation.dss import DocumentSecurityStore
-from pyhanko.sign.validation.errors import NoDSSFoundError
 
 from services.signing.finding import ALTERED, TOO_HEAVY, UNREADABLE, UNSIGNED
 from services.signing.validation.failures import BROKEN
@@ -95,7 +94,7 @@ def read(content: bytes, policy: Policy) -> Document:
         if reader.encrypted:
             raise _unreadable("encrypted")
         _check_fields(reader, policy)
-        embedded = sorted(reader.embedded_signatures, key=lambda one: one.signed_revision)
+        embedded = sorted(_embedded(reader), key=lambda one: one.signed_revision)
         if all(_is_stamp(one) for one in embedded):
             raise refused("FORMAT_FAILURE", "format.pdf", UNSIGNED, "no signature")
         lists, answers = _store(reader)
@@ -109,6 +108,18 @@ def read(content: bytes, policy: Policy) -> Document:
     except BROKEN as error:
         raise _unreadable(type(error).__name__) from None
     return Document(tuple(found), lists, answers)
+
+
+def _embedded(reader: PdfFileReader) -> Iterator[EmbeddedPdfSignature]:
+    fields: list[tuple[str, Any, Any]] = list(enumerate_sig_fields(reader, filled_status=True))
+    for name, _, field in fields:
+        try:
+            yield EmbeddedPdfSignature(reader, field, name)
+        except PdfError:
+            raise
+        except BROKEN as error:
+            detail = f"not a signature: {type(error).__name__}"
+            raise refused("FORMAT_FAILURE", "format.cms", UNREADABLE, detail) from None
 
 
 def _unreadable(detail: str) -> Refused:
@@ -127,12 +138,20 @@ def _check_fields(reader: PdfFileReader, policy: Policy) -> None:
 
 
 def _store(reader: PdfFileReader) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
-    try:
-        store = DocumentSecurityStore.read_dss(reader)
-    except NoDSSFoundError:
+    """Return revocation lists and OCSP responses of the document's security store."""
+    if "/DSS" not in reader.root:
         return (), ()
-    lists = tuple(one.dump() for one in store.crls)
-    return lists, tuple(one.dump() for one in store.ocsps)
+    store: Any = reader.root["/DSS"]
+    return (
+        _streams(store, "/CRLs", DecodePurpose.CRL),
+        _streams(store, "/OCSPs", DecodePurpose.OCSP_RESPONSE),
+    )
+
+
+def _streams(store: Any, name: str, purpose: DecodePurpose) -> tuple[bytes, ...]:  # noqa: ANN401
+    array: Any = store.get(name, ())
+    streams: list[Any] = [array[place] for place in range(len(array))]
+    return tuple(bytes(one.read_data(purpose)) for one in streams)
 
 
 def _is_stamp(one: EmbeddedPdfSignature) -> bool:

@@ -38,18 +38,17 @@ def check_terms(terms: Iterable[Term], moment: Moment) -> None:
     """Check that the algorithms were still to be used. Raises Refused."""
     for term in terms:
         if term.ends is not None and moment.best >= term.ends:
-            sub: SubIndication = (
-                "CRYPTO_CONSTRAINTS_FAILURE"
-                if moment.stamped
-                else "CRYPTO_CONSTRAINTS_FAILURE_NO_POE"
-            )
-            raise refused(sub, term.rule, WEAK, f"{term.name} since {term.ends:%Y-%m-%d}")
+            detail = f"{term.name} only until {term.ends:%Y-%m-%d}"
+            raise refused("CRYPTO_CONSTRAINTS_FAILURE_NO_POE", term.rule, WEAK, detail)
 
 
 def check_trusted(chain: Chain, moment: Moment) -> None:
     """Check that every authority of the way was trusted. Raises Refused."""
-    for issuer in chain.issuers:
+    for place, issuer in enumerate(chain.issuers):
         listed = issuer.listed
+        if place and "authority" not in listed.purposes:
+            detail = f"{listed.name} is not trusted for authorities"
+            raise refused("CHAIN_CONSTRAINTS_FAILURE", "chain.purpose", UNTRUSTED, detail)
         ended = listed.trusted_until is not None and moment.best > listed.trusted_until
         if moment.best < listed.trusted_from or ended:
             raise refused(
@@ -67,7 +66,7 @@ def check_validity(chain: Chain, moment: Moment, policy: Policy) -> None:
     certificates.append(chain.issuers[-1].certificate)
     for one in certificates:
         begins, ends = one.not_valid_before_utc, one.not_valid_after_utc
-        if begins - apart <= moment.best <= ends + apart:
+        if begins <= moment.best + apart and moment.best - apart <= ends:
             continue
         sub: SubIndication = "OUT_OF_BOUNDS_NO_POE"
         if moment.stamped:
@@ -131,9 +130,8 @@ def _fresh(link: Link, statuses: Sequence[Status], moment: Moment, policy: Polic
     hours = policy.page.revocation.fresh.oldest_hours
     oldest = timedelta(hours=hours.authority if link.authority else hours.leaf)
     for one in telling:
-        lasts = one.next_update is None or one.next_update > moment.at
-        after = moment.stamped is not None and one.this_update >= moment.stamped
-        if after or (lasts and moment.at - one.this_update <= oldest):
+        lasts = one.next_update is not None and one.next_update > moment.at
+        if one.this_update >= moment.best or (lasts and moment.at - one.this_update <= oldest):
             return one
     raise refused(
         "TRY_LATER",

@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat import asn1
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 
@@ -20,6 +21,7 @@ from services.signing.validation.algorithms import (
 )
 from services.signing.validation.indication import Refused
 from services.signing.validation.material import digest
+from services.signing.validation.structures import TbsRevocationList
 
 HOLD = "certificateHold"
 _EXPIRED_ON_LIST = "2.5.29.60"
@@ -31,6 +33,7 @@ _UNDERSTOOD = frozenset(
         _EXPIRED_ON_LIST,
     }
 )
+_UNDERSTOOD_IN_ENTRIES = frozenset({"2.5.29.21", "2.5.29.24"})  # reason, invalidity date
 _GENERALIZED_TIME = 0x18
 Extensions: TypeAlias = Sequence[x509.Extension[x509.ExtensionType]]
 Accepts: TypeAlias = Callable[[Scheme, Key, datetime], bool]
@@ -91,10 +94,10 @@ class RevocationList:
             raise Unusable(type(error).__name__) from None
         if index.issuer != issuer.subject:
             raise Unusable("another issuer's")
-        if not accepts(how, key, index.last_update_utc) or not is_right(
-            key, index.signature, index.tbs_certlist_bytes, how
-        ):
+        if not accepts(how, key, index.last_update_utc) or not index.is_signature_valid(key):
             raise Unusable("not signed by the issuer, or too weakly")
+        _check_issuer(issuer)
+        _check_entries(index.tbs_certlist_bytes)
         return cls(
             material=digest(der),
             index=index,
@@ -123,6 +126,28 @@ class RevocationList:
             reason=reason,
             expired_since=self.expired_since,
         )
+
+
+def _check_issuer(issuer: x509.Certificate) -> None:
+    """Check that the issuer may sign lists (RFC 5280 6.3.3 (f)). Raises Unusable."""
+    try:
+        usage = issuer.extensions.get_extension_for_class(x509.KeyUsage).value
+    except x509.ExtensionNotFound:
+        return
+    if not usage.crl_sign:
+        raise Unusable("its issuer is not for lists")
+
+
+def _check_entries(body: bytes) -> None:
+    """Check that no entry says what we do not understand: else no entry counts (RFC 5280 5.3)."""
+    try:
+        entries = asn1.decode_der(TbsRevocationList, body).revoked or []
+    except ValueError:
+        raise Unusable("its entries cannot be read") from None
+    for entry in entries:
+        for one in entry.extensions or ():
+            if one.critical and one.kind.dotted_string not in _UNDERSTOOD_IN_ENTRIES:
+                raise Unusable("a critical extension of an entry")
 
 
 def _points(one: x509.Certificate) -> frozenset[str]:
@@ -194,8 +219,6 @@ def _entry(entry: x509.RevokedCertificate) -> tuple[datetime, str]:
                 reason = one.value.reason.value
             elif isinstance(one.value, x509.InvalidityDate):
                 when = min(when, one.value.invalidity_date_utc)
-            elif one.critical:  # RFC 5280 5.3: then the whole list says nothing we can rely on
-                raise Unusable("a critical extension of an entry")
     except ValueError:
         raise Unusable("an entry cannot be read") from None
     return when, reason
@@ -209,10 +232,14 @@ def answer(
         response = ocsp.load_der_ocsp_response(der)
         if response.response_status is not ocsp.OCSPResponseStatus.SUCCESSFUL:
             return None
-        found = [single for single in response.responses if _is_about(single, one, issuer)]
+        singles = list(response.responses)
+        found = [single for single in singles if _is_about(single, one, issuer)]
         if not found:
             return None
-        if any(extension.critical for extension in response.extensions):
+        if len(singles) > 1:  # of several the library does not show the extensions
+            raise Unusable("an answer about several certificates")
+        extensions = [*response.extensions, *response.single_extensions]
+        if any(extension.critical for extension in extensions):
             raise Unusable("a critical extension")
         _check_responder(response, issuer, key, accepts)
         return _status(der, found[0])

@@ -58,8 +58,10 @@ class Judged:
     objection: Objection | None
     chain: Chain | None
     stamped: datetime | None
+    trusted_for: tuple[Use, ...] = ()
+    """The kinds of signer for whom its authority is trusted."""
     fits: tuple[Use, ...] = ()
-    """The kinds of signer for whom the certificate may be used."""
+    """Those of them for whom the certificate itself may be used."""
     statuses: tuple[Status, ...] = ()
     """The revocation data that decided, the signer's certificate first."""
 
@@ -91,7 +93,8 @@ def judge(
         _check_bag(signed, trust)
         check_known(chain.terms)
         check_trusted(chain, moment)
-        judged = replace(judged, fits=_fits(chain, trust, uses))
+        judged = replace(judged, trusted_for=_trusted(chain, uses))
+        judged = replace(judged, fits=_fits(chain, trust, judged.trusted_for))
         _check_stamps(beside.stamps)
         check_terms((*own, *chain.terms), moment)
         check_validity(chain, moment, trust.policy)
@@ -128,12 +131,17 @@ def _check_bag(signed: Signed, trust: Trust) -> None:
         )
 
 
-def _fits(chain: Chain, trust: Trust, uses: Sequence[Use]) -> tuple[Use, ...]:
-    """Return for whom a certificate may be used. Raises Refused when for nobody."""
+def _trusted(chain: Chain, uses: Sequence[Use]) -> tuple[Use, ...]:
+    """Return what the signer's authority is trusted for. Raises Refused when for nothing asked."""
     trusted: list[Use] = [use for use in uses if chain.is_for(use)]
     if not trusted:
         detail = f"{chain.issuers[0].listed.name} is not trusted for that"
         raise refused("CHAIN_CONSTRAINTS_FAILURE", "chain.purpose", UNTRUSTED, detail)
+    return tuple(trusted)
+
+
+def _fits(chain: Chain, trust: Trust, trusted: Sequence[Use]) -> tuple[Use, ...]:
+    """Return for whom a certificate may be used. Raises Refused when for nobody."""
     kinds = trust.policy.page.certificates
     rules: Mapping[Use, Certificate] = {
         "leader": kinds.leader,

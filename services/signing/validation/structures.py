@@ -209,6 +209,37 @@ class Certificate:
 
 
 @asn1.sequence
+class Extension:
+    """Extension (RFC 5280 4.1)."""
+
+    kind: Oid
+    critical: Annotated[bool, asn1.Default(value=False)]
+    value: bytes
+
+
+@asn1.sequence
+class RevokedEntry:
+    """An entry of a revocation list (RFC 5280 5.1)."""
+
+    serial: int
+    revoked_at: asn1.UTCTime | asn1.GeneralizedTime
+    extensions: list[Extension] | None
+
+
+@asn1.sequence
+class TbsRevocationList:
+    """TBSCertList (RFC 5280 5.1)."""
+
+    version: int | None
+    signature: asn1.TLV
+    issuer: asn1.TLV
+    this_update: asn1.UTCTime | asn1.GeneralizedTime
+    next_update: asn1.UTCTime | asn1.GeneralizedTime | None
+    revoked: list[RevokedEntry] | None
+    extensions: Annotated[list[asn1.TLV] | None, asn1.Explicit(0)]
+
+
+@asn1.sequence
 class RevocationValues:
     """RevocationValues (EN 319 122-1 A.1.1.2) or RevocationInfoArchival (Adobe)."""
 

@@ -42,12 +42,18 @@ def stamp(
 
 
 def _conclude(judged: Judged, info: TimeStampInfo, trust: Trust, at: datetime) -> Stamp:
-    if judged.objection is None:
+    if judged.objection is None and judged.chain is not None:
         made_at = info.made_at.as_datetime()
+        tsa = judged.chain.links[0].certificate
         if made_at > at + trust.policy.clocks_apart:
             return _ignored("it is of a time to come")
+        if not tsa.not_valid_before_utc <= made_at <= tsa.not_valid_after_utc:
+            return _ignored("its authority's certificate was not valid then")
+        ends = trust.policy.digest_ends(digest_of(info.imprint.digest.algorithm.dotted_string))
+        if ends is None or at >= ends:
+            return _ignored("its digest is too weak")
         return Stamp(made_at, None, None, judged.statuses)
-    if judged.objection.sub_indication in _BROKEN and not _is_strange(judged):
+    if judged.objection and judged.objection.sub_indication in _BROKEN and not _is_strange(judged):
         return _broken(judged.objection.detail)
     return Stamp(None, None, judged.objection)
 

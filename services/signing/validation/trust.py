@@ -20,6 +20,7 @@ from services.signing.validation.algorithms import (
     key_term,
     terms,
 )
+from services.signing.validation.failures import UNFIT
 from services.signing.validation.indication import Objection, Refused, refused
 from services.signing.validation.material import Authority, Material, Purpose, digest
 from services.signing.validation.path import flaw
@@ -220,11 +221,10 @@ class Trust:
     def _issuer_of(self, below: x509.Certificate) -> Issuer | None:
         for issuer in self._by_name.get(below.issuer.public_bytes(), []):
             try:
-                how = certificate_scheme(below)
-            except Refused:
-                return None
-            if is_right(issuer.key, below.signature, below.tbs_certificate_bytes, how):
-                return issuer
+                if _is_issued(below, issuer):
+                    return issuer
+            except (*UNFIT, Refused):
+                continue
         return None
 
     def _links(self, certificate: x509.Certificate, issuers: Sequence[Issuer]) -> list[Link]:
@@ -252,6 +252,15 @@ def _said(link: Link, lists: Sequence[RevocationList]) -> list[Status]:
 
 def _terms(policy: Policy, certificate: x509.Certificate) -> tuple[Term, ...]:
     return terms(policy, certificate_scheme(certificate))
+
+
+def _is_issued(below: x509.Certificate, issuer: Issuer) -> bool:
+    """Say whether a certificate was signed by an authority. Raises what the library raises."""
+    how = certificate_scheme(below)
+    if how.algorithm != "rsassa_pss":  # the library knows its parameters, and no weak digests
+        return is_right(issuer.key, below.signature, below.tbs_certificate_bytes, how)
+    below.verify_directly_issued_by(issuer.certificate)
+    return True
 
 
 def _der(certificate: x509.Certificate) -> bytes:

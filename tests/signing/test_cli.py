@@ -1,0 +1,103 @@
+"""`lienthong verify`: offline, its exit code says the verdict, and bad evidence is named."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import orjson
+import pytest
+
+from services.signing.bundle import pack
+from services.signing.cli import main
+from tests.fixtures.papers import Papers
+from tests.signing.test_evidence import FILES, judged, kept, known
+
+_LOCKED_UP = (
+    "import sys; from services.signing import cli, sandbox;"
+    " sandbox.enter(memory=1 << 30); sys.exit(cli.main(sys.argv[1:]))"
+)
+"""No socket, no other process: what it needs is in the bundle or not at all."""
+
+
+def laid(papers: Papers, folder: Path, file: str = "good") -> tuple[Path, Path]:
+    """Lay a file and the evidence of its verdict into a folder."""
+    content, given = FILES[file](papers), known(papers)
+    paper, bundle = folder / "paper.pdf", folder / "evidence.zip"
+    paper.write_bytes(content)
+    bundle.write_bytes(pack(judged(content, given), kept(given)))
+    return paper, bundle
+
+
+@pytest.mark.parametrize(("file", "code"), [("good", 0), ("no seal", 1), ("changed", 1)])
+def test_the_exit_code_is_the_verdict(papers: Papers, tmp_path: Path, file: str, code: int) -> None:
+    paper, bundle = laid(papers, tmp_path, file)
+    assert main(["verify", str(paper), "--evidence", str(bundle)]) == code
+
+
+def test_another_moment_is_judged(
+    papers: Papers, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paper, bundle = laid(papers, tmp_path)
+    later = ["--at", "2035-01-01T00:00:00+07:00"]
+    assert main(["verify", str(paper), "--evidence", str(bundle), *later]) == 1
+    told = capsys.readouterr().out
+    assert "CRYPTO_CONSTRAINTS_FAILURE_NO_POE" in told
+    assert "algorithms.rsa" in told
+
+
+def test_it_needs_neither_network_nor_database(papers: Papers, tmp_path: Path) -> None:
+    paper, bundle = laid(papers, tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-c", _LOCKED_UP, "verify", paper, "--evidence", bundle],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=Path(__file__).parents[2],
+    )
+    assert done.stderr == ""
+    assert done.returncode == 0
+    assert done.stdout.startswith("TOTAL-PASSED")
+
+
+def test_a_folder_is_as_good_as_a_zip(papers: Papers, tmp_path: Path) -> None:
+    content, given = papers.good_main.content, known(papers)
+    (tmp_path / "materials").mkdir()
+    for sha256, piece in kept(given).items():
+        (tmp_path / "materials" / sha256).write_bytes(piece)
+    (tmp_path / "verdict.json").write_bytes(judged(content, given))
+    paper = tmp_path / "paper.pdf"
+    paper.write_bytes(content)
+    assert main(["verify", str(paper), "--evidence", str(tmp_path)]) == 0
+
+
+def test_a_verdict_that_was_changed_is_told(
+    papers: Papers, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content, given = FILES["no seal"](papers), known(papers)
+    stored = orjson.loads(judged(content, given))
+    stored["verdict"] |= {"indication": "TOTAL-PASSED", "reason": None}
+    paper, bundle = tmp_path / "paper.pdf", tmp_path / "evidence.zip"
+    paper.write_bytes(content)
+    bundle.write_bytes(pack(orjson.dumps(stored), kept(given)))
+    assert main(["verify", str(paper), "--evidence", str(bundle)]) == 5
+    assert "differs from what was stored: verdict.indication" in capsys.readouterr().out
+
+
+def test_evidence_that_is_not_whole_is_named(
+    papers: Papers, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paper, bundle = laid(papers, tmp_path)
+    for broken in (b"", b"PK\x03\x04", bundle.read_bytes()[:-9]):
+        bundle.write_bytes(broken)
+        assert main(["verify", str(paper), "--evidence", str(bundle)]) == 4
+        assert "evidence.zip" in capsys.readouterr().err
+    assert main(["verify", str(paper), "--evidence", str(tmp_path)]) == 4
+    assert "verdict.json" in capsys.readouterr().err
+    assert main(["verify", str(tmp_path / "none.pdf"), "--evidence", str(bundle)]) == 4
+
+
+@pytest.mark.parametrize("at", ["yesterday", "2035-01-01T00:00:00"])
+def test_a_moment_needs_its_zone(at: str, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["verify", "x.pdf", "--evidence", str(tmp_path), "--at", at])
+    assert ended.value.code == 2
