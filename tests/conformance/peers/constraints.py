@@ -21,6 +21,8 @@ class Constraint:
     """Of the exchange's policy."""
     level: str = "FAIL"
     more: dict[str, str] = field(default_factory=dict[str, str])
+    behind: str | None = None
+    """Where DSS's policy has none: the constraint that it comes behind, as the schema orders."""
 
 
 _BASIC = "SignatureConstraints/BasicSignatureConstraints"
@@ -46,6 +48,7 @@ OURS = (
     ),
     Constraint(f"{_BASIC}/SigningCertificate/CRLNextUpdatePresent", "revocation.fresh"),
     Constraint(f"{_BASIC}/CACertificate/CRLNextUpdatePresent", "revocation.fresh"),
+    Constraint(f"{_BASIC}/AnnotationChanges", "format.changes", behind="SigFieldLock"),
     Constraint(f"{_BASIC}/UndefinedChanges", "format.changes"),
     Constraint(f"{_SIGNED}/SigningCertificatePresent", "signer.named"),
     Constraint(f"{_SIGNED}/IssuerSerialMatch", "signer.named"),
@@ -56,11 +59,24 @@ OURS = (
 
 
 def apply(policy: ET.Element, constraints: Sequence[Constraint]) -> bytes:
-    """Return the policy with these constraints; raises LookupError for one that is not there."""
+    """Return the policy with these constraints; raises LookupError for one that has no place."""
     for one in constraints:
-        found = policy.findall("/".join(_SPACE + step for step in one.path.split("/")))
+        path, _, name = one.path.rpartition("/")
+        parents = policy.findall("/".join(_SPACE + step for step in path.split("/")))
+        found = [made for parent in parents for made in _in(parent, name, one.behind)]
         if not found:
             raise LookupError(f"DSS's policy has no {one.path}")
         for constraint in found:
             constraint.attrib.update({"Level": one.level, **one.more})
     return ET.tostring(policy)
+
+
+def _in(parent: ET.Element, name: str, behind: str | None) -> list[ET.Element]:
+    if behind is None:
+        return parent.findall(_SPACE + name)
+    for place, child in enumerate(parent, 1):
+        if child.tag == _SPACE + behind:
+            made = ET.Element(_SPACE + name)
+            parent.insert(place, made)
+            return [made]
+    return []

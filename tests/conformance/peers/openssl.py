@@ -9,8 +9,10 @@ time stamp is asked about first: where it is good, the signature may be judged a
 # pyright: reportUnknownArgumentType=false
 
 import re
+import ssl
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +20,7 @@ from typing import cast
 
 from asn1crypto import cms, tsp
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 
@@ -71,7 +74,7 @@ class _Files:
         # `cms` builds chains from the CMS and the store only (-certfile finds signers), and has no
         # option for revocation lists: both go into the store. What is not self-signed there is no
         # anchor (no -partial_chain); a self-signed one that is not a root must stay out.
-        below = [one for one in asked.intermediates if not _self_issued(one)]
+        below = [one for one in asked.intermediates if not _self_signed(one)]
         store = certificates_pem([*asked.roots, *below])
         (folder / "plain.pem").write_bytes(store)
         (folder / "store.pem").write_bytes(store + lists_pem(known_lists(asked)))
@@ -107,15 +110,14 @@ def _one(files: _Files, one: Cut) -> Said:
     if one.token:
         return _said(_stamp(files, one.cms, one.signed))
     now = _now(files)
-    stamp = _signature_stamp(one.cms)
-    if stamp is None:
-        return now
-    token, over = stamp
-    stamped = _said(_stamp(files, token, over))
-    if stamped.verdict == "good":
-        return _at_stamp(files, now, _moment(token))
-    broken = any(word in stamped.words for word in _BROKEN)
-    return Said("bad", f"time stamp: {stamped.words}") if broken else now
+    moments: list[datetime] = []
+    for token, over in _signature_stamps(one.cms):
+        stamped = _said(_stamp(files, token, over))
+        if stamped.verdict == "good":
+            moments.append(_moment(token))
+        elif any(word in stamped.words for word in _BROKEN):
+            return Said("bad", f"time stamp: {stamped.words}")
+    return _at_stamp(files, now, min(moments)) if moments else now
 
 
 def _now(files: _Files) -> Said:
@@ -164,14 +166,15 @@ def _by_answers(files: _Files, of: Path) -> Said:
     """Judge where a revocation state is known by OCSP; the authorities' may be so by lists."""
     certificate = x509.load_pem_x509_certificate(of.read_bytes())
     issuer = _issuer(files, certificate)
-    if issuer is None or certificate.issuer == certificate.subject:
+    if issuer is None:
         return Said("unknown", _NO_LIST)
-    trust = files.trust(at=files.at, lists=True)
-    above = _said(_openssl("verify", *trust, *_ALONE, issuer))
-    if above.verdict == "unknown":
-        above = _by_answers(files, issuer)
-    if above.verdict != "good":
-        return above
+    if not _self_signed(ssl.PEM_cert_to_DER_cert(issuer.read_text())):
+        trust = files.trust(at=files.at, lists=True)
+        above = _said(_openssl("verify", *trust, *_ALONE, issuer))
+        if above.verdict == "unknown":
+            above = _by_answers(files, issuer)
+        if above.verdict != "good":
+            return above
     said = [_answer(files, of, issuer, answer) for answer in files.ocsps]
     # The newest answer that can be used is the one that counts.
     usable = [one for one in said if one.words in _STATES.values()]
@@ -225,22 +228,26 @@ def _reason(done: Done) -> str:
     return errors[0] if errors else text.strip()[-120:]
 
 
-def _signature_stamp(content: bytes) -> tuple[bytes, bytes] | None:
-    """Return a signature's time stamp and the bytes that it is over, if it has one."""
-    try:
+def _signature_stamps(content: bytes) -> list[tuple[bytes, bytes]]:
+    """Return a signature's time stamps, each with the bytes that it is over."""
+    found: list[tuple[bytes, bytes]] = []
+    # What asn1crypto cannot read, OpenSSL has already said its word about.
+    with suppress(ValueError, TypeError, KeyError, IndexError):
         signer = cms.ContentInfo.load(content)["content"]["signer_infos"][0]
         for attribute in signer["unsigned_attrs"] or ():
             if attribute["type"].native == "signature_time_stamp_token":
-                token: bytes = attribute["values"][0].dump()
-                return (token, signer["signature"].native) if is_token(token) else None
-    except (ValueError, TypeError, KeyError, IndexError):
-        return None  # what asn1crypto cannot read, OpenSSL has already said its word about
-    return None
+                tokens = [value.dump() for value in attribute["values"]]
+                found += [(one, signer["signature"].native) for one in tokens if is_token(one)]
+    return found
 
 
-def _self_issued(certificate: bytes) -> bool:
-    parsed = x509.load_der_x509_certificate(certificate)
-    return parsed.issuer == parsed.subject
+def _self_signed(der: bytes) -> bool:
+    one = x509.load_der_x509_certificate(der)
+    try:
+        one.verify_directly_issued_by(one)
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+        return False
+    return True
 
 
 def _moment(token: bytes) -> datetime:

@@ -22,23 +22,29 @@ class Vague(Exception):  # noqa: N818 (the explanation is)
 class Explanation:
     """Why a peer's verdict differs from ours."""
 
-    case: str
-    """The cases it is for, as in a shell: `*` for any letters."""
-    dimension: str
     peer: str
+    """Of cases, peers and words: as in a shell, `*` for any letters."""
     pair: str
-    """Our verdict and the peer's: `bad/good`."""
+    """Our verdict and the peer's: `bad/good`, a pattern too."""
     clause: str
     """Of a standard, or the rule of our policy."""
     why: str
+    case: str = "*"
+    dimension: str = "*"
+    ours: str = "*"
+    """Our words, which end with the rule of the policy."""
+    theirs: str = "*"
+    """The peer's words."""
 
     def fits(self, one: "Difference") -> bool:
         """Tell whether this is about that difference."""
         return (
-            self.pair == one.pair
+            fnmatchcase(one.pair, self.pair)
             and fnmatchcase(one.case, self.case)
             and fnmatchcase(one.dimension, self.dimension)
             and fnmatchcase(one.peer, self.peer)
+            and fnmatchcase(one.ours.words, self.ours)
+            and fnmatchcase(one.theirs.words, self.theirs)
         )
 
 
@@ -92,7 +98,7 @@ def agreement(rows: Sequence[Row], explanations: Sequence[Explanation] | None = 
             lines += [f"{head}: {explanation.why} [{explanation.clause}]"]
             lines += [one.line() for one in ones]
     idle = [one for one, ones in parts.items() if not ones]
-    lines += [f"explains nothing: {one.case} {one.dimension} {one.peer} {one.pair}" for one in idle]
+    lines += [f"explains nothing: {one.peer} {one.pair}: {one.why}" for one in idle]
     if open_ones:
         lines += ["unexplained:", *(f"{one.line()} ({one.pair})" for one in open_ones)]
     return "\n".join([*lines, f"unexplained={len(open_ones)}"])
