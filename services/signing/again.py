@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from services.signing.certificate import Registered
 from services.signing.evidence import SCHEMA, Incomplete, material, named
 from services.signing.finding import Finding
+from services.signing.validation.cades import validate_detached
 from services.signing.validation.material import digest
 from services.signing.validation.pades import validate_pdf
 from services.signing.validation.policy import BadPolicy
@@ -46,12 +47,16 @@ def repeat(
     if stored["finding"] is None:
         raise Incomplete("no file was judged: there was no answer from a worker")
     try:
-        trust = Trust(material(named(stored), kept))
+        names = named(stored)
+        trust = Trust(material(names, kept))
         rows = _REGISTERED.validate_python(stored["registered"])
         moment = at or datetime.fromisoformat(stored["finding"]["checked_at"])
     except (BadPolicy, ValidationError, ValueError, KeyError) as error:
         raise Incomplete(str(error)) from None
-    finding = validate_pdf(content, trust, moment)
+    if names.signature is None:
+        finding = validate_pdf(content, trust, moment)
+    else:
+        finding = validate_detached(content, kept[names.signature], trust, moment)
     registered = {row.sha256: row for row in rows}
     verdict = judge(
         finding, registered, role=subject["role"], sender=AgencyId(UUID(subject["sender_id"]))

@@ -23,7 +23,7 @@ class Piece:
     """A piece of material, to be kept under its digest."""
 
     sha256: str
-    kind: Literal["policy", "certificate", "crl", "ocsp"]
+    kind: Literal["policy", "certificate", "crl", "ocsp", "cms"]
     content: bytes
 
 
@@ -65,11 +65,14 @@ class Named:
     authorities: tuple[_Trusted, ...]
     lists: tuple[_Listed, ...]
     answers: tuple[str, ...]
+    signature: str | None
+    """The file's detached signature; None: it stands in the file."""
 
     def digests(self) -> set[str]:
         """Return the digests of all pieces."""
         trusted = {one.sha256 for one in self.authorities}
-        return {self.policy, *trusted, *(one.sha256 for one in self.lists), *self.answers}
+        own = {self.signature} if self.signature else set[str]()
+        return {self.policy, *trusted, *(one.sha256 for one in self.lists), *self.answers, *own}
 
 
 class Incomplete(ValueError):  # noqa: N818 (what the evidence is)
@@ -79,12 +82,14 @@ class Incomplete(ValueError):  # noqa: N818 (what the evidence is)
 _NAMED = TypeAdapter(Named)
 
 
-def pieces(material: Material) -> list[Piece]:
+def pieces(material: Material, detached: bytes | None = None) -> list[Piece]:
     """Return what is to be kept of a judgement's material."""
     found = [Piece(digest(material.policy), "policy", material.policy)]
     found.extend(Piece(digest(one.der), "certificate", one.der) for one in material.authorities)
     found.extend(Piece(digest(one.der), "crl", one.der) for one in material.lists)
     found.extend(Piece(digest(der), "ocsp", der) for der in material.answers)
+    if detached is not None:
+        found.append(Piece(digest(detached), "cms", detached))
     return found
 
 
@@ -94,6 +99,8 @@ def written(
     finding: Finding | None,
     registered: Mapping[str, Registered],
     given: Material | None,
+    *,
+    detached: bytes | None = None,
 ) -> tuple[bytes, str]:
     """Return the verdict with all it rests on as JSON bytes, and their SHA-256."""
     content = orjson.dumps(
@@ -103,7 +110,7 @@ def written(
             "verdict": asdict(verdict),
             "finding": asdict(finding) if finding else None,
             "registered": [asdict(registered[digest]) for digest in sorted(registered)],
-            "material": asdict(_named(given)) if given else None,
+            "material": asdict(_named(given, detached)) if given else None,
         },
         default=str,  # ids as the database gives them
         option=orjson.OPT_SORT_KEYS,
@@ -144,7 +151,7 @@ def material(names: Named, kept: Mapping[str, bytes]) -> Material:
     )
 
 
-def _named(given: Material) -> Named:
+def _named(given: Material, detached: bytes | None) -> Named:
     return Named(
         policy=digest(given.policy),
         authorities=tuple(
@@ -160,4 +167,5 @@ def _named(given: Material) -> Named:
         ),
         lists=tuple(_Listed(one.authority, digest(one.der)) for one in given.lists),
         answers=tuple(digest(der) for der in given.answers),
+        signature=digest(detached) if detached is not None else None,
     )

@@ -1,6 +1,6 @@
 """`python -m tests.conformance`: every case judged, and compared with the page of expectations.
 
-ONLY=pattern: the cases whose name matches it.
+ONLY=pattern: the cases whose name matches it. REPLAY=1: every verdict repeated from its evidence.
 """
 
 import logging
@@ -15,6 +15,7 @@ from tests.conformance.case import Case, Expected
 from tests.conformance.expected import expected
 from tests.conformance.judging import as_judged, judged
 from tests.conformance.matrix import matrix
+from tests.conformance.replay import repeater, stored
 
 _WORD_EVERY = 2.0
 
@@ -70,19 +71,42 @@ def _say(text: str) -> None:
 
 
 def main() -> int:
-    """Judge all cases."""
+    """Judge all cases, or repeat all verdicts (REPLAY=1)."""
     logging.getLogger("pyhanko").setLevel(logging.CRITICAL)  # it tells of each bad file
+    return _replay() if os.environ.get("REPLAY") else _judge()
+
+
+def _judge() -> int:
     page, tally = expected(), Tally()
-    spoke = time.monotonic()
-    for case in _chosen():
+    for case in _told(len(page)):
         tally.count(case, page[case.name])
-        if time.monotonic() - spoke > _WORD_EVERY:
-            _say(f"  {tally.cases}/{len(page)} {case.dimension}")
-            spoke = time.monotonic()
     for difference in tally.differences:
         _say(f"  {difference}")
     _say(tally.line())
     return 1 if tally.differences or not tally.cases else 0
+
+
+def _replay() -> int:
+    replayed, differing = 0, 0
+    with repeater() as other:
+        for case in _told(len(expected())):
+            differences = other.differences(stored(case))
+            replayed += 1
+            differing += bool(differences)
+            if differences:
+                _say(f"  {case.name}: {', '.join(differences)}")
+    _say(f"CONFORMANCE replayed={replayed} differing={differing}")
+    return 1 if differing or not replayed else 0
+
+
+def _told(total: int) -> Iterator[Case]:
+    """Yield the chosen cases, and say every two seconds how far they are."""
+    spoke = time.monotonic()
+    for number, case in enumerate(_chosen(), start=1):
+        yield case
+        if time.monotonic() - spoke > _WORD_EVERY:
+            _say(f"  {number}/{total} {case.dimension}")
+            spoke = time.monotonic()
 
 
 if __name__ == "__main__":
