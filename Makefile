@@ -89,8 +89,8 @@ contracts: setup ## Check the documents, and a stack of their own against them [
 	@$(PY) -m infra.contracts
 
 .PHONY: fuzz
-fuzz: setup ## Hostile input at every door of a stack of its own, ≥ 100,000 requests [QUICK=1: 1 min]
-	@$(PY) -m tests.proof.fuzz $(if $(QUICK),--quick)
+fuzz: setup ## Hostile input at every door of a stack of its own, ≥ 100,000 requests [QUICK=1: 1 min] [SIGNING=1: signed files, changed in every way]
+	@$(PY) -m $(if $(SIGNING),tests.mutants,tests.proof.fuzz) $(if $(QUICK),--quick)
 
 fmt: setup ## Format and put in order
 	@.venv/bin/ruff format && .venv/bin/ruff check --fix
