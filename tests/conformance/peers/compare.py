@@ -15,6 +15,12 @@ VERDICTS: Mapping[Decision, Verdict] = {"accept": "good", "refuse": "bad", "hold
 """What the exchange does, as a peer's verdict."""
 
 
+def ours(decision: Decision, indication: str, sub_indication: str | None, rule: str | None) -> Said:
+    """Return our verdict as a peer's; its words end with the rule, as explanations expect."""
+    words = (indication, sub_indication, rule)
+    return Said(VERDICTS[decision], " ".join(word for word in words if word))
+
+
 def asked(case: Case) -> Asked:
     """Return a case as a question; of the trust list a peer understands the certificates only."""
     return Asked(

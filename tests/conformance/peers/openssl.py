@@ -56,6 +56,7 @@ _EXPIRED = "certificate has expired"
 _REVOKED = "certificate revoked"
 _BROKEN = ("message imprint mismatch", "signature failure", "bad signature", "digest failure")
 _STATES = {"good": "OCSP: good", "revoked": _REVOKED, "unknown": "OCSP: unknown"}
+_ANY_POLICY = "2.5.29.32.0"
 _ALONE = ("-no-CApath", "-no-CAstore")
 """Never the certificates that the system trusts."""
 
@@ -150,8 +151,10 @@ def _at_stamp(files: _Files, now: Said, moment: datetime) -> Said:
 def _cms(files: _Files, *, at: datetime | None, lists: bool) -> Done:
     """Verify a signature with its reference to the signer's certificate (-cades)."""
     trust = files.trust(at=at, lists=lists)
-    # Which usages an official's certificate must have is the policy's business: any purpose.
-    how = ["-inform", "DER", "-binary", "-cades", "-purpose", "any", *trust]
+    # Which usages an official's certificate must have is the policy's business: any purpose. Its
+    # policies are processed, where a certificate asks for that: any policy.
+    any_one = ["-purpose", "any", "-policy_check", "-policy", _ANY_POLICY]
+    how = ["-inform", "DER", "-binary", "-cades", *any_one, *trust]
     what = ["-in", files.folder / "cms", "-content", files.folder / "signed"]
     return _openssl("cms", "-verify", *how, *what, "-out", "/dev/null", *_ALONE)
 
