@@ -1,8 +1,6 @@
-"""`python -m tests.conformance.peers.dss_judge`: EU DSS in a Java machine of its own.
+"""`python -m tests.conformance.peers.dss_judge`: EU DSS in a Java machine, a JSON line per question.
 
-Reads one question a line (JSON) and answers each with a line: indication, sub-indication and the
-ids of the constraints that failed, per signature. It reaches no network: what would fetch
-(dss-service) is not among the jars, and the certificates' own addresses are not looked at.
+It reaches no network: what would fetch (dss-service) is not among its jars.
 """
 
 # JPype's classes exist at run time only:
