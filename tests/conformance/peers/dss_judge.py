@@ -1,4 +1,4 @@
-"""`python -m tests.conformance.peers.dss_judge`: EU DSS in a Java machine, a JSON line per question.
+"""`python -m tests.conformance.peers.dss_judge`: EU DSS in a Java machine, JSON line by line.
 
 It reaches no network: what would fetch (dss-service) is not among its jars.
 """
