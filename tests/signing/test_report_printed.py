@@ -28,7 +28,7 @@ HOSTILE = (
     '"); #read("/etc/passwd") //',
     "<script>alert(1)</script>",
     "a\x00b\u202ec",
-    "x" * 100_000,
+    "W" * 100_000,
     "漢字 😀",
 )
 
@@ -102,3 +102,16 @@ def test_what_a_file_says_is_shown_as_text(bad: str, place: str) -> None:
         assert "".join(bad.split()) in said
     elif len(bad) < 100:
         assert "a[U+0000]b[U+202E]c" in said or "[U+6F22][U+5B57][U+1F600]" in said
+
+
+def test_nothing_runs_over_the_edge_of_the_paper() -> None:
+    wide = "W" * 300
+    document = pypdfium2.PdfDocument(
+        render(
+            evidence(replace(REVOKED, field=wide, detail=wide), code=wide), POLICY, withdrawn=wide
+        )
+    )
+    for page in document:
+        words = page.get_textpage()
+        right = max(words.get_rect(one)[2] for one in range(words.count_rects()))
+        assert right < page.get_width() - 45

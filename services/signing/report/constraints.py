@@ -12,34 +12,26 @@ from services.signing.report.stored import Stored, is_of_the_whole, proved_at
 from services.signing.validation.policy import Policy
 from shared.events.types import Indication
 
-_STAMPS = ("time", "stamp_broken")
-_ORDER = (
-    ("limits", "heavy"),
-    ("format", "pdf"),
-    ("format", "coverage"),
-    ("signer", "named"),
-    ("signature", "digest"),
-    ("signature", "value"),
-    ("format", "changes"),
-    ("chain", "listed"),
-    ("chain", "path"),
-    ("format", "cms"),  # the last of it (which certificates it brings) is looked at only now
-    ("chain", "purpose"),
-    ("certificates", "leader"),
-    ("certificates", "seal"),
-    _STAMPS,
-    ("algorithms", "digests"),
-    ("algorithms", "signatures"),
-    ("algorithms", "rsa"),
-    ("algorithms", "curves"),
-    ("time", "validity"),
-    ("revocation", "revoked"),
-    ("revocation", "known"),
-    ("revocation", "fresh"),
+
+def _names(text: str) -> tuple[str, ...]:
+    # In one text: a rule that is a string of its own is taken for one that is applied there.
+    return tuple(text.split())
+
+
+_ORDER = _names(
+    """limits.heavy format.pdf format.coverage
+    signer.named signature.digest signature.value format.changes
+    chain.listed chain.path format.cms chain.purpose certificates.leader certificates.seal
+    time.stamp_broken
+    algorithms.digests algorithms.signatures algorithms.rsa algorithms.curves
+    time.validity revocation.revoked revocation.known revocation.fresh"""
 )
 """The rules for one signature in the order in which their last check is done."""
-_OF_THE_WHOLE = (("binding", "row"), ("order", "complete"), ("order", "sequence"))
-_EARLY = ("format.cms", "algorithms.")
+_STAMPED, _UNSTAMPED, _STRANGE, _BROKEN = _names(
+    "certificates.timestamp time.stamp_missing time.stamp_untrusted time.stamp_broken"
+)
+_OF_THE_WHOLE = _names("binding.row order.complete order.sequence")
+_EARLY = _names("format.cms algorithms.")
 """Rules that may also fail before their place: as soon as a signature and its key are read."""
 _READ = 3
 """The rules up to there are passed before any signature is read."""
@@ -72,7 +64,7 @@ def evaluated(stored: Stored, one: Signature | None, policy: Policy) -> dict[str
             results[one.rule] = Status(one.indication, one.sub_indication)
     verdict = stored.verdict
     if verdict.indication == "TOTAL-PASSED":
-        _set(results, (".".join(rule) for rule in _OF_THE_WHOLE))
+        _set(results, _OF_THE_WHOLE)
     elif verdict.rule and (one is None or is_of_the_whole(stored)):
         results[verdict.rule] = Status(verdict.validation, verdict.sub_indication)
     return results
@@ -84,12 +76,11 @@ def _set(results: dict[str, Status | None], rules: Iterable[str]) -> None:
 
 def _passed(one: Signature) -> list[str]:
     """Return the rules that this signature has passed for certain."""
-    names = [".".join(rule) for rule in _ORDER]
-    end = len(names) if one.rule is None else _READ
-    if one.rule in names and not one.rule.startswith(_EARLY):
-        end = names.index(one.rule)
-    passed = [name for name in names[:end] if _concerns(one, name)]
-    if ".".join(_STAMPS) in passed:
+    end = len(_ORDER) if one.rule is None else _READ
+    if one.rule in _ORDER and not one.rule.startswith(_EARLY):
+        end = _ORDER.index(one.rule)
+    passed = [name for name in _ORDER[:end] if _concerns(one, name)]
+    if _BROKEN in passed:
         passed.extend(_by_stamps(one))
     return passed
 
@@ -102,7 +93,7 @@ def _concerns(one: Signature, name: str) -> bool:
 
 def _by_stamps(one: Signature) -> list[str]:
     """Return the rules that what there is of time stamps has brought into play."""
-    found = ["time.stamp_missing"] if proved_at(one) is None else ["certificates.timestamp"]
+    found = [_UNSTAMPED if proved_at(one) is None else _STAMPED]
     if any(stamp.made_at is None for stamp in one.stamps):
-        found.append("time.stamp_untrusted")
+        found.append(_STRANGE)
     return found

@@ -17,7 +17,9 @@ from services.signing.validation.policy import Policy
 
 _HERE = Path(__file__).parent
 _FONTS = _HERE.parent / "stamps" / "fonts"
-_UNBROKEN = re.compile(r"(\S{64})(?=\S)")
+_LONG = re.compile(r"(?![0-9a-f]{64}(?!\S))(?<!\S)\S{33,}")
+"""Words that may not fit into a line; a digest does."""
+_PART = re.compile(r"(\S{12})(?=\S)")
 
 
 def render(evidence: Mapping[str, Any], policy: Policy, *, withdrawn: str | None) -> bytes:
@@ -62,7 +64,7 @@ def _drawable(value: Any) -> Any:  # noqa: ANN401 (any part of a JSON document)
     """Name characters that the font has not, and let words longer than a line be broken."""
     if isinstance(value, str):
         drawn = "".join(char if ord(char) in _drawn() else f"[U+{ord(char):04X}]" for char in value)
-        return _UNBROKEN.sub("\\1\u200b", drawn)
+        return _LONG.sub(lambda word: _PART.sub("\\1\u200b", word[0]), drawn)
     if isinstance(value, dict):
         parts = cast("dict[str, Any]", value)
         return {name: _drawable(one) for name, one in parts.items()}
