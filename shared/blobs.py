@@ -167,6 +167,10 @@ class Stage:
             self._written.append((Path(name), blob.sha256))
             return blob
 
+    def path(self, sha256: str) -> Path:
+        """Return where a file that was written here lies until it is kept, or cleared away."""
+        return next(path for path, digest in self._written if digest == sha256)
+
     async def keep(self) -> None:
         """Keep every file that was written here; a second time does nothing."""
         with _disk_told():

@@ -16,12 +16,14 @@ from services.docs.store import deliveries, dispatches, documents, verdicts
 from services.docs.store.verdicts import Judgement
 from shared.db import Connection
 from shared.errors import Problem, Unavailable
-from shared.ids import AgencyId, DispatchId, DocumentId
+from shared.ids import AgencyId, AttachmentId, DispatchId, DocumentId
 from shared.internal import Internal
 
 PASSED, FAILED, UNKNOWN = "TOTAL-PASSED", "TOTAL-FAILED", "INDETERMINATE"
 EVIDENCE_BYTES = 4 << 20
 """Of the evidence of one file."""
+BUNDLE_BYTES = 64 << 20
+"""Of one report: with all that a verdict rests on."""
 PATIENCE_SECONDS = 10.0
 """For all evidence of one document together; what has not come by then is unavailable."""
 
@@ -106,6 +108,35 @@ async def evidence(internal: Internal, found: Report) -> Mapping[str, Any]:
     except (Unavailable, TimeoutError) as error:
         _log.info("evidence unavailable", cause=str(error))
     return shown
+
+
+async def rendered(
+    internal: Internal, found: Report, form: str, attachment_id: AttachmentId | None
+) -> bytes:
+    """Return the report on one file in a form that signing makes of the evidence.
+
+    Raises Problem REQ-4041 for a file that is not there or not judged yet, Unavailable.
+    """
+    judged = next(
+        (
+            one
+            for attachment, one in found.files
+            if attachment_id in (None, attachment.id)
+            and (attachment_id is not None or attachment.announced.role == "MAIN")
+        ),
+        None,
+    )
+    if judged is None:
+        vi, en = "Chưa có kết luận cho tệp này.", "There is no verdict on this file yet."
+        raise Problem("REQ-4041", vi=vi, en=en)
+    path = f"/internal/verdicts/{judged.evidence_sha256}/{form}"
+    if found.withdrawn is not None:
+        path = f"{path}?withdrawn={found.withdrawn}"
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            return await internal.fetch("signing", path, most=BUNDLE_BYTES)
+    except TimeoutError as error:
+        raise Unavailable("signing") from error
 
 
 def _checked(content: bytes, sha256: str) -> Any:  # noqa: ANN401 (any JSON)

@@ -42,6 +42,8 @@ class Job:
     at: datetime
     """The moment that is judged."""
     prepare: Preparation | None = None
+    detached: Base64Bytes | None = None
+    """A CMS (DER) that is the file's signature; None: the file is a PDF with its own."""
 
 
 @dataclass(frozen=True, slots=True)

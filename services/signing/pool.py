@@ -84,13 +84,21 @@ class Worker:
         return self._process.pid if self._process else None
 
     async def look(
-        self, path: Path, sha256: str, present: Present, *, prepare: Preparation | None = None
+        self,
+        path: Path,
+        sha256: str,
+        present: Present,
+        *,
+        prepare: Preparation | None = None,
+        detached: bytes | None = None,
     ) -> Look:
         """Have the worker look at a file, and prepare it for a signature when told to.
 
+        `detached` is its signature (DER) when that does not stand in the file itself.
+
         Never raises for what is in the file.
         """
-        job = Job(str(path), sha256, self._limits.cpu_seconds, present.at, prepare)
+        job = Job(str(path), sha256, self._limits.cpu_seconds, present.at, prepare, detached)
         material = present.material
         request = Request(job=job, material=None if material is self._material else material)
         if self._process is None:

@@ -67,8 +67,10 @@ def unread(reason: str, detail: str, *, final: bool) -> Verdict:
     )
 
 
-def _found(finding: Finding) -> Verdict:
+def found(finding: Finding) -> Verdict:
     """Return the verdict that a file's signatures alone lead to."""
+    if finding.outcome == "sound":
+        return PASSED
     decision: Indication = "INDETERMINATE" if finding.outcome == "unknown" else "TOTAL-FAILED"
     return Verdict(
         decision,
@@ -110,7 +112,7 @@ def judge(
     if outdated(finding, registered):
         raise Outdated
     if finding.outcome == "bad":
-        return _found(finding)
+        return found(finding)
     rows = [registered.get(one.certificate) for one in finding.signatures]
     for one, row in zip(finding.signatures, rows, strict=True):
         problem = _stranger(row, sender) or _unfit(one, row)
@@ -122,7 +124,7 @@ def judge(
         return problem
     if any(row.state != "good" for row in registered.values()):
         return _against("revocation.revoked", REVOKED, "revoked or suspended in the register")
-    return _found(finding) if finding.outcome == "unknown" else PASSED
+    return found(finding)
 
 
 def _stranger(row: Registered | None, sender: AgencyId) -> Verdict | None:

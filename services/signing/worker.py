@@ -21,6 +21,7 @@ from services.signing.pipe import (
     send,
 )
 from services.signing.prepare import prepare
+from services.signing.validation.cades import validate_detached
 from services.signing.validation.pades import validate_pdf
 from services.signing.validation.trust import Trust
 
@@ -70,12 +71,18 @@ def _look(job: Job, trust: Trust) -> Answer:
     if hashlib.sha256(content).hexdigest() != job.sha256:
         return Answer(None, "store", ALTERED)
     try:
-        finding = validate_pdf(content, trust, job.at)
+        finding = _judge(content, job, trust)
         return Answer(finding, prepared=_prepare(content, job, finding))
     except MemoryError:
         return Answer(None, "memory", "MemoryError")
     except Exception as error:  # noqa: BLE001 (a hostile file may raise anything: all are verdicts)
         return Answer(None, "parser", type(error).__name__)
+
+
+def _judge(content: bytes, job: Job, trust: Trust) -> Finding:
+    if job.detached is not None:
+        return validate_detached(content, job.detached, trust, job.at)
+    return validate_pdf(content, trust, job.at)
 
 
 def _prepare(content: bytes, job: Job, finding: Finding) -> Prepared | None:

@@ -51,7 +51,16 @@ async def shelf(
         return web.Response(body=content, content_type="application/json")
 
     app = web.Application()
+
+    async def report(request: web.Request) -> web.Response:
+        shelf.asked.append(request.path_qs)
+        content = shelf.contents.get(request.match_info["form"])
+        if not shelf.up or content is None:
+            return web.Response(status=503)
+        return web.Response(body=content)
+
     app.router.add_get("/internal/verdicts/{sha256}", verdict)
+    app.router.add_get("/internal/verdicts/{sha256}/{form}", report)
     runner = web.AppRunner(app)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -162,3 +171,53 @@ async def test_what_was_not_examined_says_so(docs: Running, shelf: Shelf):
     assert (body["indication"], body["text"]) == (None, "Chưa kiểm tra")
     assert body["files"][0]["evidence"] is None
     assert shelf.asked == []
+
+
+MEDIA = {
+    "etsi": "application/json",
+    "html": "text/html; charset=utf-8",
+    "pdf": "application/pdf",
+    "bundle": "application/zip",
+}
+
+
+@pytest.mark.parametrize("form", MEDIA)
+async def test_a_report_comes_from_signing_in_its_form(
+    docs: Running, exchange: Exchange, shelf: Shelf, form: str
+):
+    shelf.contents[form] = b"a report"
+    path = await _judged(docs, exchange)
+    for code in (SENDER, PROVINCE):
+        party = await docs.system(code)
+        answer = await party.ask("GET", f"{path}/validation?form={form}")
+        assert answer.content == b"a report"
+        assert answer.headers["content-type"] == MEDIA[form]
+        assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert set(shelf.asked) == {f"/internal/verdicts/{KEPT}/{form}"}
+
+
+async def test_a_report_is_shown_to_nobody_else(docs: Running, exchange: Exchange, shelf: Shelf):
+    path = await _judged(docs, exchange)
+    stranger = await docs.system(commune(1))
+    assert (await stranger.ask("GET", f"{path}/validation?form=pdf")).status_code == 404
+    assert shelf.asked == []
+
+
+async def test_a_summary_asks_nobody(docs: Running, exchange: Exchange, shelf: Shelf):
+    path = await _judged(docs, exchange)
+    sender = await docs.system(SENDER)
+    [file] = (await sender.ask("GET", f"{path}/validation?form=summary")).json()["files"]
+    assert file["evidence"] == {"sha256": KEPT, "state": "unavailable", "content": None}
+    assert shelf.asked == []
+
+
+async def test_a_report_that_is_not_there_says_so(docs: Running, exchange: Exchange, shelf: Shelf):
+    path = await _judged(docs, exchange)
+    sender = await docs.system(SENDER)
+    away = await sender.ask("GET", f"{path}/validation?form=html")
+    assert away.status_code == 503
+    assert len(shelf.asked) == 1
+    none = f"{path}/validation?form=html&attachment_id={UUID(int=7)}"
+    assert (await sender.ask("GET", none)).json()["code"] == "REQ-4041"
+    other = await sender.ask("GET", f"{path}/validation?form=word")
+    assert (other.status_code, other.json()["code"]) == (400, "REQ-4003")

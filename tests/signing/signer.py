@@ -99,7 +99,7 @@ class Signer:
         """Send a request as a system; `acting` names an agency, `scope` other scopes."""
         scope = options.pop("scope", "documents.sign")
         token = self.issuer.token(system, SYSTEMS[system], scope=scope)
-        headers = {"Authorization": f"Bearer {token}"}
+        headers = {"Authorization": f"Bearer {token}", **options.pop("headers", {})}
         if acting := options.pop("acting", None):
             headers["On-Behalf-Of"] = acting
         return await self.client.request(method, path, headers=headers, **options)

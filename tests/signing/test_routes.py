@@ -1,15 +1,18 @@
 """Signing's HTTP face: the PKI for everybody, revocations for the registrar, evidence for docs."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
+from pathlib import Path
 
 import httpx2
 import pytest
 from cryptography import x509
 
+from services.signing import cli
 from services.signing.api import create
 from services.signing.examine import settle
 from shared import agencies
@@ -162,4 +165,35 @@ async def test_docs_reads_a_verdict_byte_for_byte(face: Face) -> None:
     stranger = face.headers("sys-g22", "documents.send")
     assert (await face.client.get(path, headers=stranger)).status_code in {401, 403}
     missing = await face.client.get(f"/internal/verdicts/{'0' * 64}", headers=headers)
+    assert missing.status_code == 404
+
+
+async def test_docs_reads_reports_and_the_bundle_repeats_the_verdict(
+    face: Face, tmp_path: Path
+) -> None:
+    desk = face.desk
+    dispatch = await desk.send(desk.papers.good_main)
+    held, look = await looked(desk, dispatch)
+    await desk.db.as_worker(lambda conn: settle(conn, held, look))
+    (event,) = await desk.events(dispatch)
+    place = f"/internal/verdicts/{event['evidence_sha256']}"
+    headers = face.headers("service-docs", "internal", audience=INTERNAL)
+    answers = {
+        form: await face.client.get(f"{place}/{form}", headers=headers)
+        for form in ("etsi", "html", "pdf", "bundle")
+    }
+    assert {one.status_code for one in answers.values()} == {200}
+    assert "total-passed" in answers["etsi"].text
+    assert 'lang="vi"' in answers["html"].text
+    assert answers["pdf"].content.startswith(b"%PDF-")
+    withdrawn = await face.client.get(f"{place}/html?withdrawn=SIG-4225", headers=headers)
+    assert withdrawn.text != answers["html"].text
+    bundle, paper = tmp_path / "bundle.zip", tmp_path / "paper.pdf"
+    await asyncio.to_thread(bundle.write_bytes, answers["bundle"].content)
+    await asyncio.to_thread(paper.write_bytes, desk.papers.good_main.content)
+    command = ["verify", str(paper), "--evidence", str(bundle)]
+    assert await asyncio.to_thread(cli.main, command) == 0
+    stranger = face.headers("sys-g22", "documents.send")
+    assert (await face.client.get(f"{place}/pdf", headers=stranger)).status_code in {401, 403}
+    missing = await face.client.get(f"/internal/verdicts/{'0' * 64}/pdf", headers=headers)
     assert missing.status_code == 404

@@ -16,7 +16,7 @@ from infra.demo.send import Letter, send_form, write_letter
 BY = f"sys-{SENDER.lower()}"
 _PLACE = "/v1/documents/{document_id}"
 _FILE = _PLACE + "/attachments/{attachment_id}"
-_PDF = "application/pdf"
+PDF = "application/pdf"
 
 
 def draft(**changes: Json) -> dict[str, Json]:
@@ -38,7 +38,7 @@ def announced(content: bytes, role: str) -> dict[str, Json]:
     """Return what announces a file."""
     return {
         "name": f"{role.lower()}.pdf",
-        "media_type": _PDF,
+        "media_type": PDF,
         "size": len(content),
         "sha256": hashlib.sha256(content).hexdigest(),
         "role": role,
@@ -108,7 +108,7 @@ async def upload(guide: Guide, content: bytes, role: str) -> None:
     file = (await guide.go(f"POST {_PLACE}/attachments", BY, body=body)).json()
     guide.ids["attachment_id"] = file["id"]
     digest = base64.b64encode(hashlib.sha256(content).digest()).decode()
-    headers = {"Content-Type": _PDF, "Repr-Digest": f"sha-256=:{digest}:"}
+    headers = {"Content-Type": PDF, "Repr-Digest": f"sha-256=:{digest}:"}
     await guide.go(f"PUT {_FILE}/content", BY, raw=content, headers=headers)
 
 

@@ -3,7 +3,7 @@
 from datetime import date
 
 from infra.contracts.tour.guide import NOT_YET, Guide, Json
-from infra.contracts.tour.sending import BY, draft, upload
+from infra.contracts.tour.sending import BY, PDF, draft, upload
 from infra.letter.render import render_letter
 from infra.letter.sample import sample_letter
 from infra.pki.establish import PASSWORD
@@ -23,7 +23,9 @@ async def sign(guide: Guide) -> None:
         promulgated_on=date.fromisoformat(body["promulgated_on"]),
         with_districts=False,
     )
-    await upload(guide, render_letter(text).pdf, "MAIN")
+    unsigned = render_letter(text).pdf
+    await guide.go("POST /v1/validations", BY, raw=unsigned, headers={"Content-Type": PDF})
+    await upload(guide, unsigned, "MAIN")
     await _ask(guide, "leader")
     pin = {"pin": PASSWORD.decode()}
     await guide.go(f"POST {_ONE}/activation", BY, body=pin, again=NOT_YET)

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from services.docs.api.answered import Reason
@@ -13,16 +13,41 @@ from services.docs.api.answers import answer
 from services.docs.api.matrix import reason
 from services.docs.document import Attachment, Role
 from services.docs.store.verdicts import Judgement
-from services.docs.validation import Report, evidence, report
+from services.docs.validation import Report, evidence, rendered, report
 from services.docs.wording import INDICATIONS
 from shared.db import Database
 from shared.identity import Caller, Scoped
-from shared.ids import DocumentId
+from shared.ids import AttachmentId, DocumentId
 from shared.internal import Internal
 from shared.openapi import told
 
 router = APIRouter(tags=["documents"])
 
+Form = Literal["full", "summary", "etsi", "html", "pdf", "bundle"]
+MEDIA: dict[Form, str] = {
+    "etsi": "application/json",
+    "html": "text/html; charset=utf-8",
+    "pdf": "application/pdf",
+    "bundle": "application/zip",
+}
+"""Forms that signing makes of one file's evidence."""
+_FORM_WORDS = (
+    "`full`: with the evidence; `summary`: without it; of one file: `etsi` (TS 119 102-2), `html`"
+    " and `pdf` for people, `bundle`: a ZIP with which `lienthong verify` repeats the verdict."
+)
+_FORMS = {
+    "responses": {
+        "200": {
+            "content": {
+                kind.split(";")[0]: {"schema": {"type": "string", "format": "binary"}}
+                for kind in MEDIA.values()
+                if not kind.startswith("application/json")
+            }
+        }
+    }
+}
+_SHOWN = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox"}
+"""A report is read, it does nothing: no script, no picture from elsewhere, no form."""
 Party = Annotated[Caller, Depends(Scoped("documents.send", "documents.receive"))]
 
 
@@ -67,11 +92,21 @@ class ValidationReport(BaseModel):
     **told(
         "How a document's signatures were judged, with the evidence",
         "Kết luận kiểm tra chữ ký số của một văn bản, kèm bằng chứng",
-        refuses=(500,),
+        refuses=(500, 503),
         answers={200: ValidationReport},
+        extra=_FORMS,
     ),
 )
-async def get_validation(request: Request, document_id: UUID, caller: Party) -> Response:
+async def get_validation(
+    request: Request,
+    document_id: UUID,
+    caller: Party,
+    form: Annotated[Form, Query(description=_FORM_WORDS)] = "full",
+    attachment_id: Annotated[
+        UUID | None,
+        Query(description="Whose report, for the last four forms; else the main file's."),
+    ] = None,
+) -> Response:
     """Return the verdict on each file (ETSI EN 319 102-1) to the sender and to recipients.
 
     The evidence is shown only if it has the digest that was kept when it was judged; while signing
@@ -83,7 +118,13 @@ async def get_validation(request: Request, document_id: UUID, caller: Party) -> 
         caller.visible,
         lambda conn: report(conn, DocumentId(document_id), readers=caller.visible),
     )
-    return answer(_as_json(document_id, found, await evidence(internal, found)))
+    if form in MEDIA:
+        wanted = None if attachment_id is None else AttachmentId(attachment_id)
+        content = await rendered(internal, found, form, wanted)
+        return Response(content, media_type=MEDIA[form], headers=_SHOWN)
+    nothing: Mapping[str, Any] = {}
+    shown = await evidence(internal, found) if form == "full" else nothing
+    return answer(_as_json(document_id, found, shown))
 
 
 def _as_json(document_id: UUID, found: Report, shown: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI
 
-from services.signing.api import certificates, pki, signatures
+from services.signing.api import certificates, pki, reports, signatures, validations
 from shared import operating
 from shared.http import create_app
 from shared.restored import refuse_meanwhile
@@ -15,8 +15,10 @@ def create() -> FastAPI:
         first=refuse_meanwhile,
         routers=[
             pki.router,
+            reports.router,
             certificates.router,
             signatures.router,
+            validations.router,
             operating.router("signing"),
         ],
     )

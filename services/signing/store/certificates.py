@@ -100,6 +100,16 @@ async def lock_used(conn: Connection, digests: Sequence[str]) -> dict[str, Regis
     return {row["sha256"]: _registered(row) for row in rows}
 
 
+async def known(conn: Connection, digests: Sequence[str]) -> dict[str, Registered]:
+    """Return those of some certificates that are registered; what is read may change at once."""
+    rows = await conn.fetch(
+        "select sha256, kind, agency_id, issuer, state, changed_in"
+        " from certificates where sha256 = any($1)",
+        list(digests),
+    )
+    return {row["sha256"]: _registered(row) for row in rows}
+
+
 async def lock_holder(conn: Connection, sha256: str) -> Holder | None:
     """Lock a certificate that is to sign for share: it is not revoked until this commits."""
     row = await conn.fetchrow(

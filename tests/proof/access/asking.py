@@ -107,6 +107,7 @@ _ASKS: dict[str, Callable[[Ids], Ask]] = {
     "POST /v1/deliveries/{delivery_id}/statuses": _json({"code": "03"}),
     "PATCH /v1/inbox/leases/{lease_id}": _json({"visibility": "PT1H"}),
     "POST /v1/signatures/{signature_id}/activation": _json({"pin": PIN}),
+    "POST /v1/validations": _json({}),
     "DELETE /v1/subscriptions/{subscription_id}": lambda _: Ask(headers=_STALE),
     "PATCH /v1/clients/{client_id}": lambda _: Ask({"scopes": ["directory"]}, headers=_STALE),
     "DELETE /v1/clients/{client_id}": lambda _: Ask(headers=_STALE),

@@ -1,0 +1,88 @@
+"""A stored verdict in other forms: for software, for people, and for whoever repeats it."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+import orjson
+from fastapi import APIRouter, Depends, Query, Request
+from starlette.responses import Response
+
+from services.signing.api.pki import Digest
+from services.signing.bundle import pack
+from services.signing.evidence import Incomplete, named
+from services.signing.report import etsi, page, printed
+from services.signing.store import examinations, materials
+from services.signing.validation.material import digest
+from services.signing.validation.policy import NEWEST, Policy, load
+from shared.db import Connection, Database
+from shared.errors import Problem
+from shared.identity import Caller, Scoped
+from shared.openapi import told
+
+router = APIRouter(tags=["internal"])
+
+Form = Literal["etsi", "html", "pdf", "bundle"]
+
+
+@router.get(
+    "/internal/verdicts/{sha256}/{form}",
+    response_class=Response,
+    **told(
+        "Get a stored verdict as a report or with all it rests on",
+        "Lấy báo cáo kiểm tra hoặc toàn bộ chứng cứ của một kết luận",
+        refuses=(404, 500),
+    ),
+)
+async def get_report(
+    request: Request,
+    sha256: Digest,
+    form: Form,
+    _caller: Annotated[Caller, Depends(Scoped("internal"))],
+    withdrawn: Annotated[str | None, Query(pattern="^[A-Z]{3}-[0-9]{4}$")] = None,
+) -> Response:
+    """Return the report on the verdict whose evidence has this SHA-256."""
+    db: Database = request.app.state.db
+    evidence, kept = await db.as_worker(lambda conn: _stored(conn, sha256))
+    try:
+        content, media_type = await asyncio.to_thread(_made, form, evidence, kept, withdrawn)
+    except Incomplete as error:
+        raise Problem("SIG-5001", en=str(error), vi=str(error)) from None
+    return Response(content, media_type=media_type)
+
+
+async def _stored(conn: Connection, sha256: str) -> tuple[bytes, dict[str, bytes]]:
+    """Return a verdict's evidence, and the pieces that it rests on. Raises Problem."""
+    evidence = await examinations.evidence(conn, sha256)
+    if evidence is None:
+        raise Problem("REQ-4041")
+    if digest(evidence) != sha256:
+        raise Problem("SIG-5001", kept=sha256, found=digest(evidence))
+    said = orjson.loads(evidence)
+    if said.get("material") is None:
+        return evidence, {}
+    return evidence, await materials.find(conn, named(said).digests())
+
+
+def _made(
+    form: Form, evidence: bytes, kept: Mapping[str, bytes], withdrawn: str | None
+) -> tuple[bytes, str]:
+    said: dict[str, Any] = orjson.loads(evidence)
+    if form == "bundle":
+        return pack(evidence, kept), "application/zip"
+    policy = _policy(said, kept)
+    if form == "etsi":
+        return orjson.dumps(etsi.report(said, policy)), "application/json"
+    if form == "html":
+        return page.render(said, policy, withdrawn=withdrawn), "text/html; charset=utf-8"
+    return printed.render(said, policy, withdrawn=withdrawn), "application/pdf"
+
+
+def _policy(said: Mapping[str, Any], kept: Mapping[str, bytes]) -> Policy:
+    """Return the policy that was applied; today's, where no file was judged."""
+    if said["material"] is None:
+        return load(NEWEST.read_bytes())
+    sha256 = said["material"]["policy"]
+    if sha256 not in kept:
+        raise Incomplete(f"{sha256} is missing")
+    return load(kept[sha256])

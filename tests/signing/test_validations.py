@@ -1,0 +1,98 @@
+"""`POST /v1/validations`: any file is judged now, whatever it is, and nothing of it is kept."""
+
+import base64
+from collections.abc import Callable
+from typing import Any
+
+import httpx2
+import pytest
+
+from services.signing.shown import MOST_BYTES
+from tests.fixtures import tampering
+from tests.fixtures.papers import Papers
+from tests.signing.signer import Signer
+
+PDF = {"Content-Type": "application/pdf"}
+WRONG: dict[str, tuple[Callable[[Papers], bytes], str, str]] = {
+    "unsigned": (lambda p: p.letter.pdf, "FORMAT_FAILURE", "SIG-4221"),
+    "changed": (
+        lambda p: tampering.changed_byte(p.good_main.content),
+        "HASH_FAILURE",
+        "SIG-4222",
+    ),
+    "not a PDF": (lambda _: b"khong phai PDF", "FORMAT_FAILURE", "SIG-4151"),
+    "empty": (lambda _: b"", "FORMAT_FAILURE", "SIG-4151"),
+}
+
+
+async def shown(signer: Signer, content: bytes, **options: Any) -> httpx2.Response:  # noqa: ANN401
+    """Show a PDF."""
+    options.setdefault("headers", PDF)
+    return await signer.call("POST", "/v1/validations", content=content, **options)
+
+
+@pytest.fixture
+def stored(signer: Signer) -> set[str]:
+    """Return the files that are there before."""
+    return {path.name for path in signer.desk.blobs.path("0" * 64).parents[2].rglob("*")}
+
+
+async def test_a_good_letter_passes_and_its_signers_are_named(
+    signer: Signer, stored: set[str]
+) -> None:
+    papers = signer.desk.papers
+    answer = await shown(signer, papers.good_main.content)
+    assert answer.status_code == 200, answer.text
+    told = answer.json()
+    assert (told["indication"], told["sub_indication"], told["reason"]) == (
+        "TOTAL-PASSED",
+        None,
+        None,
+    )
+    assert [one["registered"]["kind"] for one in told["signatures"]] == ["leader", "seal"]
+    assert {one["registered"]["state"] for one in told["signatures"]} == {"good"}
+    assert all(len(one["checked"]) == 2 for one in told["signatures"])
+    blobs = signer.desk.blobs.path("0" * 64).parents[2]
+    assert {path.name for path in blobs.rglob("*")} == stored
+
+
+@pytest.mark.parametrize("kind", WRONG)
+async def test_what_is_wrong_is_said(signer: Signer, kind: str) -> None:
+    make, sub_indication, code = WRONG[kind]
+    told = (await shown(signer, make(signer.desk.papers))).json()
+    assert told["indication"] == "TOTAL-FAILED"
+    assert told["sub_indication"] == sub_indication
+    assert told["reason"]["code"] == code
+
+
+async def test_a_detached_signature_that_is_none_is_a_verdict(signer: Signer) -> None:
+    body = {name: base64.b64encode(b"x").decode() for name in ("content", "signature")}
+    answer = await signer.call("POST", "/v1/validations", json=body)
+    assert answer.status_code == 200
+    assert answer.json()["rule"] == "format.cms"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"content": "eA=="},
+        {"content": "eA==", "signature": "%"},
+        {"content": 1, "signature": "eA=="},
+        [],
+    ],
+)
+async def test_a_body_that_is_not_understood_is_refused(signer: Signer, body: object) -> None:
+    answer = await signer.call("POST", "/v1/validations", json=body)
+    assert answer.status_code == 422
+    assert answer.json()["errors"]
+
+
+async def test_other_kinds_and_sizes_are_refused(signer: Signer) -> None:
+    other = await shown(signer, b"x", headers={"Content-Type": "text/plain"})
+    assert other.status_code == 415
+    assert (await shown(signer, bytes(MOST_BYTES + 1))).status_code == 413
+
+
+async def test_whoever_may_not_is_refused(signer: Signer) -> None:
+    assert (await shown(signer, b"", scope="registrar")).status_code == 403
