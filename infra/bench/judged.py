@@ -1,0 +1,114 @@
+"""From times to figures of `make bench SIGNING=1`: rates, ratios, delays; table and last line."""
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+from infra.bench.poison import Window, mean
+from infra.bench.report import percentile
+
+LEAST_RATIO, MOST_DELAY, MOST_GROWTH_MB = 0.7, 10.0, 8.0
+Json: TypeAlias = dict[str, Any]
+
+
+def compared(name: str, found: Json) -> Json:
+    """Return the figures of one kind: rates per core and how near to the floor."""
+    ours, bare, clock = found["ours"], found["bare"], found["clock"]
+    return {
+        "name": name,
+        "per_core": len(ours) / sum(ours),
+        "floor_per_core": len(bare) / sum(bare),
+        "ratio": sum(bare) / sum(ours),
+        "p50_ms": milliseconds(clock, 0.5),
+        "p99_ms": milliseconds(clock, 0.99),
+        "cpu_p99_ms": milliseconds(ours, 0.99),
+    }
+
+
+def line(row: Json) -> str:
+    """Return one kind's figures as they are said."""
+    return (
+        f"{row['per_core']:.1f}/s, floor {row['floor_per_core']:.1f}/s, ratio {row['ratio']:.2f},"
+        f" p50 {row['p50_ms']:.1f} ms, p99 {row['p99_ms']:.1f} ms (of CPU {row['cpu_p99_ms']:.1f})"
+    )
+
+
+def delayed(most: int, calm: Sequence[Window], foul: Sequence[Window]) -> Json:
+    """Return by how much poison delays others' files, in percent of the mean."""
+    times = {name: _times(windows) for name, windows in (("calm", calm), ("foul", foul))}
+    ends = [end for window in foul for end in window.ends]
+    return {
+        "most_each": most,
+        **times,
+        "delay": 100 * (mean(foul) / mean(calm) - 1),
+        "delay_p50": 100 * (times["foul"]["p50_ms"] / times["calm"]["p50_ms"] - 1),
+        "ends": {end: ends.count(end) for end in sorted(set(ends))},
+    }
+
+
+def _times(windows: Sequence[Window]) -> Json:
+    found = [one for window in windows for one in window.seconds]
+    return {
+        "due": sum(window.due for window in windows),
+        "judged": len(found),
+        "mean_ms": 1000 * mean(windows),
+        "p50_ms": milliseconds(found, 0.5),
+        "p99_ms": milliseconds(found, 0.99),
+    }
+
+
+def table(told: Json) -> str:
+    """Return the figures as they are shown."""
+    lines = [
+        "| papers | per core and s | floor | ratio | p50 ms | p99 ms |",
+        "|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {row['name']} | {row['per_core']:.1f} | {row['floor_per_core']:.1f} |"
+        f" {row['ratio']:.2f} | {row['p50_ms']:.1f} | {row['p99_ms']:.1f} |"
+        for row in told["kinds"]
+    ]
+    lines += [
+        f"cold ({row['name']}): trust read {row['read_ms']:.1f} ms, first file"
+        f" {row['first_ms']:.1f} ms, then {row['warm_ms']:.1f} ms"
+        for row in told["cold"]
+    ]
+    kept = told["memory"]
+    lines.append(
+        f"memory: {kept['begun']:.0f} MB, half {kept['half']:.0f}, end {kept['end']:.0f},"
+        f" most {kept['most']:.0f} MB"
+    )
+    lines += [
+        f"beside poison, {row['most_each']} files of an agency at most: mean"
+        f" {row['calm']['mean_ms']:.1f} → {row['foul']['mean_ms']:.1f} ms ({row['delay']:+.1f} %),"
+        f" p50 {row['calm']['p50_ms']:.1f} → {row['foul']['p50_ms']:.1f} ms"
+        f" ({row['delay_p50']:+.1f} %), p99 {row['calm']['p99_ms']:.1f} →"
+        f" {row['foul']['p99_ms']:.1f} ms, judged {row['foul']['judged']} of"
+        f" {row['foul']['due']}; poison ended: {row['ends']}"
+        for row in told["beside"]
+    ]
+    return "\n".join(lines)
+
+
+def summary(told: Json) -> str:
+    """Return the last line."""
+    first, now = told["kinds"][0], told["beside"][0]
+    return (
+        f"BENCH SIGNING per_core={first['per_core']:.1f}"
+        f" ratio={min(row['ratio'] for row in told['kinds']):.2f} p99_ms={first['p99_ms']:.1f}"
+        f" rss_mb={told['memory']['most']:.0f} poison_delay={now['delay']:.1f}%"
+    )
+
+
+def sound(told: Json) -> bool:
+    """Say whether everything is as it must be."""
+    kept = told["memory"]
+    return (
+        min(row["ratio"] for row in told["kinds"]) >= LEAST_RATIO
+        and kept["end"] - kept["half"] <= MOST_GROWTH_MB
+        and told["beside"][0]["delay"] <= MOST_DELAY
+    )
+
+
+def milliseconds(values: Sequence[float], share: float) -> float:
+    """Return a percentile in milliseconds."""
+    return 1000 * (percentile(values, share) or 0.0)

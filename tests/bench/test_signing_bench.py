@@ -1,0 +1,91 @@
+"""The bench of judgements: its queue, its figures, and the smallest run."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from infra.bench import judged
+from infra.bench.poison import BAD, GOOD, File, Queue, Window
+from infra.stack.folder import TREE
+from services.signing.pipe import Answer
+from services.signing.pool import Look
+
+
+def _file(agency: str, name: str) -> File:
+    return File(agency, Path(name), "", 0.0)
+
+
+def _names(queue: Queue, count: int) -> list[str]:
+    found = [queue.claim() for _ in range(count)]
+    return [file.path.name if file else "-" for file in found]
+
+
+async def test_senders_take_turns_and_the_oldest_file_comes_first():
+    queue = Queue(2)
+    for name in ("a1", "a2", "a3"):
+        queue.put(_file(BAD, name))
+    queue.put(_file(GOOD, "b1"))
+    assert _names(queue, 4) == ["a1", "b1", "a2", "-"]
+
+
+async def test_an_agency_whose_files_are_all_in_hands_waits():
+    queue = Queue(1)
+    for name in ("a1", "a2"):
+        queue.put(_file(BAD, name))
+    first = queue.claim()
+    assert first is not None
+    assert _names(queue, 1) == ["-"]
+    queue.settle(first, Look(Answer(None, "memory")))
+    again = queue.claim()
+    assert again is first
+    assert first.strikes == 1
+    assert queue.rung.is_set()
+
+
+def _window(*seconds: float, due: int | None = None) -> Window:
+    return Window(len(seconds) if due is None else due, list(seconds), ["memory"])
+
+
+def test_what_was_never_judged_counts_as_a_minute():
+    row = judged.delayed(2, [_window(0.1, 0.1)], [_window(0.1, due=2)])
+    assert row["delay"] == pytest.approx(100 * (30.05 / 0.1 - 1))
+    assert row["ends"] == {"memory": 1}
+
+
+def _told(**changed: float) -> judged.Json:
+    kind = {"name": "x", "per_core": 40.0, "floor_per_core": 50.0, "ratio": 0.8}
+    kind |= {"p50_ms": 20.0, "p99_ms": 30.0, "cpu_p99_ms": 29.0}
+    kept = {"begun": 70.0, "half": 71.0, "end": 71.0, "most": 80.0}
+    beside = judged.delayed(2, [_window(0.1, 0.1)], [_window(0.105, 0.105)])
+    for row in (kind, kept, beside):
+        row.update({name: value for name, value in changed.items() if name in row})
+    return {"kinds": [kind], "cold": [], "memory": kept, "beside": [beside]}
+
+
+def test_the_last_line_tells_the_lowest_ratio_and_the_delay():
+    line = "BENCH SIGNING per_core=40.0 ratio=0.80 p99_ms=30.0 rss_mb=80 poison_delay=5.0%"
+    assert judged.summary(_told()) == line
+    assert "| x | 40.0 | 50.0 | 0.80 | 20.0 | 30.0 |" in judged.table(_told())
+
+
+@pytest.mark.parametrize("changed", [{"ratio": 0.69}, {"end": 90.0}, {"delay": 10.1}])
+def test_an_aim_that_is_missed_fails_the_run(changed: dict[str, float]):
+    assert judged.sound(_told())
+    assert not judged.sound(_told(**changed))
+
+
+@pytest.mark.timeout(240)
+def test_the_smallest_run_measures_everything():
+    done = subprocess.run(
+        [sys.executable, "-m", "infra.bench.signing", "--tiny"],
+        cwd=TREE,
+        env=dict(os.environ),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    assert done.stdout.splitlines()[-1].startswith("BENCH SIGNING per_core=")
