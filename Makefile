@@ -88,7 +88,10 @@ bench: setup ## Measure under load, 15 min, into BENCH.md [QUICK=1: 2 min] [ONLY
 contracts: setup ## Check the documents, and a stack of their own against them [KEEP=1 leaves it running]
 	@$(PY) -m infra.contracts
 
-.PHONY: fuzz
+.PHONY: conformance fuzz
+conformance: setup ## Judge over 1,000 generated signatures [PEERS=1: OpenSSL, pdfsig, EU DSS too] [REPLAY=1: from evidence alone] [ONLY=pattern]
+	@$(PY) -m tests.conformance
+
 fuzz: setup ## Hostile input at every door of a stack of its own, ≥ 100,000 requests [QUICK=1: 1 min] [SIGNING=1: signed files, changed in every way]
 	@$(PY) -m $(if $(SIGNING),tests.mutants,tests.proof.fuzz) $(if $(QUICK),--quick)
 

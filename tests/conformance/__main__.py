@@ -1,6 +1,7 @@
 """`python -m tests.conformance`: every case judged, and compared with the page of expectations.
 
 ONLY=pattern: the cases whose name matches it. REPLAY=1: every verdict repeated from its evidence.
+PEERS=1: also put to OpenSSL, pdfsig and EU DSS.
 """
 
 import logging
@@ -15,6 +16,9 @@ from tests.conformance.case import Case, Expected
 from tests.conformance.expected import expected
 from tests.conformance.judging import as_judged, judged
 from tests.conformance.matrix import matrix
+from tests.conformance.peers.compare import ours, peers
+from tests.conformance.peers.peer import Missing
+from tests.conformance.peers.table import agreement
 from tests.conformance.replay import repeater, stored
 
 _WORD_EVERY = 2.0
@@ -71,9 +75,12 @@ def _say(text: str) -> None:
 
 
 def main() -> int:
-    """Judge all cases, or repeat all verdicts (REPLAY=1)."""
+    """Judge all cases, put them to peers too (PEERS=1), or repeat all verdicts (REPLAY=1)."""
     logging.getLogger("pyhanko").setLevel(logging.CRITICAL)  # it tells of each bad file
-    return _replay() if os.environ.get("REPLAY") else _judge()
+    if os.environ.get("REPLAY"):
+        return _replay()
+    failed = _judge()
+    return _compare() or failed if os.environ.get("PEERS") else failed
 
 
 def _judge() -> int:
@@ -84,6 +91,22 @@ def _judge() -> int:
         _say(f"  {difference}")
     _say(tally.line())
     return 1 if tally.differences or not tally.cases else 0
+
+
+def _compare() -> int:
+    try:
+        with peers() as others:
+            rows = [
+                (case.name, case.dimension, ours(*judged(case)), said)
+                for case, said in others.all(_told(len(expected())))
+            ]
+    except Missing as error:
+        _say(f"{error}")
+        return 1
+    _say("  ".join(f"{name} {seconds:.0f} s" for name, seconds in others.seconds.items()))
+    text = agreement(rows)
+    _say(text)
+    return 0 if text.endswith("unexplained=0") else 1
 
 
 def _replay() -> int:

@@ -41,6 +41,7 @@ def _good() -> tuple[Case, ...]:
     return tuple(case for case in matrix() if page[case.name].decision == "accept")
 
 
+@pytest.mark.tools
 def test_openssl_finds_every_good_detached_signature_right(tmp_path: Path):
     signature, content = tmp_path / "signature", tmp_path / "content"
     for case in _good():

@@ -23,6 +23,7 @@ from tests.conformance.peers.samples import (
 )
 from tests.conformance.peers.stamped import OverOther, authority, stamped_pdf
 
+pytestmark = pytest.mark.tools
 _MINUTE = dt.timedelta(minutes=1)
 
 
