@@ -29,6 +29,8 @@ class Books:
     """Codes of agencies, for positions that a person can read."""
     counted: Counter[str] = field(default_factory=Counter[str])
     findings: list[Finding] = field(default_factory=list[Finding])
+    materials: dict[str, str] = field(default_factory=dict[str, str])
+    """Kinds of the pieces that the evidence of verdicts names, by digest."""
 
     def note(self, findings: Iterable[Finding]) -> None:
         """Keep what a check has found."""

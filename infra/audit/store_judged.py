@@ -134,6 +134,14 @@ CERTIFICATES: dict[str, Query] = {
 }
 """By digest."""
 
+MATERIALS: dict[str, Query] = {
+    "piece": (
+        "signing",
+        """select sha256, kind, content from materials order by sha256 collate "C" """,
+    ),
+}
+"""By digest."""
+
 LISTS = """select distinct on (authority) authority, number, der from revocation_lists
 order by authority, number desc"""
 

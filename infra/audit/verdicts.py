@@ -7,6 +7,7 @@ from typing import Any
 
 from infra.audit.cogroup import Case
 from infra.audit.finding import Books, Finding, Row, differing
+from infra.audit.materials import named
 
 _DEFAULT = "DSP-4091"
 """Reason of a refusal for which signing gave none."""
@@ -44,13 +45,13 @@ def check_verdicts(where: str, case: Case, books: Books) -> Iterator[Finding]:
             yield from differing(name, "docs against signing", theirs[key], ours[key], _BOTH)
     for verdict in case["verdict"]:
         name = f"{where}: verdict {verdict['judgement']} on {verdict['sha256']}"
-        yield from _evidence(name, verdict)
+        yield from _evidence(name, verdict, books)
     yield from _last(where, case)
     yield from _resting(where, case)
     yield from _withdrawals(where, case)
 
 
-def _evidence(where: str, verdict: Row) -> Iterator[Finding]:
+def _evidence(where: str, verdict: Row, books: Books) -> Iterator[Finding]:
     """The evidence has its digest, and says what the row says."""
     made = hashlib.sha256(verdict["evidence"]).hexdigest()
     if made != verdict["evidence_sha256"]:
@@ -66,6 +67,8 @@ def _evidence(where: str, verdict: Row) -> Iterator[Finding]:
             "reason": content["verdict"]["reason"],
         }
         rests = sorted(one["sha256"] for one in content["registered"])
+        if content["material"] is not None:
+            books.materials |= named(content["material"])
     except (ValueError, LookupError, TypeError) as error:
         yield Finding(where, f"its evidence cannot be read: {error!r}")
         return

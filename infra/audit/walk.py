@@ -15,6 +15,7 @@ from infra.audit.deliveries import check_delivery
 from infra.audit.dispatches import check_dispatch, check_document
 from infra.audit.finding import Books, Finding, Row
 from infra.audit.lanes import check_lane, check_line
+from infra.audit.materials import check_piece, known
 from infra.audit.signatures import check_signature
 from infra.audit.site import Site, opened
 from infra.audit.store import Query
@@ -78,6 +79,8 @@ async def walk(
             ("sha256",),
             partial(check_certificate, register=register),
         ),
+        # Behind the dispatches, whose verdicts name what is to be there.
+        ("materials", store_judged.MATERIALS, ("sha256",), check_piece),
     ]
     for name, queries, key, check in walks:
         if only is not None and name not in only:
@@ -85,6 +88,8 @@ async def walk(
         streams = {one: _stream(site, query) for one, query in queries.items()}
         if name == "certificates":
             streams["register"] = _digests(register)
+        if name == "materials":
+            streams["named"] = known(books)
         await _cases(streams, key, check, books, teller.of(name))
     if with_files and (only is None or "files" in only):
         await _files(site, books, teller)

@@ -50,6 +50,10 @@ ROWS: dict[str, RowChange] = {
     "a use of a key": Delete(table("signing.key_uses")),
     "whose certificate": Update(table("signing.certificates"), "agency_id"),
     "a foreign verdict": Insert(table("signing.verdicts")),
+    "a piece of evidence": Update(table("signing.materials"), "content"),
+    "its kind": Update(table("signing.materials"), "kind"),
+    "a lost piece": Delete(table("signing.materials")),
+    "a foreign piece": Insert(table("signing.materials")),
 }
 
 

@@ -155,4 +155,5 @@ TABLES: tuple[Table, ...] = (
             "registered_at": _ARRIVAL,
         },
     ),
+    Table("signing", "materials", ("sha256",), {"kept_at": _ARRIVAL}),
 )
