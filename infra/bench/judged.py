@@ -32,12 +32,12 @@ def line(row: Json) -> str:
     )
 
 
-def delayed(most: int, calm: Sequence[Window], foul: Sequence[Window]) -> Json:
+def delayed(name: str, calm: Sequence[Window], foul: Sequence[Window]) -> Json:
     """Return by how much poison delays others' files, in percent of the mean."""
     times = {name: _times(windows) for name, windows in (("calm", calm), ("foul", foul))}
     ends = [end for window in foul for end in window.ends]
     return {
-        "most_each": most,
+        "name": name,
         **times,
         "delay": 100 * (mean(foul) / mean(calm) - 1),
         "delay_p50": 100 * (times["foul"]["p50_ms"] / times["calm"]["p50_ms"] - 1),
@@ -78,7 +78,7 @@ def table(told: Json) -> str:
         f" most {kept['most']:.0f} MB"
     )
     lines += [
-        f"beside poison, {row['most_each']} files of an agency at most: mean"
+        f"beside poison, {row['name']}: mean"
         f" {row['calm']['mean_ms']:.1f} → {row['foul']['mean_ms']:.1f} ms ({row['delay']:+.1f} %),"
         f" p50 {row['calm']['p50_ms']:.1f} → {row['foul']['p50_ms']:.1f} ms"
         f" ({row['delay_p50']:+.1f} %), p99 {row['calm']['p99_ms']:.1f} →"

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import os
 import statistics
 import zlib
 from collections import deque
@@ -14,7 +15,8 @@ from services.signing.examine import STRIKES
 from services.signing.pool import Limits, Look, Present, Worker
 
 BAD, GOOD = "A", "B"
-_PATIENCE_SECONDS = 60.0
+_LOWEST = 19
+_PATIENCE_SECONDS = 30.0
 """How long is waited for good files that are still to be judged."""
 
 
@@ -61,6 +63,17 @@ def poisons(scale: float) -> list[bytes]:
         b"%PDF-1.7\n1 0 obj\n" + b"[" * 200_000 + b"\nendobj\nstartxref\n9\n%%EOF\n",
         loop(),
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """How files are given to workers."""
+
+    name: str
+    most_each: int
+    """How many of one agency's files may be in workers' hands."""
+    slow_after: float | None = None
+    """After so many seconds a worker goes on at the lowest priority, and is replaced afterwards."""
 
 
 @dataclass(slots=True)
@@ -127,10 +140,10 @@ class Window:
 class Desk:
     """Workers and a queue, as signing's slots; a file is due, claimed, judged."""
 
-    def __init__(self, workers: Sequence[Worker], present: Present, most_each: int) -> None:
+    def __init__(self, workers: Sequence[Worker], present: Present, design: Design) -> None:
         """Use workers that are warm."""
-        self._workers, self._present = workers, present
-        self._queue = Queue(most_each)
+        self._workers, self._present, self._design = workers, present, design
+        self._queue = Queue(design.most_each)
         self.window = Window()
         self._expected, self._all = 0, asyncio.Event()
 
@@ -182,7 +195,7 @@ class Desk:
             if file is None:
                 await self._queue.rung.wait()
                 continue
-            look = await worker.look(file.path, file.sha256, self._present)
+            look = await self._look(worker, file)
             if file.agency == GOOD:
                 _check(look)
                 self.window.seconds.append(loop.time() - file.due)
@@ -191,6 +204,24 @@ class Desk:
             else:
                 self.window.ends.append(_end(look))
             self._queue.settle(file, look)
+
+    async def _look(self, worker: Worker, file: File) -> Look:
+        async with asyncio.TaskGroup() as group:
+            watch = group.create_task(self._slow_down(worker))
+            look = await worker.look(file.path, file.sha256, self._present)
+            watch.cancel()
+        if watch.done() and not watch.cancelled():
+            await worker.end()  # what has been lowered cannot be raised again
+            await worker.warm()
+        return look
+
+    async def _slow_down(self, worker: Worker) -> None:
+        if self._design.slow_after is None:
+            await asyncio.Event().wait()
+            return
+        await asyncio.sleep(self._design.slow_after)
+        if worker.pid is not None:
+            os.setpriority(os.PRIO_PROCESS, worker.pid, _LOWEST)
 
 
 def _sha256(path: Path) -> str:
@@ -216,7 +247,7 @@ async def poisoned(
     rate: float,
     seconds: float,
     rounds: int,
-    most_each: int,
+    design: Design,
     say: Callable[[str], None],
 ) -> tuple[list[Window], list[Window]]:
     """Measure stretches without and with poison in turn; good files and bad ones are given."""
@@ -230,12 +261,12 @@ async def poisoned(
                 for worker in workers:
                     await worker.warm()
                     await worker.look(good[0], _sha256(good[0]), present)
-                desk = Desk(workers, present, most_each)
+                desk = Desk(workers, present, design)
                 found.append(await desk.stretch(seconds, rate, good, with_bad))
             finally:
                 for worker in workers:
                     await worker.end()
-        say(f"poison, {most_each} each at most, round {number + 1}: {_word(calm)} / {_word(foul)}")
+        say(f"poison, {design.name}, round {number + 1}: {_word(calm)} / {_word(foul)}")
     return calm, foul
 
 

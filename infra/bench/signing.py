@@ -20,6 +20,7 @@ from infra.bench.cases import Size
 from infra.bench.judged import Json, compared, delayed, line, milliseconds, sound, summary, table
 from infra.bench.judging import MATERIALS
 from infra.bench.papers import make
+from infra.bench.poison import Design
 from infra.pki.authority import Period, sign_list
 from infra.pki.establish import establish, open_office
 from infra.pki.trusted import material
@@ -31,7 +32,12 @@ _SEED = """code,name,level,state
 G22,Văn phòng Chính phủ,central,active
 G01,Bộ Công an,central,active
 """
-_WORKERS = 2
+DESIGNS = (
+    Design("as the dispatcher does", 2),
+    Design("one file of an agency at a time", 1),
+    Design("one at a time, long looks at the lowest priority", 1, 0.5),
+)
+"""The first is how it is."""
 _REVOKED = 10_000
 
 
@@ -158,7 +164,9 @@ def _cold(ground: Ground, amount: Amount) -> list[Json]:
     return rows
 
 
-async def _beside(ground: Ground, amount: Amount, most: int, say: Callable[[str], None]) -> Json:
+async def _beside(
+    ground: Ground, amount: Amount, design: Design, say: Callable[[str], None]
+) -> Json:
     bad: list[Path] = []
     for number, content in enumerate(poison.poisons(amount.poison)):
         bad.append(ground.folder / f"poison.{number}.pdf")
@@ -170,10 +178,10 @@ async def _beside(ground: Ground, amount: Amount, most: int, say: Callable[[str]
         rate=amount.rate,
         seconds=amount.seconds,
         rounds=amount.rounds,
-        most_each=most,
+        design=design,
         say=say,
     )
-    return delayed(most, calm, foul)
+    return delayed(design.name, calm, foul)
 
 
 def measured(folder: Path, amount: Amount, say: Callable[[str], None]) -> Json:
@@ -184,7 +192,7 @@ def measured(folder: Path, amount: Amount, say: Callable[[str], None]) -> Json:
     say("memory …")
     files = [path for kind in KINDS for path in ground.papers[kind.name]]
     kept = _asked("memory", files, ground.trusted, files_judged=amount.memory)
-    beside = [asyncio.run(_beside(ground, amount, most, say)) for most in (_WORKERS, _WORKERS - 1)]
+    beside = [asyncio.run(_beside(ground, amount, design, say)) for design in DESIGNS]
     return {"kinds": rows, "cold": cold, "memory": kept, "beside": beside}
 
 

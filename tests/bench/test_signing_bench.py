@@ -50,7 +50,7 @@ def _window(*seconds: float, due: int | None = None) -> Window:
 
 
 def test_what_was_never_judged_counts_as_a_minute():
-    row = judged.delayed(2, [_window(0.1, 0.1)], [_window(0.1, due=2)])
+    row = judged.delayed("now", [_window(0.1, 0.1)], [_window(0.1, due=2)])
     assert row["delay"] == pytest.approx(100 * (30.05 / 0.1 - 1))
     assert row["ends"] == {"memory": 1}
 
@@ -59,7 +59,7 @@ def _told(**changed: float) -> judged.Json:
     kind = {"name": "x", "per_core": 40.0, "floor_per_core": 50.0, "ratio": 0.8}
     kind |= {"p50_ms": 20.0, "p99_ms": 30.0, "cpu_p99_ms": 29.0}
     kept = {"begun": 70.0, "half": 71.0, "end": 71.0, "most": 80.0}
-    beside = judged.delayed(2, [_window(0.1, 0.1)], [_window(0.105, 0.105)])
+    beside = judged.delayed("now", [_window(0.1, 0.1)], [_window(0.105, 0.105)])
     for row in (kind, kept, beside):
         row.update({name: value for name, value in changed.items() if name in row})
     return {"kinds": [kind], "cold": [], "memory": kept, "beside": [beside]}
