@@ -5,7 +5,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
-from services.signing.finding import ALTERED, UNREADABLE, UNTRUSTED, WRONG_USE
+from services.signing.finding import (
+    ALTERED,
+    REVOCATION_UNKNOWN,
+    UNREADABLE,
+    UNTRUSTED,
+    WRONG_USE,
+)
 from services.signing.validation.algorithms import is_right, key_term, terms
 from services.signing.validation.cms import Signed
 from services.signing.validation.indication import Objection, Refused, refused
@@ -23,6 +29,9 @@ from services.signing.validation.trust import Chain, Trust
 from services.signing.validation.usage import allows
 
 Use = Literal["leader", "seal", "timestamp"]
+_FOR_WANT_OF_PROOF = frozenset(
+    {"OUT_OF_BOUNDS_NO_POE", "REVOKED_NO_POE", "CRYPTO_CONSTRAINTS_FAILURE_NO_POE"}
+)
 SIGNERS: tuple[Use, ...] = ("leader", "seal")
 
 
@@ -100,7 +109,15 @@ def judge(
         check_validity(chain, moment, trust.policy)
         return replace(judged, statuses=check_revocation(chain, moment, trust.policy))
     except Refused as why:
-        return replace(judged, objection=why.objection)
+        return replace(judged, objection=_or_later(why.objection, beside.stamps))
+
+
+def _or_later(objection: Objection, stamps: Iterable[Stamp]) -> Objection:
+    """Return the objection; or that of a stamp which may yet prove what would remove it."""
+    if objection.sub_indication not in _FOR_WANT_OF_PROOF:
+        return objection
+    waited = (one.objection for one in stamps if one.objection)
+    return next((one for one in waited if one.code == REVOCATION_UNKNOWN), objection)
 
 
 def _check(objection: Objection | None) -> None:

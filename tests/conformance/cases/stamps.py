@@ -140,6 +140,8 @@ def _untrusted(world: World, ended: Holder) -> Iterator[Trial]:
     entry = Entry(serial=world.tsa.serial, at=NOW - 20 * DAY, reason="keyCompromise")
     revoked = usual.instead(known("stamping", world.stamping, NOW, entry))
     yield from _saves(world, ended, "stamp-of-revoked", world.stamped(_AT), revoked)
+    stale = usual.instead(known("stamping", world.stamping, NOW - 5 * DAY))
+    yield from _saves(world, ended, "stamp-with-an-old-list", world.stamped(_AT), stale)
     no_longer = usual.trusting(
         authority("stamping", world.stamping, "timestamp", until=NOW - 100 * DAY)
     )
