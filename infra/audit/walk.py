@@ -60,8 +60,25 @@ async def walk(
     books = Books(await store.agency_codes(site.connections["docs"]))
     teller = _Teller(books, say)
     register = await _register(site)
+    for name, queries, key, check in _walks(site, register):
+        if only is not None and name not in only:
+            continue
+        streams = {one: _stream(site, query) for one, query in queries.items()}
+        if name == "certificates":
+            streams["register"] = _digests(register)
+        if name == "materials":
+            streams["named"] = known(books)
+        await _cases(streams, key, check, books, teller.of(name))
+    if with_files and (only is None or "files" in only):
+        await _files(site, books, teller)
+    return books
+
+
+def _walks(
+    site: Site, register: Register
+) -> list[tuple[str, Mapping[str, Query], tuple[str, ...], Check]]:
     agency_lane = ("agency", "lane")
-    walks: list[tuple[str, Mapping[str, Query], tuple[str, ...], Check]] = [
+    return [
         ("mailboxes", store.LANES, agency_lane, check_lane),
         ("turns", store.LINES, ("sender", "lane"), check_line),
         ("deliveries", store.DELIVERIES, ("delivery",), partial(check_delivery, trust=site.trust)),
@@ -82,18 +99,6 @@ async def walk(
         # Behind the dispatches, whose verdicts name what is to be there.
         ("materials", store_judged.MATERIALS, ("sha256",), check_piece),
     ]
-    for name, queries, key, check in walks:
-        if only is not None and name not in only:
-            continue
-        streams = {one: _stream(site, query) for one, query in queries.items()}
-        if name == "certificates":
-            streams["register"] = _digests(register)
-        if name == "materials":
-            streams["named"] = known(books)
-        await _cases(streams, key, check, books, teller.of(name))
-    if with_files and (only is None or "files" in only):
-        await _files(site, books, teller)
-    return books
 
 
 async def _files(site: Site, books: Books, teller: "_Teller") -> None:

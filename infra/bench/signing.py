@@ -54,7 +54,7 @@ class Kind:
 KINDS = (
     Kind("100 KB, P-256", "G01", "100k", 6),
     Kind("1 MB, P-256", "G01", "1m", 3),
-    Kind("100 KB, RSA-2048", "G22", "100k", 6),
+    Kind("100 KB, RSA 2048", "G22", "100k", 6),
 )
 
 

@@ -23,9 +23,10 @@ from services.signing.validation.algorithms import (
 from services.signing.validation.failures import UNFIT
 from services.signing.validation.indication import Objection, Refused, refused
 from services.signing.validation.material import Authority, Material, Purpose, digest
+from services.signing.validation.ocsp import answer
 from services.signing.validation.path import flaw
 from services.signing.validation.policy import Policy, load
-from services.signing.validation.revocation import RevocationList, Status, Unusable, answer
+from services.signing.validation.revocation import RevocationList, Status, Unusable
 
 _MOST_CHAINS = 4_096
 _LONGEST = 8

@@ -1,0 +1,116 @@
+"""What OCSP responses say of a certificate (RFC 6960 3.2, 4.2.2.2)."""
+
+from datetime import datetime
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.x509 import ocsp
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from services.signing.validation.algorithms import (
+    SIGNATURES,
+    Key,
+    Scheme,
+    certificate_scheme,
+    is_right,
+    key_of,
+)
+from services.signing.validation.indication import Refused
+from services.signing.validation.material import digest
+from services.signing.validation.revocation import Accepts, Status, Unusable
+
+
+def answer(
+    der: bytes, one: x509.Certificate, issuer: x509.Certificate, key: Key, accepts: Accepts
+) -> Status | None:
+    """Return what an OCSP response says of a certificate; None when not a word. Raises Unusable."""
+    try:
+        response = ocsp.load_der_ocsp_response(der)
+        if response.response_status is not ocsp.OCSPResponseStatus.SUCCESSFUL:
+            return None
+        singles = list(response.responses)
+        found = [single for single in singles if _is_about(single, one, issuer)]
+        if not found:
+            return None
+        if len(singles) > 1:  # of several the library does not show the extensions
+            raise Unusable("an answer about several certificates")
+        extensions = [*response.extensions, *response.single_extensions]
+        if any(extension.critical for extension in extensions):
+            raise Unusable("a critical extension")
+        _check_responder(response, issuer, key, accepts)
+        return _status(der, found[0])
+    except (ValueError, UnsupportedAlgorithm, Refused, x509.DuplicateExtension) as error:
+        raise Unusable(str(error)) from None
+
+
+def _is_about(
+    single: ocsp.OCSPSingleResponse, one: x509.Certificate, issuer: x509.Certificate
+) -> bool:
+    if single.serial_number != one.serial_number:
+        return False
+    asking = ocsp.OCSPRequestBuilder().add_certificate(one, issuer, single.hash_algorithm).build()
+    names = (asking.issuer_name_hash, asking.issuer_key_hash)
+    return (single.issuer_name_hash, single.issuer_key_hash) == names
+
+
+def _check_responder(
+    response: ocsp.OCSPResponse, issuer: x509.Certificate, key: Key, accepts: Accepts
+) -> None:
+    """Check that the issuer, or whom it delegated, has signed (RFC 6960 4.2.2.2)."""
+    how = _response_scheme(response)
+    content, value = response.tbs_response_bytes, response.signature
+    if is_right(key, value, content, how) and accepts(how, key, response.produced_at_utc):
+        return
+    for one in response.certificates:
+        if _is_delegated(one, issuer, key, accepts, response.produced_at_utc):
+            theirs = key_of(one)
+            right = is_right(theirs, value, content, how)
+            if right and accepts(how, theirs, response.produced_at_utc):
+                return
+    raise Unusable("nobody who may has signed it")
+
+
+def _is_delegated(
+    one: x509.Certificate,
+    issuer: x509.Certificate,
+    key: Key,
+    accepts: Accepts,
+    at: datetime,
+) -> bool:
+    try:
+        purposes = one.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except (x509.ExtensionNotFound, ValueError):
+        return False
+    how = certificate_scheme(one)
+    return (
+        ExtendedKeyUsageOID.OCSP_SIGNING in purposes
+        and one.issuer == issuer.subject
+        and one.not_valid_before_utc <= at <= one.not_valid_after_utc
+        and accepts(how, key, at)
+        and is_right(key, one.signature, one.tbs_certificate_bytes, how)
+    )
+
+
+def _response_scheme(response: ocsp.OCSPResponse) -> Scheme:
+    identifier = response.signature_algorithm_oid.dotted_string
+    if identifier not in SIGNATURES:
+        raise Unusable(f"algorithm {identifier}")
+    algorithm, named = SIGNATURES[identifier]
+    hashing = response.signature_hash_algorithm
+    return Scheme(algorithm, named or (hashing.name if hashing else "unknown"))
+
+
+def _status(der: bytes, one: ocsp.OCSPSingleResponse) -> Status:
+    if one.certificate_status is ocsp.OCSPCertStatus.UNKNOWN:
+        raise Unusable("the responder does not know the certificate")
+    revoked_at = one.revocation_time_utc
+    reason = one.revocation_reason
+    return Status(
+        source="ocsp",
+        material=digest(der),
+        this_update=one.this_update_utc,
+        next_update=one.next_update_utc,
+        revoked_at=revoked_at,
+        reason=(reason.value if reason else "unspecified") if revoked_at else None,
+        expired_since=None,
+    )
