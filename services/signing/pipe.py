@@ -47,10 +47,28 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """One piece of a PKI from outside to read: only workers parse such a thing."""
+
+    what: Literal["certificate", "list", "answer"]
+    content: Base64Bytes
+    authority: str = ""
+    """The listed authority that a list or an OCSP answer has to be of."""
+    certificate: Base64Bytes | None = None
+    """The certificate that was asked about."""
+    nonce: Base64Bytes | None = None
+    """What was sent along with the question."""
+    serials: tuple[str, ...] = ()
+    """The serial numbers, in hexadecimal, that a list is searched for."""
+    at: datetime | None = None
+    cpu_seconds: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """One message to a worker: other material, if it has changed, then a job."""
 
-    job: Job
+    job: Job | Reading
     material: Material | None = None
 
 
@@ -64,19 +82,73 @@ class Prepared:
     gap_end: int
 
 
+@dataclass(frozen=True, slots=True)
+class CertificateFacts:
+    """What stands in the certificate of an authority that is to be listed."""
+
+    sha256: str
+    subject: str
+    issuer: str
+    serial: str
+    """In hexadecimal."""
+    not_before: datetime
+    not_after: datetime
+    key: str
+    signature: str
+    path_length: int | None
+    self_signed: bool
+    issued_by: str | None
+    """The listed authority that has issued it."""
+    objection: str
+    """Why it is no authority that the policy would accept; empty: it is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Revoked:
+    """A certificate that a list names."""
+
+    serial: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListFacts:
+    """What stands in a revocation list that is its authority's."""
+
+    number: int
+    this_update: datetime
+    next_update: datetime | None
+    revoked: tuple[Revoked, ...]
+    """Of the serial numbers that were searched for."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerFacts:
+    """What an OCSP answer says of the certificate that was asked about."""
+
+    this_update: datetime
+    next_update: datetime | None
+    reason: str | None
+    """Why it is revoked or suspended; None: it is good."""
+
+
+Facts = CertificateFacts | ListFacts | AnswerFacts
+
 ALTERED = "the stored bytes have another digest"
 """Detail of a failure of the store: the file is there, and is not what it was."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came of a job: a finding, or why there is none."""
+    """What came of a job: a finding or facts, or why there is none."""
 
     finding: Finding | None
-    failure: Literal["memory", "parser", "store"] | None = None
+    failure: Literal["memory", "parser", "store", "unfit"] | None = None
+    """`unfit`: it was read, and is not what it should be."""
     detail: str = ""
     """The exception's class: enough for an operator, nothing of the document."""
     prepared: Prepared | None = None
+    facts: Facts | None = None
 
 
 REQUESTS = TypeAdapter(Request)

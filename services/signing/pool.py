@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
@@ -21,6 +21,7 @@ from services.signing.pipe import (
     Answer,
     Job,
     Preparation,
+    Reading,
     Request,
 )
 from services.signing.validation.material import Material
@@ -99,7 +100,14 @@ class Worker:
         Never raises for what is in the file.
         """
         job = Job(str(path), sha256, self._limits.cpu_seconds, present.at, prepare, detached)
-        material = present.material
+        return await self._give(job, present.material)
+
+    async def read(self, reading: Reading, present: Present) -> Look:
+        """Have the worker read a piece of a PKI. Never raises for what is in it."""
+        job = replace(reading, cpu_seconds=self._limits.cpu_seconds, at=present.at)
+        return await self._give(job, present.material)
+
+    async def _give(self, job: Job | Reading, material: Material) -> Look:
         request = Request(job=job, material=None if material is self._material else material)
         if self._process is None:
             await self.warm()

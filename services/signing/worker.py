@@ -1,4 +1,4 @@
-"""A worker process: looks at one file after another, locked up, and tells what it found."""
+"""A worker process: looks at one file or list after another, locked up, and tells what it found."""
 
 import gc
 import hashlib
@@ -17,12 +17,15 @@ from services.signing.pipe import (
     Answer,
     Job,
     Prepared,
+    Reading,
     receive,
     send,
 )
 from services.signing.prepare import prepare
+from services.signing.reading import read
 from services.signing.validation.cades import validate_detached
 from services.signing.validation.pades import validate_pdf
+from services.signing.validation.revocation import Unusable
 from services.signing.validation.trust import Trust
 
 
@@ -45,7 +48,8 @@ def main() -> None:
             trust = Trust(request.material)
         if trust is None:
             raise SystemExit("a job came before any material")
-        answer = _look(request.job, trust)
+        job = request.job
+        answer = _read(job, trust) if isinstance(job, Reading) else _look(job, trust)
         send(replies, ANSWERS.dump_json(answer))
         if answer.failure == "memory":
             raise SystemExit(0)  # a fresh process has a fresh heap
@@ -83,6 +87,18 @@ def _judge(content: bytes, job: Job, trust: Trust) -> Finding:
     if job.detached is not None:
         return validate_detached(content, job.detached, trust, job.at)
     return validate_pdf(content, trust, job.at)
+
+
+def _read(job: Reading, trust: Trust) -> Answer:
+    sandbox.allow_cpu(job.cpu_seconds)
+    try:
+        return Answer(None, facts=read(job, trust))
+    except Unusable as error:
+        return Answer(None, "unfit", str(error))
+    except MemoryError:
+        return Answer(None, "memory", "MemoryError")
+    except Exception as error:  # noqa: BLE001 (hostile bytes may raise anything)
+        return Answer(None, "parser", type(error).__name__)
 
 
 def _prepare(content: bytes, job: Job, finding: Finding) -> Prepared | None:

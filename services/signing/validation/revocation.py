@@ -31,6 +31,7 @@ _UNDERSTOOD = frozenset(
 )
 _UNDERSTOOD_IN_ENTRIES = frozenset({"2.5.29.21", "2.5.29.24"})  # reason, invalidity date
 _GENERALIZED_TIME = 0x18
+_MOST_NUMBER = 1 << 63
 Extensions: TypeAlias = Sequence[x509.Extension[x509.ExtensionType]]
 Accepts: TypeAlias = Callable[[Scheme, Key, datetime], bool]
 """Whether the policy accepts a signature by this key at this time."""
@@ -68,7 +69,7 @@ class RevocationList:
     material: str
     index: x509.CertificateRevocationList
     number: int
-    """0 where the list has none."""
+    """Of lists that have none, or one beyond 63 bits: the seconds of `this_update`."""
     this_update: datetime
     next_update: datetime | None
     expired_since: datetime | None
@@ -97,7 +98,7 @@ class RevocationList:
         return cls(
             material=digest(der),
             index=index,
-            number=_number(extensions),
+            number=_number(extensions, index.last_update_utc),
             this_update=index.last_update_utc,
             next_update=index.next_update_utc,
             expired_since=_expired_since(extensions),
@@ -159,9 +160,11 @@ def _texts(names: Iterable[x509.GeneralName]) -> Iterable[str]:
     return (str(name.value) for name in names)
 
 
-def _number(extensions: Extensions) -> int:
+def _number(extensions: Extensions, this_update: datetime) -> int:
     numbers = [one.value.crl_number for one in extensions if isinstance(one.value, x509.CRLNumber)]
-    return numbers[0] if numbers else 0
+    if numbers and 0 <= numbers[0] < _MOST_NUMBER:
+        return numbers[0]
+    return int(this_update.timestamp())
 
 
 def _names(extensions: Extensions) -> frozenset[str]:

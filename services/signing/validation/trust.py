@@ -104,6 +104,11 @@ class Trust:
         issuers = (one for issuers in self._by_name.values() for one in issuers)
         return [(one.listed.name, known) for one in issuers for known in one.lists]
 
+    def issuer(self, name: str) -> Issuer | None:
+        """Return a listed authority by its name."""
+        issuers = (one for issuers in self._by_name.values() for one in issuers)
+        return next((one for one in issuers if one.listed.name == name), None)
+
     def is_listed(self, der: bytes) -> bool:
         """Say whether a certificate is a listed authority's own."""
         return der in self._listed

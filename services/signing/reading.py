@@ -1,0 +1,151 @@
+"""Reads what comes from outside of PKIs: certificates to be listed, revocation lists, answers."""
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.x509 import ocsp
+
+from services.signing.pipe import (
+    AnswerFacts,
+    CertificateFacts,
+    Facts,
+    ListFacts,
+    Reading,
+    Revoked,
+)
+from services.signing.validation.algorithms import (
+    certificate_scheme,
+    is_right,
+    key_of,
+    key_term,
+    terms,
+)
+from services.signing.validation.indication import Refused
+from services.signing.validation.material import digest
+from services.signing.validation.ocsp import answer
+from services.signing.validation.revocation import RevocationList, Unusable
+from services.signing.validation.trust import Issuer, Trust
+
+_E = TypeVar("_E", bound=x509.ExtensionType)
+
+
+def read(job: Reading, trust: Trust) -> Facts:
+    """Return what stands in a piece of a PKI. Raises Unusable, or whatever a parser raises."""
+    match job.what:
+        case "certificate":
+            return _certificate(job, trust)
+        case "list":
+            return _list(job, trust)
+        case "answer":
+            return _answer(job, trust)
+
+
+def _certificate(job: Reading, trust: Trust) -> CertificateFacts:
+    try:
+        one = x509.load_der_x509_certificate(job.content)
+        extensions = one.extensions
+        key, how = key_of(one), certificate_scheme(one)
+    except (ValueError, x509.DuplicateExtension, UnsupportedAlgorithm) as error:
+        raise Unusable(f"the certificate cannot be read: {type(error).__name__}") from None
+    except Refused as why:
+        raise Unusable(why.objection.detail) from None
+    itself = one.issuer == one.subject
+    self_signed = itself and is_right(key, one.signature, one.tbs_certificate_bytes, how)
+    issued_by, in_path = (None, "") if self_signed else _issued(job.content, trust)
+    used = (*terms(trust.policy, how), key_term(trust.policy, key))
+    weak = [term.name for term in used if term.ends is None or (job.at and term.ends <= job.at)]
+    constraints = _value(extensions, x509.BasicConstraints)
+    flaw = _no_authority(extensions, constraints) or in_path
+    return CertificateFacts(
+        sha256=digest(job.content),
+        subject=one.subject.rfc4514_string(),
+        issuer=one.issuer.rfc4514_string(),
+        serial=f"{one.serial_number:x}",
+        not_before=one.not_valid_before_utc,
+        not_after=one.not_valid_after_utc,
+        key=key_term(trust.policy, key).name,
+        signature=f"{how.algorithm} {how.digest}",
+        path_length=constraints.path_length if constraints else None,
+        self_signed=self_signed,
+        issued_by=issued_by,
+        objection=f"too weak: {weak[0]}" if weak else flaw,
+    )
+
+
+def _issued(der: bytes, trust: Trust) -> tuple[str | None, str]:
+    """Return the listed authority that has issued a certificate, and what speaks against both."""
+    try:
+        chain = trust.chain(der)
+    except Refused as why:
+        return None, why.objection.detail
+    if not chain.issuers:
+        return None, ""
+    return chain.issuers[0].listed.name, chain.objection.detail if chain.objection else ""
+
+
+def _no_authority(extensions: x509.Extensions, constraints: x509.BasicConstraints | None) -> str:
+    usage = _value(extensions, x509.KeyUsage)
+    if constraints is None or not constraints.ca:
+        return "not an authority's certificate (basicConstraints)"
+    if usage is None or not usage.key_cert_sign:
+        return "its key may not sign certificates (keyUsage)"
+    return ""
+
+
+def _value(extensions: x509.Extensions, kind: type[_E]) -> _E | None:
+    try:
+        return extensions.get_extension_for_class(kind).value
+    except x509.ExtensionNotFound:
+        return None
+
+
+def _issuer(job: Reading, trust: Trust) -> Issuer:
+    found = trust.issuer(job.authority)
+    if found is None:
+        raise Unusable(f"{job.authority} is not listed")
+    return found
+
+
+def _list(job: Reading, trust: Trust) -> ListFacts:
+    issuer = _issuer(job, trust)
+    found = RevocationList.read(job.content, issuer.certificate, issuer.key, trust.accepts)
+    return ListFacts(
+        number=found.number,
+        this_update=found.this_update,
+        next_update=found.next_update,
+        revoked=tuple(_revoked(found.index, job.serials)),
+    )
+
+
+def _revoked(index: x509.CertificateRevocationList, serials: Sequence[str]) -> list[Revoked]:
+    found: list[Revoked] = []
+    for serial in serials:
+        entry = index.get_revoked_certificate_by_serial_number(int(serial, 16))
+        if entry is not None:
+            reason = "unspecified"
+            for one in entry.extensions:
+                if isinstance(one.value, x509.CRLReason):
+                    reason = one.value.reason.value
+            found.append(Revoked(serial, reason))
+    return found
+
+
+def _answer(job: Reading, trust: Trust) -> AnswerFacts:
+    issuer = _issuer(job, trust)
+    if job.certificate is None:
+        raise Unusable("an answer to no question")
+    about = x509.load_der_x509_certificate(job.certificate)
+    said = answer(job.content, about, issuer.certificate, issuer.key, trust.accepts)
+    if said is None:
+        raise Unusable("the answer does not speak of the certificate")
+    _check_nonce(job)
+    return AnswerFacts(said.this_update, said.next_update, said.reason)
+
+
+def _check_nonce(job: Reading) -> None:
+    """Check that an answer with a nonce has ours; many responders have none (RFC 6960 4.4.1)."""
+    for one in ocsp.load_der_ocsp_response(job.content).extensions:
+        if isinstance(one.value, x509.OCSPNonce) and one.value.nonce != job.nonce:
+            raise Unusable("the answer is to another question")
