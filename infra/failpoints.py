@@ -23,7 +23,17 @@ _SHARED: Mapping[str, tuple[str, ...]] = {
 """By how a point in `shared/` begins: the services that pass it under ordinary load."""
 
 DRIVERS = frozenset(
-    {"load", "draft", "signature", "status", "subscription", "certificate", "truncate", "wipe"}
+    {
+        "load",
+        "draft",
+        "signature",
+        "status",
+        "subscription",
+        "certificate",
+        "trust",
+        "truncate",
+        "wipe",
+    }
 )
 """What makes a service pass a point: documents that are sent and received, a request of another
 kind beside them, or a topic that is damaged."""
@@ -37,6 +47,7 @@ _DRIVEN: Mapping[str, str] = {
     "healing.topic_set_back": "wipe",
     "notify.status.": "status",
     "notify.subscription.": "subscription",
+    "signing.fetch.": "trust",
     "signing.list.": "certificate",
     "signing.sign.": "signature",
 }

@@ -1,6 +1,7 @@
 """The HTTP face of a service: problems, limits, trace headers; and its private health port."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
@@ -169,10 +170,18 @@ async def _unstorable(request: Request, error: Exception) -> Response:
     return _render(request, Problem("REQ-4221"))
 
 
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """The values of a gauge that has one for each of several things."""
+
+    label: str
+    values: Mapping[str, float]
+
+
 def private_app(
     *,
     checks: Mapping[str, Callable[[], Awaitable[str | None]]],
-    gauges: Mapping[str, Callable[[], Awaitable[float]]],
+    gauges: Mapping[str, Callable[[], Awaitable[float | Labelled]]],
 ) -> FastAPI:
     """Return `/health/live`, `/health/ready` and `/metrics` of one instance.
 
@@ -200,10 +209,19 @@ def private_app(
                 value = await ask()
             except (Problem, OSError, asyncpg.PostgresError):
                 continue
-            Gauge(name, name, registry=registry).set(value)
+            _set(name, value, registry)
         text = generate_latest(REGISTRY) + generate_latest(registry)
         return Response(text, media_type=CONTENT_TYPE_LATEST)
 
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, telemetry={"tracing": False})
     app.include_router(router)
     return app
+
+
+def _set(name: str, value: float | Labelled, registry: CollectorRegistry) -> None:
+    if not isinstance(value, Labelled):
+        Gauge(name, name, registry=registry).set(value)
+        return
+    gauge = Gauge(name, name, [value.label], registry=registry)
+    for one, number in value.values.items():
+        gauge.labels(one).set(number)

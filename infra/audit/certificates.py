@@ -8,11 +8,16 @@ from pathlib import Path
 from uuid import UUID
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 
 from infra.audit.cogroup import Case
 from infra.audit.finding import Books, Finding, Row, differing
 from infra.pki import registry
 from infra.pki.registry import Registered
+
+_OWN = "issuing"
+"""The authority whose lists signing makes: they say what its rows say."""
+_FOLDER = ("root", _OWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,19 +73,28 @@ def _read(der: bytes) -> x509.Certificate:
 def _whose(where: str, row: Row, register: Register) -> Iterator[Finding]:
     known = register.rows.get(row["sha256"])
     if known is None:
-        said = {"kind": "authority", "agency_code": None, "person": None, "issuer": "root"}
+        said = {"kind": "authority", "agency_code": None, "person": None}
     else:
-        said = {
-            "kind": known.kind,
-            "agency_code": known.agency,
-            "person": known.person,
-            "issuer": "issuing",
-        }
+        said = {"kind": known.kind, "agency_code": known.agency, "person": known.person}
     yield from differing(where, "against the register", said, row, said)
+    if not _is_issued(row):
+        yield Finding(where, f"was not issued by {row['issuer']}")
     code, agency = row["agency_code"], row["agency_id"]
     bound = None if code is None else register.agencies.get(code)
     if agency != bound:
         yield Finding(where, f"is bound to {agency}, not to {bound}", passing=agency is None)
+
+
+def _is_issued(row: Row) -> bool:
+    """Say whether the authority of the trust list that a row names has signed its certificate."""
+    if row["issued_by"] is None:
+        return False
+    try:
+        issuer = x509.load_pem_x509_certificate(row["issued_by"].encode())
+        _read(row["der"]).verify_directly_issued_by(issuer)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
 
 
 def _state(
@@ -88,6 +102,8 @@ def _state(
 ) -> Iterator[Finding]:
     """The newest list says what the row says: revoked or not, when, and why."""
     newest = register.lists.get(row["issuer"])
+    if row["state"] == "revoked" and (row["ended"] or row["issuer"] not in _FOLDER):
+        return  # by the trust list, or for us alone: no list tells of it
     said: dict[str, object] = {"state": "good", "reason": None, "revoked_at": None}
     if newest is None:
         return
@@ -96,6 +112,8 @@ def _state(
         reason = _reason(entry)
         state = "suspended" if reason == "certificateHold" else "revoked"
         said = {"state": state, "reason": reason, "revoked_at": entry.revocation_date_utc}
+    if row["issuer"] != _OWN:
+        said.pop("revoked_at")  # when we learnt of it
     yield from differing(where, "against the newest revocation list", said, row, said)
     number = register.numbers[row["issuer"]]
     if row["changed_in"] > number:

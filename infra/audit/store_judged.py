@@ -127,9 +127,24 @@ SIGNATURES: dict[str, Query] = {
 CERTIFICATES: dict[str, Query] = {
     "certificate": (
         "signing",
-        """select sha256, der, serial, issuer, kind, agency_code, agency_id, person, not_before,
-            not_after, state, reason, revoked_at, changed_in
-        from certificates order by sha256 collate "C" """,
+        """select c.sha256, c.der, c.serial, c.issuer, c.kind, c.agency_code, c.agency_id, c.person,
+            c.not_before, c.not_after, c.state, c.reason, c.revoked_at, c.changed_in,
+            (
+                select a.change ->> 'certificate' from trust_changes as a
+                where a.state = 'approved' and a.change ->> 'action' = 'add'
+                    and a.change ->> 'name' = c.issuer
+            ) as issued_by,
+            exists (
+                select from trust_changes as e join trust_changes as a
+                    on a.state = 'approved' and a.change ->> 'action' = 'add'
+                    and a.change ->> 'name' = e.change ->> 'name'
+                where e.state = 'approved' and e.change ->> 'action' = 'end'
+                    and (
+                        a.certificate ->> 'sha256' = c.sha256
+                        or (a.certificate is null and c.kind = 'authority')
+                    )
+            ) as ended
+        from certificates as c order by c.sha256 collate "C" """,
     ),
 }
 """By digest."""

@@ -13,6 +13,7 @@ _AREAS = {
     "DOC": "Documents and files",
     "DSP": "Dispatches",
     "SIG": "Signatures and certificates",
+    "TRU": "The trust list",
     "DLV": "Deliveries and mailboxes",
     "SYS": "The exchange",
 }

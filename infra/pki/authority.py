@@ -100,15 +100,18 @@ def _cut(name: str) -> str:
 
 def make_root(folder: Path) -> Authority:
     """Load the root CA from `folder`, or make it."""
-    name = subject(
-        common_name="CA gốc chuyên dùng công vụ (phát triển)", organisation=_ORGANISATION
-    )
     if (folder / "root.pem").exists() and (folder / "root.key.pem").exists():
         return load(folder, "root")
+    return _store(folder, "root", root_of("CA gốc chuyên dùng công vụ (phát triển)"))
+
+
+def root_of(common_name: str) -> Authority:
+    """Make a root that is kept nowhere."""
+    name = subject(common_name=common_name, organisation=_ORGANISATION)
     key = ec.generate_private_key(ec.SECP256R1())
     builder = _builder(name, name, key.public_key(), Period.years(_CA_YEARS))
     builder = _as_authority(builder, key.public_key(), path_length=None)
-    return _store(folder, "root", Authority(builder.sign(key, hashes.SHA256()), key))
+    return Authority(builder.sign(key, hashes.SHA256()), key)
 
 
 def make_issuing(folder: Path, root: Authority, addresses: Addresses) -> Authority:

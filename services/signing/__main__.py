@@ -2,11 +2,12 @@
 
 import asyncio
 import sys
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 
-from services.signing import ask, examine, recover, revoke
+from services.signing import aging, ask, examine, fetch, heed, recover, revoke
 from services.signing.anchor import Anchor
 from services.signing.api import create
 from services.signing.bench import LIMITS, WORKERS, Bench
@@ -17,7 +18,7 @@ from services.signing.register import Register
 from services.signing.settings import Settings
 from services.signing.store import examinations, lists, withdrawals
 from services.signing.turns import Turns
-from shared import following, health, outbox, telemetry
+from shared import following, health, idempotency, outbox, telemetry
 from shared.bell import Bell
 from shared.blobs import BlobStore
 from shared.consumer import On, consume
@@ -25,7 +26,7 @@ from shared.db import Database
 from shared.events import DocumentDispatched, SignatureRequested
 from shared.events.topics import Service
 from shared.events.types import DOCUMENTS
-from shared.http import private_app
+from shared.http import Labelled, private_app
 from shared.identity import Guard
 from shared.internal import Internal
 from shared.kafka import KafkaAccess
@@ -38,10 +39,14 @@ _MIGRATIONS = Path(__file__).with_name("migrations")
 _REGISTER_SECONDS = 2.0
 _WITHDRAW_SECONDS = 1.0
 _EXPIRE_SECONDS = 10.0
+_FETCH_SECONDS = 1.0
 
 
-def gauges(db: Database, access: KafkaAccess, recovery: Recovery) -> dict[str, health.Gauge]:
-    """Return what shows whether signing is quiet (protocol.md 8), and how long lists last."""
+Gauges = dict[str, Callable[[], Awaitable[float | Labelled]]]
+
+
+def gauges(db: Database, access: KafkaAccess, recovery: Recovery) -> Gauges:
+    """Return what shows whether signing is quiet (protocol.md 8), and how fresh lists are."""
     return {
         **health.gauges(db, access, "signing"),
         "lienthong_recovering": recovery.gauge(),
@@ -53,6 +58,8 @@ def gauges(db: Database, access: KafkaAccess, recovery: Recovery) -> dict[str, h
         "lienthong_root_list_seconds": partial(
             db.as_worker, partial(lists.seconds_left, authority="root")
         ),
+        "lienthong_revocation_age_seconds": partial(db.as_worker, aging.ages),
+        "lienthong_revocation_failing_seconds": partial(db.as_worker, aging.failing),
     }
 
 
@@ -76,8 +83,18 @@ def background(
         # A bell of its own, never rung: the folder is looked at, not waited for.
         repeat(register.tend, name="register", bell=Bell(), pause=_REGISTER_SECONDS),
         repeat(partial(revoke.withdraw, db), name="withdraw", bell=Bell(), pause=_WITHDRAW_SECONDS),
+        idempotency.sweep(db),
         *dispatcher.slots(workers),
     ]
+
+
+def fetcher(bench: Bench, may: Callable[[], Awaitable[bool]]) -> Task:
+    """Return the task that fetches revocation data, and heeds it before it fetches more."""
+
+    async def step() -> bool:
+        return await may() and (await heed.heed(bench) or await fetch.fetch(bench))
+
+    return repeat(step, name="fetch", bell=Bell(), pause=_FETCH_SECONDS)
 
 
 async def serve(settings: Settings, authorities: Authorities, stop: asyncio.Event) -> None:
@@ -94,7 +111,7 @@ async def serve(settings: Settings, authorities: Authorities, stop: asyncio.Even
         app.state.db, app.state.guard, app.state.authorities = db, guard, authorities
         app.state.recovery = recovery = recover.recovery(db, access, authorities)
         register = Register(db, authorities, recovery)
-        blobs, anchor = BlobStore(settings.blobs), Anchor(authorities)
+        blobs, anchor = BlobStore(settings.blobs), Anchor()
         dispatcher = Dispatcher(db, blobs, anchor, Limits(), may=recovery.over)
         keys = KeyFiles(settings.pki / "keys")
         turns = Turns(tuple(Worker(LIMITS) for _ in range(WORKERS)))
@@ -115,6 +132,7 @@ async def serve(settings: Settings, authorities: Authorities, stop: asyncio.Even
             outbox.relay(db, access, service="signing"),
             *following.follow(db, access, service="signing", internal=internal),
             repeat(recovery.due, name="recover", bell=Bell()),
+            fetcher(bench, recovery.over),
             *background(bench, access, register, dispatcher, settings.workers),
         ]
         await together(stop, *tasks)

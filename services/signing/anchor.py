@@ -1,49 +1,41 @@
-"""What is trusted at present, as workers are given it: made anew when a list is newer."""
+"""What is trusted at present, as workers are given it: made anew when anything in it is newer."""
 
-from services.signing.keys import Authorities
 from services.signing.pool import Present
-from services.signing.store import lists
-from services.signing.validation.material import Authority, Listed, Material
+from services.signing.store import answers, lists, trust
+from services.signing.trustlist import in_force
+from services.signing.validation.material import Listed, Material
 from services.signing.validation.policy import NEWEST
 from shared.db import Connection
+from shared.errors import Unavailable
 
 
 class Anchor:
-    """Keeps the material that was last made; the same object while no list is newer."""
+    """Keeps the material that was last made; the same object while nothing in it changes."""
 
-    def __init__(self, authorities: Authorities) -> None:
+    def __init__(self) -> None:
         """Know no list yet. Raises OSError."""
         self._policy = NEWEST.read_bytes()
-        self._authorities = (
-            Authority(
-                name="root",
-                der=authorities.der("root"),
-                anchor=True,
-                trusted_from=authorities.begins("root"),
-                trusted_until=None,
-                purposes=("authority",),
-            ),
-            Authority(
-                name="issuing",
-                der=authorities.der("issuing"),
-                anchor=False,
-                trusted_from=authorities.begins("issuing"),
-                trusted_until=None,
-                purposes=("leader", "seal", "protocol"),
-            ),
-        )
-        self._numbers: dict[str, int] = {}
+        self._known: dict[str, int] = {}
         self._material: Material | None = None
 
     async def now(self, conn: Connection) -> Present:
-        """Return what is trusted at this moment, which PostgreSQL's clock tells."""
-        numbers = await lists.latest_numbers(conn)
-        if self._material is None or numbers != self._numbers:
+        """Return what is trusted at this moment, which PostgreSQL's clock tells.
+
+        Raises Unavailable before the trust list has begun: until then nothing can be judged.
+        """
+        known = await lists.changes(conn)
+        if not known["trust"]:
+            raise Unavailable("the trust list")
+        if self._material is None or known != self._known:
+            trusted = in_force((await trust.current(conn)).entries)
             newest = await lists.latest(conn)
             self._material = Material(
                 policy=self._policy,
-                authorities=self._authorities,
-                lists=tuple(Listed(known.authority, known.der) for known in newest),
+                authorities=tuple(one.authority() for one in trusted.values()),
+                lists=tuple(
+                    Listed(one.authority, one.der) for one in newest if one.authority in trusted
+                ),
+                answers=tuple(await answers.all_held(conn)),
             )
-            self._numbers = numbers
+            self._known = known
         return Present(self._material, await lists.clock(conn))

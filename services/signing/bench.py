@@ -2,12 +2,13 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from uuid import UUID
 from weakref import WeakValueDictionary
 
 from services.signing.anchor import Anchor
 from services.signing.finding import STORE_TROUBLE, TOO_HEAVY, UNREADABLE, Finding
 from services.signing.keys import KeyStore
-from services.signing.pipe import Preparation
+from services.signing.pipe import Facts, Preparation, Reading
 from services.signing.pool import Limits, Look
 from services.signing.turns import Turns
 from shared.blobs import BlobStore
@@ -19,6 +20,14 @@ LIMITS = Limits(cpu_seconds=10)
 """What preparing or verifying one file may use; more, and it is too complicated to be signed."""
 WORKERS = 2
 """While one agency's slow file is in the hands of one, others are served by the other."""
+
+
+_EXCHANGE = AgencyId(UUID(int=0))
+"""Whose turn it is when no agency asks: lists and certificates are read for all."""
+
+
+class Unfit(Exception):  # noqa: N818 (what the piece is)
+    """What was read is not what it should be; the text says why."""
 
 
 class Refused(Exception):  # noqa: N818 (what becomes of the request)
@@ -60,6 +69,21 @@ class Bench:
         if seen.altered:
             self.blobs.report(sha256)
         return seen
+
+    async def read(self, reading: Reading) -> Facts:
+        """Have a worker read a piece of a PKI.
+
+        Raises Unfit for what is not what it should be, Unavailable when no worker came to its end.
+        """
+        async with self.turns.of(_EXCHANGE) as worker:
+            present = await self.db.as_worker(self.anchor.now)
+            seen = await worker.read(reading, present)
+        answer = seen.answer
+        if answer is not None and answer.facts is not None:
+            return answer.facts
+        if seen.end == "died":
+            raise Unavailable("the process that reads certificates and lists")
+        raise Unfit(answer.detail if answer else seen.detail)
 
     async def serve(self, stop: asyncio.Event) -> None:
         """End the workers with the process; each starts when it is first needed."""

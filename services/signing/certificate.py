@@ -48,17 +48,16 @@ class Registration:
     not_after: datetime
 
     @classmethod
-    def read(
+    def of(
         cls,
-        pem: bytes,
+        certificate: x509.Certificate,
         *,
         kind: str,
-        issuer: str = "issuing",
+        issuer: str,
         agency_code: str | None = None,
         person: str | None = None,
     ) -> "Registration":
-        """Read a certificate (PEM). Raises ValueError."""
-        certificate = x509.load_pem_x509_certificate(pem)
+        """Return the row of a certificate that a listed authority, `issuer`, has issued."""
         der = certificate.public_bytes(serialization.Encoding.DER)
         return cls(
             sha256=hashlib.sha256(der).hexdigest(),

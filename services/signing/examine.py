@@ -8,14 +8,16 @@ import structlog
 from services.signing.certificate import Registered
 from services.signing.evidence import Subject, pieces, written
 from services.signing.finding import (
+    REVOCATION_UNKNOWN,
     STORE_TROUBLE,
     TOO_HEAVY,
     UNREADABLE,
     Finding,
 )
 from services.signing.pool import Look
-from services.signing.store import certificates, examinations, materials, withdrawals
+from services.signing.store import answers, certificates, examinations, materials, withdrawals
 from services.signing.store.examinations import Claim, NewVerdict
+from services.signing.validation.material import digest as digest_of
 from services.signing.verdict import (
     NotBound,
     Outdated,
@@ -93,9 +95,23 @@ async def settle(conn: Connection, held: Claim, look: Look) -> Verdict | None:
             rests_on=sorted(registered) if passed else (),
         )
         await _tell(conn, held, new)
+    if verdict is not None and verdict.reason == REVOCATION_UNKNOWN:
+        await answers.want(conn, _asked(look, registered))
     if verdict is None or verdict.indication == "INDETERMINATE":
         await examinations.release(conn, held, pause=result.pause, strikes=result.strikes)
     return verdict
+
+
+def _asked(look: Look, registered: dict[str, Registered]) -> list[str]:
+    """Return the certificates whose authorities answer for each of them, and have no list."""
+    listed = look.material.authorities if look.material else ()
+    asked = {one.name for one in listed if one.ocsp and not one.crl}
+    anchors = {digest_of(one.der) for one in listed if one.anchor}  # nobody answers for itself
+    return [
+        sha256
+        for sha256, row in registered.items()
+        if row.issuer in asked and sha256 not in anchors
+    ]
 
 
 async def _tell(conn: Connection, held: Claim, new: NewVerdict) -> None:

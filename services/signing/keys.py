@@ -1,12 +1,14 @@
 """Keys of the issuing CA and of those who sign: the only module that touches any of them."""
 
+import base64
 import datetime as dt
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
+import jwt
 import structlog
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -18,10 +20,13 @@ from services.signing.store.lists import Published
 from shared.failpoint import reach
 
 AUTHORITIES = ("root", "issuing")
+ISSUING = "issuing"
+"""The one whose lists are made here."""
 LIST_LIFE = dt.timedelta(days=1)
 """How long a revocation list of the issuing CA may be believed."""
 _CLOCKS_APART = dt.timedelta(seconds=2)
 _FOR_OTHERS = 0o077
+_JWS = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
 _log = structlog.get_logger()
 
 
@@ -128,9 +133,14 @@ class Authorities:
         """Return from when on an authority's certificate is valid."""
         return self._certificates[name].not_valid_before_utc
 
-    def pem(self, name: str) -> bytes:
-        """Return an authority's certificate as PEM."""
-        return self._certificates[name].public_bytes(serialization.Encoding.PEM)
+    def sign_statement(self, claims: Mapping[str, Any], *, kind: str) -> str:
+        """Sign claims as the issuing CA: a JWS (compact form) with the chain to the root in it."""
+        chain = [base64.b64encode(self.der(name)).decode() for name in ("issuing", "root")]
+        algorithm = (
+            "RS256" if isinstance(self._key, rsa.RSAPrivateKey) else _JWS[self._key.curve.name]
+        )
+        headers = {"typ": kind, "x5c": chain}
+        return jwt.encode(dict(claims), self._key, algorithm=algorithm, headers=headers)
 
     def root_list(self) -> Published | None:
         """Return the root's list, which the root's holder puts into the folder."""

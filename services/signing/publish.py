@@ -31,7 +31,7 @@ async def publish_as(conn: Connection, authorities: Authorities, number: int) ->
 
 async def keep_file(db: Database, authorities: Authorities) -> None:
     """Lay the issuing CA's newest list beside the root's: it outlives a database set back."""
-    issued = next((one for one in await db.look(lists.latest) if one.authority == "issuing"), None)
+    issued = await db.look(lambda conn: lists.newest(conn, "issuing"))
     if issued is not None:
         await asyncio.to_thread(authorities.keep_list, issued)
 
@@ -40,11 +40,10 @@ async def keep_lists(db: Database, authorities: Authorities) -> None:
     """Take over a newer list of the root, and replace the issuing CA's before it ends."""
 
     async def step(conn: Connection) -> None:
-        newest = {known.authority: known for known in await lists.latest(conn)}
-        root = authorities.root_list()
-        if root and ("root" not in newest or newest["root"].number < root.number):
+        known, root = await lists.newest(conn, "root"), authorities.root_list()
+        if root and (known is None or known.number < root.number):
             await lists.insert(conn, root)
-        issued = newest.get("issuing")
+        issued = await lists.newest(conn, "issuing")
         now = dt.datetime.now(dt.UTC)
         if issued is None or issued.next_update - now < REFRESH_BEFORE_END:
             await publish(conn, authorities)

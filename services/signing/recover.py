@@ -47,8 +47,8 @@ def recovery(db: Database, access: KafkaAccess, authorities: Authorities) -> Rec
 
 async def _take_list(conn: Connection, *, authorities: Authorities, listed: Published) -> None:
     """Bring certificates to the last list that was published, and publish the next one."""
-    known = {one.authority: one.number for one in await lists.latest(conn)}
-    if known.get("issuing", 0) >= listed.number:
+    known = await lists.newest(conn, "issuing")
+    if known is not None and known.number >= listed.number:
         return
     reasons = _reasons(listed)
     await lists.reach_number(conn, "issuing", listed.number)

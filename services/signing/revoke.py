@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import structlog
 
-from services.signing.certificate import REASONS, State, may_move
+from services.signing.certificate import REASONS, Registered, State, may_move
 from services.signing.finding import REVOKED
-from services.signing.keys import Authorities
+from services.signing.keys import ISSUING, Authorities
 from services.signing.publish import publish_as
 from services.signing.store import certificates, lists, withdrawals
 from shared import outbox
@@ -42,6 +42,8 @@ async def revoke(conn: Connection, authorities: Authorities, *, sha256: str, rea
         return Change(sha256, state, reason, row.changed_in)
     if not may_move(row.state, state):
         raise Problem("SIG-4091", state=row.state)
+    if row.issuer != ISSUING:
+        return await _distrust(conn, row, reason)
     number = await lists.next_number(conn, row.issuer)
     await certificates.change(
         conn,
@@ -53,6 +55,25 @@ async def revoke(conn: Connection, authorities: Authorities, *, sha256: str, rea
     await publish_as(conn, authorities, number)
     _log.info("certificate changed", sha256=sha256, state=state, reason=reason, list=number)
     return Change(sha256, state, reason, number)
+
+
+async def _distrust(conn: Connection, row: Registered, reason: str) -> Change:
+    """Revoke for us what another authority issued: no list of ours can tell of it.
+
+    Suspending it is for its authority, whose next list would end what was begun here.
+    """
+    if REASONS[reason] != "revoked":
+        raise Problem(
+            "SIG-4091",
+            vi="Chứng thư số do CA khác cấp: tạm dừng và khôi phục là việc của CA đó.",
+            en="Another authority issued the certificate: it suspends and restores it.",
+            state=row.state,
+        )
+    await certificates.change(
+        conn, row.sha256, state="revoked", reason=reason, changed_in=row.changed_in
+    )
+    _log.info("foreign certificate revoked", sha256=row.sha256, reason=reason)
+    return Change(row.sha256, "revoked", reason, row.changed_in)
 
 
 async def withdraw(db: Database) -> bool:

@@ -180,6 +180,8 @@ OTHER_BODY: Mapping[str, Mapping[str, Any]] = {
     "POST /v1/clients": {"scopes": ["directory"]},
     "POST /v1/deliveries/{delivery_id}/statuses": {"arrival_number": "999"},
     "POST /v1/agencies/{code}/state-changes": {"state": "closed"},
+    "POST /v1/trust-list/changes": {"reason": "khác"},
+    "POST /v1/trust-list/imports": {"reason": "khác"},
 }
 """Where a further member changes nothing: another value of a member that is known."""
 _ONE_BODY = frozenset({"post_subscription"})

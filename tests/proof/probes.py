@@ -15,6 +15,7 @@ from tests.proof.client import Refused, System, Unreachable
 from tests.proof.harness import Json
 from tests.proof.history import Outcome
 from tests.proof.kafka import Mailbox
+from tests.proof.listing import list_and_end
 from tests.proof.mailboxes import Receiving
 from tests.proof.orders import SMALL, Order, order
 from tests.proof.papers import BLANK, unsigned
@@ -51,6 +52,7 @@ class Probes:
             "draft": self._draft,
             "client": self._client,
             "certificate": self._certificate,
+            "trust": self._trust,
         }[kind]
         end, why = time.monotonic() + self.patience, ""
         async with self._locks.setdefault(kind, asyncio.Lock()):
@@ -224,6 +226,11 @@ class Probes:
         path = f"/v1/certificates/{found['items'][0]['sha256']}/revocations"
         for reason in ("certificateHold", "removeFromCRL"):
             await registrar.ask("POST", path, body={"reason": reason})
+
+    async def _trust(self) -> None:
+        """List an authority, see its revocation list asked for, and end the trust in it."""
+        systems = self.workload.systems
+        await list_and_end(systems["registrar"], systems["operator"])
 
 
 def _public_key(name: str) -> dict[str, Any]:

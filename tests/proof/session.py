@@ -26,8 +26,10 @@ from tests.proof.readers import Reader
 from tests.proof.records import Records
 from tests.proof.workload import Workload
 
-Probe: TypeAlias = Literal["signature", "status", "subscription", "draft", "client", "certificate"]
-KINDS: tuple[Probe, ...] = get_args(Probe)
+Extra: TypeAlias = Literal["signature", "status", "subscription", "draft", "client", "certificate"]
+KINDS: tuple[Extra, ...] = get_args(Extra)
+Probe: TypeAlias = Extra | Literal["trust"]
+"""Beside what is done all the time: each change of the trust list is kept for ever."""
 _PATIENCE = 180.0
 """Seconds that a request is repeated: longer than any fault keeps the exchange away."""
 _LAST_ANSWERS, _CLOSING = 60.0, 10.0

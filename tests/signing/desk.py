@@ -154,7 +154,7 @@ async def open_desk(
         register = Register(db, authorities, recovery)
         await register.tend()
         store = BlobStore(blobs)
-        dispatcher = Dispatcher(db, store, Anchor(authorities), limits or Limits())
+        dispatcher = Dispatcher(db, store, Anchor(), limits or Limits())
         stop = asyncio.Event()
         group = await stack.enter_async_context(asyncio.TaskGroup())
         stack.callback(stop.set)

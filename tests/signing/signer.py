@@ -168,7 +168,7 @@ async def open_signer(desk: Desk, backing: Backing) -> AsyncGenerator[Signer]:
         keys = KeyFiles(desk.authorities.folder / "keys")
         worker = Worker(LIMITS)
         opened.push_async_callback(worker.end)
-        bench = Bench(desk.db, desk.blobs, keys, Anchor(desk.authorities), Turns((worker,)))
+        bench = Bench(desk.db, desk.blobs, keys, Anchor(), Turns((worker,)))
         app = create()
         app.state.db, app.state.authorities, app.state.bench = desk.db, desk.authorities, bench
         app.state.recovery = desk.recovery

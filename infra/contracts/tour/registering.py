@@ -9,8 +9,11 @@ from jwt.algorithms import ECAlgorithm
 
 from infra.contracts.tour.guide import NOT_YET, Guide, Json
 from infra.pki import registry
+from infra.pki.authority import pem, root_of
 
 BY = "registrar"
+SECOND = "operator"
+"""Decides on what the registrar proposes."""
 
 
 def new_code() -> str:
@@ -96,3 +99,44 @@ async def certificates(guide: Guide) -> None:
         body = {"reason": reason}
         await guide.go("POST /v1/certificates/{sha256}/revocations", BY, body=body, again=NOT_YET)
     await guide.go("DELETE /v1/certificates/{sha256}/lock", BY)
+
+
+async def trust(guide: Guide) -> None:
+    """List an authority by two clients, export the list, and end the trust again."""
+    changes = "/v1/trust-list/changes"
+    one = f"{changes}/{{change_id}}"
+    added = _new_authority()
+    await _propose(guide, added)
+    await guide.go(f"DELETE {one}", BY)
+    await _propose(guide, added)
+    await guide.go(f"POST {one}/refusal", SECOND)
+    await _propose(guide, added)
+    await guide.go(f"POST {one}/approval", BY, expect=403)
+    await guide.go(f"POST {one}/approval", SECOND)
+    await guide.go(f"GET {one}", BY)
+    await guide.go(f"GET {changes}", BY, query={"limit": "2"})
+    await guide.go("GET /v1/trust-list", BY)
+    exported = await guide.go("GET /v1/trust-list/export", BY)
+    taken = {"reason": "Đồng bộ với hệ thống dự phòng", "export": exported.body.decode()}
+    await guide.go("POST /v1/trust-list/imports", BY, body=taken)
+    await _propose(guide, {"action": "end", "name": added["name"]})
+    await guide.go(f"POST {one}/approval", SECOND)
+
+
+async def _propose(guide: Guide, change: dict[str, Json]) -> None:
+    body = {"reason": "Quyết định số 12/QĐ-CĐS", "change": change}
+    made = await guide.go("POST /v1/trust-list/changes", BY, body=body)
+    guide.ids["change_id"] = made.json()["id"]
+
+
+def _new_authority() -> dict[str, Json]:
+    name = f"ca-thu-nghiem-{secrets.token_hex(4)}"
+    return {
+        "action": "add",
+        "name": name,
+        "certificate": pem(root_of(name).certificate).decode(),
+        "anchor": True,
+        "trusted_from": "2026-11-01T00:00:00+07:00",
+        "purposes": ["leader", "seal"],
+        "crl": [f"http://{name}.example/crl"],
+    }

@@ -11,6 +11,7 @@ async def tour(guide: Guide) -> None:
     await registering.agencies(guide)
     await registering.systems(guide)
     await registering.certificates(guide)
+    await registering.trust(guide)
     await sending.drafts(guide)
     await signing.sign(guide)
     letter = await sending.write(guide)

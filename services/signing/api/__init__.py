@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI
 
-from services.signing.api import certificates, pki, reports, signatures, validations
+from services.signing.api import certificates, pki, reports, signatures, trust, validations
 from shared import operating
 from shared.http import create_app
 from shared.restored import refuse_meanwhile
@@ -19,6 +19,7 @@ def create() -> FastAPI:
             certificates.router,
             signatures.router,
             validations.router,
+            trust.router,
             operating.router("signing"),
         ],
     )

@@ -197,8 +197,19 @@ async def serials(conn: Connection, digests: Sequence[str]) -> dict[str, int]:
     return {row["sha256"]: int(row["serial"]) for row in rows}
 
 
+async def serials_of(conn: Connection, authority: str) -> list[int]:
+    """Return the serial numbers of all registered certificates of an authority."""
+    rows = await conn.fetch("select serial from certificates where issuer = $1", authority)
+    return [int(row["serial"]) for row in rows]
+
+
 async def other_states(
-    conn: Connection, authority: str, *, revoked: Sequence[int], suspended: Sequence[int]
+    conn: Connection,
+    authority: str,
+    *,
+    revoked: Sequence[int],
+    suspended: Sequence[int],
+    most: int | None = None,
 ) -> list[tuple[str, State, State]]:
     """Return digest, state and listed state of certificates that stand otherwise than listed.
 
@@ -209,12 +220,13 @@ async def other_states(
         select sha256, state, listed from (
             select sha256, state, case when serial = any($2::numeric[]) then 'revoked'
                 when serial = any($3::numeric[]) then 'suspended' else 'good' end as listed
-            from certificates where issuer = $1 and kind <> 'authority') as c
-        where state <> listed and state <> 'revoked' order by sha256
+            from certificates where issuer = $1) as c
+        where state <> listed and state <> 'revoked' order by sha256 limit $4
         """,
         authority,
         revoked,
         suspended,
+        most,
     )
     return [(row["sha256"], row["state"], row["listed"]) for row in rows]
 

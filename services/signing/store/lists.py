@@ -50,6 +50,18 @@ async def insert(conn: Connection, published: Published) -> None:
     )
 
 
+async def newest(conn: Connection, authority: str) -> Published | None:
+    """Return an authority's newest list."""
+    row = await conn.fetchrow(
+        """
+        select authority, number, this_update, next_update, der from revocation_lists
+        where authority = $1 order by number desc limit 1
+        """,
+        authority,
+    )
+    return Published(*row) if row else None
+
+
 async def latest(conn: Connection) -> list[Published]:
     """Return the newest list of each authority that has one."""
     rows = await conn.fetch(
@@ -61,12 +73,19 @@ async def latest(conn: Connection) -> list[Published]:
     return [Published(*row) for row in rows]
 
 
-async def latest_numbers(conn: Connection) -> dict[str, int]:
-    """Return the number of each authority's newest list."""
+async def changes(conn: Connection) -> dict[str, int]:
+    """Return what tells whether a judgement rests on the same: newest list of each, trust list."""
     rows = await conn.fetch(
-        "select authority, max(number) as number from revocation_lists group by authority"
+        """
+        select 'list ' || authority as what, max(number) as number
+        from revocation_lists group by authority
+        union all
+        select 'trust', coalesce(max(version), 0) from trust_changes where state = 'approved'
+        union all
+        select 'answers', coalesce(max(number), 0) from answers where der is not null
+        """
     )
-    return {row["authority"]: row["number"] for row in rows}
+    return {row["what"]: row["number"] for row in rows}
 
 
 async def clock(conn: Connection) -> datetime:

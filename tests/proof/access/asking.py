@@ -10,6 +10,7 @@ from uuid import uuid4
 from tests.proof.access.bundles import PIN
 
 Ids = Mapping[str, str]
+_NO_CHANGE = "00000000-0000-7000-8000-000000000000"
 _PDF = b"%PDF-1.7\nnothing of worth\n%%EOF\n"
 
 
@@ -44,6 +45,7 @@ class Operation:
             "ca": "issuing",
             "kid": "1",
             "item_id": "0",
+            "change_id": _NO_CHANGE,
             "lane": "normal",
             "agency_code": "Z00",
         }

@@ -1,0 +1,141 @@
+"""OCSP answers: of which certificates one is wanted, and the newest of each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from services.signing.due import Dated
+from shared.db import Connection
+
+MOST = 1_000
+"""So many are given to workers, the newest: each is tried at every new certificate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A certificate whose state is to be asked for."""
+
+    certificate: str
+    der: bytes
+    authority: str
+    failures: int
+
+
+async def want(conn: Connection, certificates: Sequence[str]) -> None:
+    """Have the states of certificates asked for, because a verdict waits; ever after, too."""
+    await conn.executemany(
+        "insert into answers (certificate) values ($1) on conflict do nothing",
+        [(one,) for one in sorted(certificates)],
+    )
+
+
+async def claim(
+    conn: Connection, authorities: Sequence[str], *, lease: timedelta
+) -> Question | None:
+    """Take a certificate of these authorities whose state is due to be asked for."""
+    row = await conn.fetchrow(
+        """
+        with chosen as (
+            select a.certificate, c.der, c.issuer
+            from answers as a join certificates as c on c.sha256 = a.certificate
+            where a.due_at <= clock_timestamp() and c.issuer = any($2)
+            order by a.due_at limit 1 for update of a skip locked
+        )
+        update answers as a set due_at = clock_timestamp() + $1
+        from chosen where a.certificate = chosen.certificate
+        returning a.certificate, chosen.der, chosen.issuer as authority, a.failures
+        """,
+        lease,
+        list(authorities),
+    )
+    return Question(**dict(row)) if row else None
+
+
+async def put_off(conn: Connection, authorities: Sequence[str]) -> None:
+    """Ask no more for what is due and is not of these authorities: it is not asked for so."""
+    await conn.execute(
+        """
+        delete from answers where due_at <= clock_timestamp() and certificate in (
+            select sha256 from certificates where issuer <> all($1)
+        )
+        """,
+        list(authorities),
+    )
+
+
+async def held(conn: Connection, certificate: str) -> Dated | None:
+    """Lock what is held of a certificate; return when it is from."""
+    row = await conn.fetchrow(
+        "select this_update, next_update from answers where certificate = $1 for update",
+        certificate,
+    )
+    if row is None or row["this_update"] is None:
+        return None
+    return Dated(int(row["this_update"].timestamp()), row["this_update"], row["next_update"])
+
+
+async def keep(conn: Connection, certificate: str, der: bytes, found: Dated) -> None:
+    """Keep a newer answer, under a new number."""
+    await conn.execute(
+        """
+        update answers set der = $2, this_update = $3, next_update = $4, number = default
+        where certificate = $1
+        """,
+        certificate,
+        der,
+        found.this_update,
+        found.next_update,
+    )
+
+
+async def went_well(conn: Connection, certificate: str, *, again_at: datetime) -> None:
+    """Note that it was answered."""
+    await conn.execute(
+        """
+        update answers set due_at = $2, failures = 0, failing_since = null, failure = null
+        where certificate = $1
+        """,
+        certificate,
+        again_at,
+    )
+
+
+async def went_wrong(conn: Connection, certificate: str, *, why: str, pause: timedelta) -> None:
+    """Note that nobody answered, or with something that is not taken."""
+    await conn.execute(
+        """
+        update answers
+        set failures = failures + 1, failing_since = coalesce(failing_since, clock_timestamp()),
+            failure = $2, due_at = clock_timestamp() + $3
+        where certificate = $1
+        """,
+        certificate,
+        why,
+        pause,
+    )
+
+
+async def all_held(conn: Connection) -> list[bytes]:
+    """Return the newest answers, in order of their certificates."""
+    rows = await conn.fetch(
+        """
+        select der from (
+            select certificate, der from answers where der is not null order by number desc limit $1
+        ) as newest order by certificate
+        """,
+        MOST,
+    )
+    return [row["der"] for row in rows]
+
+
+async def failing(conn: Connection) -> dict[str, float]:
+    """Return for each authority that is asked since when some question goes unanswered."""
+    rows = await conn.fetch(
+        """
+        select c.issuer,
+            coalesce(max(extract(epoch from clock_timestamp() - a.failing_since)), 0)::float8
+                as seconds
+        from answers as a join certificates as c on c.sha256 = a.certificate group by c.issuer
+        """
+    )
+    return {row["issuer"]: row["seconds"] for row in rows}

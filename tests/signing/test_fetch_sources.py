@@ -1,0 +1,108 @@
+"""Whom signing asks for revocation data: who stands in the trust list, and nobody else."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from aiohttp import web
+from cryptography import x509
+from cryptography.x509 import ocsp
+
+from infra.pki.authority import Use
+from services.signing.trustlist import Alter
+from tests.fixtures.eventually import eventually
+from tests.fixtures.papers import Sheet
+from tests.signing.desk import Desk
+from tests.signing.elsewhere import (
+    answered,
+    crl,
+    open_site,
+)
+from tests.signing.test_revocation import withdrawn
+from tests.signing.trusting import Trusting, open_trusting
+
+
+@pytest.fixture
+async def own(own_desk: Desk) -> AsyncIterator[Trusting]:
+    """Signing that examines, with an authority elsewhere."""
+    async with open_trusting(own_desk) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def idle(idle_desk: Desk) -> AsyncIterator[Trusting]:
+    """The same without anybody who examines."""
+    async with open_trusting(idle_desk) as opened:
+        yield opened
+
+
+async def test_nothing_in_a_certificate_or_a_file_is_ever_asked(own: Trusting) -> None:
+    async with open_site() as trap:
+        office = own.site.office(own.ca, own.desk.papers.office.folder)
+        addressed = trap.office(own.ca, office.folder)
+
+        def signed() -> Sheet:
+            papers = own.desk.papers
+            signers = [papers.issued(use, office=addressed) for use in (Use.LEADER, Use.SEAL)]
+            return Sheet(papers.signed(*signers))
+
+        sheet = await asyncio.to_thread(signed)
+        own.site.serve("/crl", crl(own.ca, number=1))
+        await own.agree(own.adding())
+        await own.desk.register.tend()
+        await own.work()
+        (seen,) = await own.desk.examine(sheet)
+        assert seen.indication == "TOTAL-PASSED"
+        assert trap.asked == []
+
+
+async def test_the_own_network_is_not_asked_unless_the_list_says_so(idle: Trusting) -> None:
+    idle.site.serve("/crl", crl(idle.ca, number=1))
+    added = idle.adding(private_addresses=False)
+    await idle.agree(added)
+    await idle.work()
+    assert "not an address of the internet" in ((await idle.freshness()).failure or "")
+    assert idle.site.asked == []
+    terms = {**added.model_dump(), "action": "change", "private_addresses": True}
+    await idle.agree(Alter.model_validate(terms))
+    await idle.work()
+    assert (await idle.freshness()).number == 1
+
+
+async def test_an_authority_with_ocsp_alone_is_asked_for_what_waits(own: Trusting) -> None:
+    sheet, serials = await asyncio.to_thread(own.paper)
+    revoked: set[int] = set()
+
+    async def answer(request: web.Request) -> web.Response:
+        asked = await request.read()
+        serial = ocsp.load_der_ocsp_request(asked).serial_number
+        about = await about_of(own, serial)
+        return web.Response(body=answered(own.ca, asked, about, revoked=serial in revoked))
+
+    own.site.handlers["/ocsp"] = answer
+    await own.agree(own.adding(crl=[], ocsp=[own.site.url("/ocsp")]))
+    await own.desk.register.tend()
+    await own.work()
+    assert own.site.asked == [], "nobody waits"
+    dispatch = await own.desk.send(sheet)
+
+    async def passed() -> bool:
+        await own.work()
+        (seen,) = await own.desk.seen(dispatch)
+        return seen.indication == "TOTAL-PASSED"
+
+    await eventually(passed, "it passes once it was answered", timeout=60)
+    assert own.site.asked == ["/ocsp"] * 2
+    revoked.add(serials[0])
+    # Two answers of one second are one answer.
+    await asyncio.sleep(1.1)
+    await own.again()
+    await eventually(lambda: withdrawn(own.desk, dispatch), "it is withdrawn", timeout=60)
+
+
+async def about_of(one: Trusting, serial: int) -> x509.Certificate:
+    """Return a registered certificate by its serial number."""
+    der = await one.desk.db.as_worker(
+        lambda conn: conn.fetchval("select der from certificates where serial = $1", serial)
+    )
+    return x509.load_der_x509_certificate(der)
