@@ -50,6 +50,7 @@ _DRIVEN: Mapping[str, str] = {
     "signing.fetch.": "trust",
     "signing.list.": "certificate",
     "signing.sign.": "signature",
+    "signing.trust.": "trust",
 }
 """By how a point begins: what has to be done for it to be passed, beside ordinary load."""
 

@@ -113,7 +113,7 @@ async def approve(conn: Connection, id_: UUID, *, by: str) -> Proposal:
         raise Problem("TRU-4092", vi=why.vi, en=why.en) from None
     version = listed.version
     await trust.decide(conn, id_, state="approved", by=by, version=version)
-    await _put_into_force(conn, listed.entries[proposal.change.name], proposal)
+    await put_into_force(conn, listed.entries[proposal.change.name], proposal)
     _log.warning("trust list: approved", change=str(id_), client=by, version=version)
     return await _found(conn, id_)
 
@@ -172,7 +172,7 @@ async def _found(conn: Connection, id_: UUID) -> Proposal:
     return proposal
 
 
-async def _put_into_force(conn: Connection, entry: Entry, proposal: Proposal) -> None:
+async def put_into_force(conn: Connection, entry: Entry, proposal: Proposal) -> None:
     """Register or revoke an authority's certificate, and plan fetching its list."""
     await fetches.add(conn, entry.name)
     fetched = bool(entry.terms.crl) and not entry.ended and entry.name not in OWN

@@ -142,6 +142,16 @@ class Authorities:
         headers = {"typ": kind, "x5c": chain}
         return jwt.encode(dict(claims), self._key, algorithm=algorithm, headers=headers)
 
+    def own_statement(self, compact: str, *, kind: str) -> dict[str, Any]:
+        """Return the claims of a statement that this authority has signed. Raises ValueError."""
+        try:
+            if jwt.get_unverified_header(compact).get("typ") != kind:
+                raise ValueError(f"no statement of the kind {kind}")
+            key = self._key.public_key()
+            return jwt.decode(compact, key, algorithms=["RS256", *_JWS.values()])
+        except jwt.PyJWTError as error:
+            raise ValueError(f"not signed by the issuing CA: {type(error).__name__}") from None
+
     def root_list(self) -> Published | None:
         """Return the root's list, which the root's holder puts into the folder."""
         return self._list_in_folder("root")

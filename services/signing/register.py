@@ -9,7 +9,7 @@ import structlog
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 
-from services.signing import entrust
+from services.signing import entrust, relist
 from services.signing.certificate import Registration
 from services.signing.keys import AUTHORITIES, ISSUING, Authorities
 from services.signing.publish import keep_file, keep_lists
@@ -31,11 +31,15 @@ class Register:
         self._db, self._authorities, self._recovery = db, authorities, recovery
         self._read_at: tuple[int, int] | None = None
         self._strange: list[str] = []
+        self._laid = 0
+        self._altered = False
 
     async def check(self) -> str | None:
         """Say what is missing before signing can judge, for `/health/ready`."""
         if self._read_at is None:
             return "the register of certificates has not been read"
+        if self._altered:
+            return "the trust list is not the one that was decided: compare pki/trust-changes.jws"
         if self._strange:
             return f"the trust list has other certificates of {', '.join(self._strange)}"
         try:
@@ -57,7 +61,18 @@ class Register:
         if await self._recovery.over():  # else numbers of lists would be given again
             await keep_lists(self._db, self._authorities)
             await keep_file(self._db, self._authorities)
+            if version > self._laid:
+                await self._lay()
+                self._laid = version
         return False
+
+    async def _lay(self) -> None:
+        """Lay the trust list's changes beside the database, unless it has others than lie there."""
+        try:
+            await relist.lay(self._db, self._authorities)
+        except relist.Altered:
+            self._altered = True
+            _log.error("the trust list is not the one that was decided")
 
     async def _read(self, path: Path) -> None:
         listed = (await self._db.look(trust.current)).entries

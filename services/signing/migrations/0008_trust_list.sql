@@ -25,7 +25,8 @@ comment on column trust_changes.version is 'The version of the list that the cha
 
 create index trust_changes_open on trust_changes (id) where state = 'proposed';
 
--- A row is decided once; what it says is never changed, nor is it taken out.
+-- A row is decided once; what it says is never changed, nor is it taken out. After a restore rows
+-- come back as they were decided (services/signing/relist.py).
 revoke update, delete, truncate on trust_changes from signing_app, signing_worker;
 grant update (state, decided_by, decided_at, version) on trust_changes to signing_worker;
 
@@ -35,7 +36,10 @@ alter table trust_changes force row level security;
 create policy trust_changes_owner on trust_changes to signing_owner using (true) with check (true);
 create policy trust_changes_read on trust_changes for select to signing_worker using (true);
 create policy trust_changes_proposed on trust_changes for insert to signing_worker
-with check (state = 'proposed' or (state = 'approved' and proposed_by is null));
+with check (
+    state = 'proposed'
+    or (state = 'approved' and (proposed_by is null or (select s.recovering from service_state as s)))
+);
 create policy trust_changes_decided on trust_changes for update to signing_worker
 using (state = 'proposed') with check (state <> 'proposed');
 

@@ -98,6 +98,30 @@ async def begin(conn: Connection, id_: UUID, change: Add, *, reason: str, versio
     )
 
 
+async def approved_rows(conn: Connection) -> list[dict[str, Any]]:
+    """Return the rows of all approved changes as JSON, in order of their versions."""
+    rows = await conn.fetch(
+        "select to_jsonb(t) as row from trust_changes as t where state = 'approved'"
+        " order by version"
+    )
+    return [row["row"] for row in rows]
+
+
+async def take_back(conn: Connection, row: dict[str, Any]) -> None:
+    """Keep a change as it was decided in a time which this database does not know.
+
+    Only while it recovers: else the database refuses the row. One that waited is decided by that.
+    """
+    await conn.execute(
+        f"insert into trust_changes ({_COLUMNS})"  # noqa: S608
+        f" select {_COLUMNS} from jsonb_populate_record(null::trust_changes, $1)"
+        " on conflict (id) do update set state = 'approved', decided_by = excluded.decided_by,"
+        " decided_at = excluded.decided_at, version = excluded.version"
+        " where trust_changes.state = 'proposed'",
+        row,
+    )
+
+
 async def decide(
     conn: Connection, id_: UUID, *, state: State, by: str, version: int | None = None
 ) -> None:
