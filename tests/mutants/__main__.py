@@ -7,6 +7,7 @@ import argparse
 import os
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,6 +27,8 @@ QUICK = {
 _TREE = Path(__file__).resolve().parents[2]
 _ENGINE = "tests.mutants.judging:engine"
 _WORD_EVERY = 10.0
+_KEPT_OF_EACH = 5
+"""Faults of one kind that are written down; the others are counted."""
 
 
 def _say(text: str) -> None:
@@ -124,8 +127,14 @@ def main() -> int:
     result = run(tasks, _progress(sum(counts.values())))
     found = folder / "found"
     found.mkdir(exist_ok=True)
-    for fault in result.faults[:1_000]:
-        _keep(found, plan, fault)
+    kept: Counter[str] = Counter()
+    for fault in result.faults:
+        name = f"{fault.kind} {fault.detail}"
+        kept[name] += 1
+        if kept[name] <= _KEPT_OF_EACH:
+            _keep(found, plan, fault)
+    for name, count in kept.most_common():
+        _say(f"  {count:,} × {name}")
     return _tell(result, time.monotonic() - began)
 
 

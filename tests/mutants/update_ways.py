@@ -215,7 +215,6 @@ WAYS: tuple[Way, ...] = (
     *(_nothing, _again, _page, _catalog, _form, _field, _signature, _described, _orphan, _any),
     *(_archive, _junk),
 )
-_HARMLESS: tuple[Way, ...] = (_nothing, _again, _archive)
 
 
 def changed(corpus: Corpus, pdf: bytes, dice: random.Random) -> tuple[str, bytes, str | None]:
@@ -225,14 +224,19 @@ def changed(corpus: Corpus, pdf: bytes, dice: random.Random) -> tuple[str, bytes
     if dice.random() < 0.15:
         ways.append(dice.choice(WAYS))
     made: Objects = {}
+    changing: list[Way] = []
     for way in ways:
-        made |= way(corpus, before | made, dice)
+        now = before | made
+        written = way(corpus, now, dice)
+        if any(now.get(number) != content for number, content in written.items()):
+            changing.append(way)
+        made |= written
     name = "update" + "".join(way.__name__ for way in ways)
-    return name, update(pdf, made, dice), _harmless(ways, before, made)
+    return name, update(pdf, made, dice), _harmless(changing, made)
 
 
-def _harmless(ways: list[Way], before: Objects, made: Objects) -> str | None:
+def _harmless(changing: list[Way], made: Objects) -> str | None:
     """Say why a revision changes nothing: it says the same, or brings what proves the chain."""
-    if all(before.get(number) == content for number, content in made.items()):
+    if not changing:
         return AGAIN if made else EMPTY
-    return ARCHIVE if all(way in _HARMLESS for way in ways) else None
+    return ARCHIVE if all(way is _archive for way in changing) else None
