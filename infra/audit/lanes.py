@@ -103,7 +103,7 @@ def _order(name: str, docs: Sequence[Row]) -> Iterator[Finding]:
         if turn is None:
             continue
         if turn <= turns.get(sender, 0) and not row["held"]:
-            said = f"has turn {turn} of its sender, after turn {turns[sender]}"
+            said = f"has turn {turn} of its sender, after turn {turns.get(sender, 0)}"
             yield Finding(f"{name} {row['sequence']} at docs", said)
         turns[sender] = max(turn, turns.get(sender, 0))
 

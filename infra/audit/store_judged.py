@@ -69,7 +69,10 @@ DISPATCHES: dict[str, Query] = {
             v.indication, v.reason, v.judged_at, v.evidence, v.evidence_sha256,
             array(select c.certificate from verdict_certificates as c
                 where c.dispatch_id = v.dispatch_id and c.sha256 = v.sha256
-                    and c.judgement = v.judgement order by 1) as certificates
+                    and c.judgement = v.judgement order by 1) as certificates,
+            array(select c.proved_at from verdict_certificates as c
+                where c.dispatch_id = v.dispatch_id and c.sha256 = v.sha256
+                    and c.judgement = v.judgement order by c.certificate) as proved
         from verdicts as v order by v.dispatch_id, v.sha256, v.judgement""",
     ),
     "resting": (

@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from infra.audit.cogroup import Case
@@ -67,6 +68,7 @@ def _evidence(where: str, verdict: Row, books: Books) -> Iterator[Finding]:
             "reason": content["verdict"]["reason"],
         }
         rests = sorted(one["sha256"] for one in content["registered"])
+        stamped = _proved(content["finding"]["signatures"] if content["finding"] else [])
         if content["material"] is not None:
             books.materials |= named(content["material"])
     except (ValueError, LookupError, TypeError) as error:
@@ -78,6 +80,18 @@ def _evidence(where: str, verdict: Row, books: Books) -> Iterator[Finding]:
     expected = rests if said["indication"] == "TOTAL-PASSED" else []
     if verdict["certificates"] != expected:
         yield Finding(where, "does not rest on the certificates that its evidence names")
+    elif verdict["proved"] != [stamped.get(one) for one in expected]:
+        yield Finding(where, "is proved by other time stamps than its evidence names")
+
+
+def _proved(signatures: Sequence[Mapping[str, Any]]) -> dict[str, datetime]:
+    """Until when each signer is proved: the last first stamp, if every signature has one."""
+    found: dict[str, list[datetime | None]] = {}
+    for one in signatures:
+        made = [datetime.fromisoformat(at) for stamp in one["stamps"] if (at := stamp["made_at"])]
+        found.setdefault(one["certificate"], []).append(min(made, default=None))
+    known = {name: [at for at in times if at] for name, times in found.items()}
+    return {name: max(known[name]) for name, times in found.items() if all(times)}
 
 
 def _last(where: str, case: Case) -> Iterator[Finding]:

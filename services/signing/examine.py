@@ -1,7 +1,7 @@
 """Examines files: claims one, has a worker look at it, settles the verdict in one transaction."""
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -23,6 +23,7 @@ from services.signing.verdict import (
     Outdated,
     Verdict,
     judge,
+    proved,
     unread,
     used,
 )
@@ -92,7 +93,7 @@ async def settle(conn: Connection, held: Claim, look: Look) -> Verdict | None:
             reason=verdict.reason,
             evidence=content,
             evidence_sha256=digest,
-            rests_on=sorted(registered) if passed else (),
+            rests_on=_rests_on(finding, registered) if passed and finding else {},
         )
         await _tell(conn, held, new)
     if verdict is not None and verdict.reason == REVOCATION_UNKNOWN:
@@ -112,6 +113,11 @@ def _asked(look: Look, registered: dict[str, Registered]) -> list[str]:
         for sha256, row in registered.items()
         if row.issuer in asked and sha256 not in anchors
     ]
+
+
+def _rests_on(finding: Finding, registered: dict[str, Registered]) -> dict[str, datetime | None]:
+    known = proved(finding)
+    return {certificate: known.get(certificate) for certificate in sorted(registered)}
 
 
 async def _tell(conn: Connection, held: Claim, new: NewVerdict) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from services.signing.certificate import Registered
 from services.signing.finding import (
@@ -95,6 +96,19 @@ def used(finding: Finding) -> list[str]:
     return sorted(digests)
 
 
+def proved(finding: Finding) -> dict[str, datetime]:
+    """Return until when signers' certificates are proved to have been used, by digest.
+
+    Those with a signature that no time stamp proves are left out.
+    """
+    last: dict[str, datetime | None] = {}
+    for one in finding.signatures:
+        made = [datetime.fromisoformat(stamp.made_at) for stamp in one.stamps if stamp.made_at]
+        before = last.get(one.certificate, datetime.min.replace(tzinfo=UTC))
+        last[one.certificate] = max(min(made), before) if made and before else None
+    return {certificate: at for certificate, at in last.items() if at is not None}
+
+
 def outdated(finding: Finding, registered: Mapping[str, Registered]) -> bool:
     """Say whether a certificate's state changed after the lists that were verified with."""
     numbers = {known.authority: known.number for known in finding.lists}
@@ -122,7 +136,8 @@ def judge(
     problem = _incomplete(kinds, role)
     if problem:
         return problem
-    if any(row.state != "good" for row in registered.values()):
+    stamped = proved(finding).keys()  # the lists have said whether that was before a revocation
+    if any(row.state != "good" for row in registered.values() if row.sha256 not in stamped):
         return _against("revocation.revoked", REVOKED, "revoked or suspended in the register")
     return found(finding)
 

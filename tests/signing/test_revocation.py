@@ -1,6 +1,8 @@
 """Revoking a certificate: published at once, no verdict slips past, old verdicts are withdrawn."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import cast
 from uuid import UUID
 
@@ -152,6 +154,24 @@ async def test_a_revocation_waits_for_a_verdict_that_is_being_written(idle_desk:
     (seen,) = await idle_desk.seen(dispatch)
     assert seen.indication == "TOTAL-PASSED"
     await eventually(lambda: withdrawn(idle_desk, dispatch), "it is withdrawn", timeout=30)
+
+
+async def prove(conn: Connection, *, dispatch: UUID, at: datetime) -> None:
+    """Let a verdict rest on signatures with a time stamp."""
+    await conn.execute(
+        "update verdict_certificates set proved_at = $2 where dispatch_id = $1", dispatch, at
+    )
+
+
+async def test_what_a_stamp_proves_to_be_older_is_not_withdrawn(own_desk: Desk) -> None:
+    before = await own_desk.send(own_desk.papers.good_main)
+    after = await own_desk.send(await asyncio.to_thread(own_desk.papers.fresh_main, "83/VPCP"))
+    for dispatch, ago in ((before, timedelta(hours=1)), (after, timedelta(hours=-1))):
+        await own_desk.verdicts(dispatch)
+        await own_desk.db.as_worker(partial(prove, dispatch=dispatch, at=datetime.now(UTC) - ago))
+    await change(own_desk, "seal", "cessationOfOperation")
+    await eventually(lambda: withdrawn(own_desk, after), "it is withdrawn", timeout=30)
+    assert not await withdrawn(own_desk, before)
 
 
 async def test_it_is_known_how_long_each_list_lasts(idle_desk: Desk) -> None:

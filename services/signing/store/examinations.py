@@ -1,6 +1,6 @@
 """Examinations: files that wait, claims on them, and the verdicts with their evidence."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -48,8 +48,8 @@ class NewVerdict:
     reason: str | None
     evidence: bytes
     evidence_sha256: str
-    rests_on: Sequence[str]
-    """Digests of the certificates without which it would not be."""
+    rests_on: Mapping[str, datetime | None]
+    """Digests of the certificates without which it would not be, and until when each is proved."""
 
 
 async def insert(conn: Connection, event: DocumentDispatched, *, trace: str | None) -> None:
@@ -225,10 +225,13 @@ async def _keep(conn: Connection, held: Claim, verdict: NewVerdict, judged_at: d
     )
     await conn.executemany(
         """
-        insert into verdict_certificates (certificate, dispatch_id, sha256, judgement)
-        values ($1, $2, $3, $4)
+        insert into verdict_certificates (certificate, dispatch_id, sha256, judgement, proved_at)
+        values ($1, $2, $3, $4, $5)
         """,
-        [(one, held.dispatch_id, held.sha256, verdict.judgement) for one in verdict.rests_on],
+        [
+            (certificate, held.dispatch_id, held.sha256, verdict.judgement, proved_at)
+            for certificate, proved_at in verdict.rests_on.items()
+        ],
     )
 
 

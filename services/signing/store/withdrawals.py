@@ -25,7 +25,10 @@ async def next_revoked(conn: Connection) -> str | None:
 async def withdraw(
     conn: Connection, certificate: str, *, reason: str, most: int
 ) -> list[VerdictWithdrawn]:
-    """Withdraw dispatches with a good verdict that rests on a certificate; `most` at once."""
+    """Withdraw dispatches with a good verdict that rests on a certificate; `most` at once.
+
+    What a time stamp proves to be older than the revocation stays (Decree 68/2024 art. 17).
+    """
     rows = await conn.fetch(
         """
         with hit as (
@@ -33,7 +36,9 @@ async def withdraw(
                 v.dispatch_id, e.document_id, e.sender_id, v.judgement
             from verdict_certificates v
             join examinations e on e.dispatch_id = v.dispatch_id and e.sha256 = v.sha256
+            join certificates c on c.sha256 = v.certificate
             where v.certificate = $1 and e.indication = 'TOTAL-PASSED'
+                and (v.proved_at is null or v.proved_at >= c.revoked_at)
                 and not exists (select from withdrawals w where w.dispatch_id = v.dispatch_id)
             order by v.dispatch_id limit $3
         )

@@ -1,0 +1,73 @@
+"""Until when signers are proved to have signed: where every signature has a time stamp."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from services.signing.finding import Finding, Signature, TimeStamp
+from services.signing.verdict import proved
+
+_ONE, _TWO = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC)
+
+
+def signature(certificate: str, *stamps: datetime | None) -> Signature:
+    """Return a sound signature with stamps; None: one that proves nothing."""
+    return Signature(
+        field="",
+        certificate=certificate,
+        chain=(),
+        algorithm="ecdsa",
+        digest="sha256",
+        key="ec secp256r1",
+        claimed_at=None,
+        stamps=tuple(TimeStamp(at.isoformat() if at else None, "") for at in stamps),
+        coverage="ENTIRE_FILE",
+        changed_after="NONE",
+        trusted_for=("seal",),
+        fits=("seal",),
+        indication="TOTAL-PASSED",
+        sub_indication=None,
+        rule=None,
+        problem=None,
+        detail="",
+        checked=(),
+    )
+
+
+def finding(*signatures: Signature) -> Finding:
+    """Return a sound finding."""
+    return Finding(
+        outcome="sound",
+        indication="TOTAL-PASSED",
+        sub_indication=None,
+        rule=None,
+        reason=None,
+        detail="",
+        signatures=signatures,
+        lists=(),
+        policy="",
+        policy_sha256="",
+        checked_at="",
+        size=0,
+        libraries={},
+    )
+
+
+@pytest.mark.parametrize(
+    ("signatures", "expected"),
+    [
+        ((), {}),
+        ((signature("a"),), {}),
+        ((signature("a", None),), {}),
+        ((signature("a", _TWO, _ONE),), {"a": _ONE}),
+        ((signature("a", None, _ONE),), {"a": _ONE}),
+        ((signature("a", _ONE), signature("b")), {"a": _ONE}),
+        ((signature("a", _ONE), signature("a", _TWO)), {"a": _TWO}),
+        ((signature("a", _ONE), signature("a")), {}),
+        ((signature("a"), signature("a", _ONE)), {}),
+    ],
+)
+def test_a_signer_is_proved_when_every_signature_is(
+    signatures: tuple[Signature, ...], expected: dict[str, datetime]
+) -> None:
+    assert proved(finding(*signatures)) == expected
