@@ -14,10 +14,9 @@ from services.signing.store import certificates, fetches, lists, trust
 from services.signing.store.trust import Proposal, State, TrustList
 from services.signing.trustlist import (
     OWN,
-    Add,
-    Alter,
+    AddAuthority,
+    AnyChange,
     Difference,
-    End,
     Entry,
     Unfit,
     after,
@@ -49,7 +48,7 @@ _log = structlog.get_logger()
 class Wanted:
     """A change that a client wants, with what a worker read in its certificate."""
 
-    change: Add | Alter | End
+    change: AnyChange
     reason: str
     certificate: CertificateFacts | None
     by: str
@@ -63,7 +62,7 @@ async def begin(conn: Connection, authorities: Authorities) -> None:
     if (await trust.current(conn)).entries:
         return
     for version, name in enumerate(AUTHORITIES, 1):
-        change = Add(
+        change = AddAuthority(
             action="add",
             name=name,
             certificate=ssl.DER_cert_to_PEM_cert(authorities.der(name)),
@@ -119,7 +118,9 @@ async def approve(conn: Connection, id_: UUID, *, by: str) -> Proposal:
 
 
 async def _next(
-    conn: Connection, change: Add | Alter | End, facts: CertificateFacts | None
+    conn: Connection,
+    change: AnyChange,
+    facts: CertificateFacts | None,
 ) -> TrustList:
     """Return the list that a change would lead to now. Raises Unfit."""
     listed = await trust.current(conn)

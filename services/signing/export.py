@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from services.signing.keys import Authorities
 from services.signing.store.trust import TrustList
-from services.signing.trustlist import Add, Entries, Entry, digest, in_force, read_told
+from services.signing.trustlist import AddAuthority, Entries, Entry, digest, in_force, read_told
 from shared.errors import Problem
 
 TYPE = "lienthong-trust-list+jwt"
@@ -28,7 +28,7 @@ class Export:
 
     version: int
     digest: str
-    authorities: tuple[Add, ...]
+    authorities: tuple[AddAuthority, ...]
 
 
 def signed(authorities: Authorities, listed: TrustList) -> str:

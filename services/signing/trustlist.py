@@ -7,7 +7,7 @@ import ssl
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 import orjson
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
@@ -52,7 +52,7 @@ Address = Annotated[str, Field(max_length=400), AfterValidator(_address)]
 Pem = Annotated[str, Field(max_length=_MOST_CERTIFICATE), AfterValidator(_pem)]
 
 
-class Terms(BaseModel):
+class AuthorityTerms(BaseModel):
     """How far an authority is trusted, and where its revocation data is found."""
 
     model_config = ConfigDict(frozen=True)
@@ -75,7 +75,7 @@ class Terms(BaseModel):
     )
 
 
-class Add(Terms):
+class AddAuthority(AuthorityTerms):
     """Trust one more authority. Its certificate never changes: a new one is a new name."""
 
     action: Literal["add"]
@@ -84,14 +84,14 @@ class Add(Terms):
     anchor: bool = Field(description="A root: paths end here.")
 
 
-class Alter(Terms):
+class ChangeAuthority(AuthorityTerms):
     """Other terms for an authority: all of them anew."""
 
     action: Literal["change"]
     name: Name
 
 
-class End(BaseModel):
+class EndAuthority(BaseModel):
     """Trust an authority no more, for good: verdicts that rest on it are withdrawn."""
 
     model_config = ConfigDict(frozen=True)
@@ -100,8 +100,9 @@ class End(BaseModel):
     name: Name
 
 
-Change = Annotated[Add | Alter | End, Field(discriminator="action")]
-CHANGES: TypeAdapter[Add | Alter | End] = TypeAdapter(Change)
+AnyChange: TypeAlias = AddAuthority | ChangeAuthority | EndAuthority
+Change = Annotated[AnyChange, Field(discriminator="action")]
+CHANGES: TypeAdapter[AnyChange] = TypeAdapter(Change)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,7 @@ class Entry:
     name: str
     der: bytes
     anchor: bool
-    terms: Terms
+    terms: AuthorityTerms
     since: int
     """The version of the list in which it was last changed."""
     ended: bool = False
@@ -163,18 +164,18 @@ def digest(entries: Entries) -> str:
     return hashlib.sha256(orjson.dumps(told, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
-def after(entries: Entries, change: Add | Alter | End, version: int) -> dict[str, Entry]:
+def after(entries: Entries, change: AnyChange, version: int) -> dict[str, Entry]:
     """Return the list that a change leads to. Raises Unfit."""
     known = entries.get(change.name)
-    if isinstance(change, Add):
+    if isinstance(change, AddAuthority):
         entry = _added(entries, change, version)
     elif known is None or known.ended:
         raise Unfit(
             f"Danh sách không có cơ quan chứng thực {change.name}.",
             f"The list has no authority {change.name}.",
         )
-    elif isinstance(change, Alter):
-        terms = Terms.model_validate(change.model_dump(exclude={"action", "name"}))
+    elif isinstance(change, ChangeAuthority):
+        terms = AuthorityTerms.model_validate(change.model_dump(exclude={"action", "name"}))
         if terms == known.terms:
             raise Unfit("Thay đổi này không làm thay đổi gì.", "The change changes nothing.")
         entry = replace(known, terms=terms, since=version)
@@ -183,7 +184,7 @@ def after(entries: Entries, change: Add | Alter | End, version: int) -> dict[str
     return {**entries, change.name: entry}
 
 
-def _added(entries: Entries, change: Add, version: int) -> Entry:
+def _added(entries: Entries, change: AddAuthority, version: int) -> Entry:
     if change.name in entries:
         raise Unfit(
             f"Tên {change.name} đã được dùng, kể cả khi đã chấm dứt tin cậy.",
@@ -195,15 +196,19 @@ def _added(entries: Entries, change: Add, version: int) -> Entry:
             "Chứng thư số này đã có trong danh sách; đã chấm dứt tin cậy thì không dùng lại.",
             "This certificate is in the list; one that is no longer trusted does not come back.",
         )
-    terms = Terms.model_validate(change.model_dump(exclude={"action", "name", "certificate"}))
+    terms = AuthorityTerms.model_validate(
+        change.model_dump(exclude={"action", "name", "certificate"})
+    )
     return Entry(change.name, der, change.anchor, terms, version)
 
 
 def check_proposed(
-    change: Add | Alter | End, facts: CertificateFacts | None, now: datetime
+    change: AnyChange,
+    facts: CertificateFacts | None,
+    now: datetime,
 ) -> None:
     """Check what may be proposed at all, whatever the list says. Raises Unfit."""
-    if isinstance(change, End):
+    if isinstance(change, EndAuthority):
         return
     until = change.trusted_until
     if until is not None and (until <= now or until <= change.trusted_from):
@@ -211,7 +216,7 @@ def check_proposed(
             "trusted_until phải ở tương lai; để chấm dứt ngay, đề nghị `end`.",
             "trusted_until lies in the future; to end the trust at once, propose `end`.",
         )
-    if not isinstance(change, Add) or facts is None:
+    if not isinstance(change, AddAuthority) or facts is None:
         return
     if facts.objection:
         raise Unfit(f"Chứng thư số không dùng được: {facts.objection}.", facts.objection)
@@ -234,12 +239,12 @@ class Difference:
     """What another list has otherwise: a change to be proposed, or why there is none."""
 
     name: str
-    change: Add | Alter | End | None
+    change: AnyChange | None
     vi: str = ""
     en: str = ""
 
 
-def differences(own: Entries, theirs: Iterable[Add]) -> list[Difference]:
+def differences(own: Entries, theirs: Iterable[AddAuthority]) -> list[Difference]:
     """Return what would make our list theirs, by name; our own two authorities are never ended."""
     there = {one.name: one for one in theirs}
     found = [_difference(own, one) for _, one in sorted(there.items())]
@@ -248,11 +253,11 @@ def differences(own: Entries, theirs: Iterable[Add]) -> list[Difference]:
             vi, en = "CA của chính hệ thống này.", "This exchange's own authority."
             found.append(Difference(name, None, vi, en))
         else:
-            found.append(Difference(name, End(action="end", name=name)))
+            found.append(Difference(name, EndAuthority(action="end", name=name)))
     return [one for one in found if one.change or one.en]
 
 
-def _difference(own: Entries, one: Add) -> Difference:
+def _difference(own: Entries, one: AddAuthority) -> Difference:
     known = own.get(one.name)
     if known is None:
         return Difference(one.name, one)
@@ -263,15 +268,17 @@ def _difference(own: Entries, one: Add) -> Difference:
             "Tên này ở đây là của một chứng thư số khác hoặc đã chấm dứt.",
             "Here the name is another certificate's, or its trust has ended.",
         )
-    terms = Terms.model_validate(one.model_dump(exclude={"action", "name", "certificate"}))
+    terms = AuthorityTerms.model_validate(one.model_dump(exclude={"action", "name", "certificate"}))
     if terms == known.terms:
         return Difference(one.name, None)
-    return Difference(one.name, Alter(action="change", name=one.name, **terms.model_dump()))
+    return Difference(
+        one.name, ChangeAuthority(action="change", name=one.name, **terms.model_dump())
+    )
 
 
-def read_told(told: Mapping[str, Any]) -> Add:
+def read_told(told: Mapping[str, Any]) -> AddAuthority:
     """Return an authority of an export as a change that adds it. Raises ValueError."""
     der = base64.b64decode(str(told.get("certificate", "")), validate=True)
-    return Add.model_validate(
+    return AddAuthority.model_validate(
         {**told, "action": "add", "certificate": ssl.DER_cert_to_PEM_cert(der)}
     )

@@ -11,7 +11,7 @@ from cryptography import x509
 
 from services.signing import aging, fetch, heed
 from services.signing import finding as reasons
-from services.signing.trustlist import End
+from services.signing.trustlist import EndAuthority
 from tests.fixtures.eventually import eventually
 from tests.signing.desk import Desk
 from tests.signing.elsewhere import (
@@ -84,7 +84,7 @@ async def test_an_ended_trust_withdraws_verdicts_as_a_revoked_authority_does(
     other = await own.desk.send(own.desk.papers.good_main)
     await own.desk.verdicts(other)
     begun = time.monotonic()
-    await own.agree(End(action="end", name="other"))
+    await own.agree(EndAuthority(action="end", name="other"))
     await eventually(lambda: withdrawn(own.desk, dispatch), "it is withdrawn", timeout=60)
     assert time.monotonic() - begun < PROMISED_SECONDS
     assert not await withdrawn(own.desk, other)

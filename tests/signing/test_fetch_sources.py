@@ -9,7 +9,10 @@ from cryptography import x509
 from cryptography.x509 import ocsp
 
 from infra.pki.authority import Use
-from services.signing.trustlist import Alter
+from services.signing.revoke import Change, revoke
+from services.signing.store import lists
+from services.signing.trustlist import ChangeAuthority
+from shared.errors import Problem
 from tests.fixtures.eventually import eventually
 from tests.fixtures.papers import Sheet
 from tests.signing.desk import Desk
@@ -64,7 +67,7 @@ async def test_the_own_network_is_not_asked_unless_the_list_says_so(idle: Trusti
     assert "not an address of the internet" in ((await idle.freshness()).failure or "")
     assert idle.site.asked == []
     terms = {**added.model_dump(), "action": "change", "private_addresses": True}
-    await idle.agree(Alter.model_validate(terms))
+    await idle.agree(ChangeAuthority.model_validate(terms))
     await idle.work()
     assert (await idle.freshness()).number == 1
 
@@ -106,3 +109,32 @@ async def about_of(one: Trusting, serial: int) -> x509.Certificate:
         lambda conn: conn.fetchval("select der from certificates where serial = $1", serial)
     )
     return x509.load_der_x509_certificate(der)
+
+
+async def test_a_certificate_of_another_authority_is_revoked_here_for_good_and_not_suspended(
+    idle: Trusting,
+) -> None:
+    idle.site.serve("/crl", crl(idle.ca, number=1))
+    await idle.agree(idle.adding())
+    _, serials = await asyncio.to_thread(idle.paper)
+    await idle.desk.register.tend()
+    desk = idle.desk
+    sha256 = await desk.db.as_worker(
+        lambda conn: conn.fetchval("select sha256 from certificates where serial = $1", serials[0])
+    )
+
+    async def change(reason: str) -> Change:
+        return await desk.db.as_worker(
+            lambda conn: revoke(conn, desk.authorities, sha256=sha256, reason=reason)
+        )
+
+    with pytest.raises(Problem, match="SIG-4091"):
+        await change("certificateHold")
+    before = await desk.db.as_worker(lambda conn: lists.newest(conn, "issuing"))
+    assert (await change("superseded")).state == "revoked"
+    assert await desk.db.as_worker(lambda conn: lists.newest(conn, "issuing")) == before
+    await idle.work()
+    state = await desk.db.as_worker(
+        lambda conn: conn.fetchval("select state from certificates where sha256 = $1", sha256)
+    )
+    assert state == "revoked", "a list that does not name it changes nothing"

@@ -16,9 +16,10 @@ from services.signing.pipe import CertificateFacts
 from services.signing.store.trust import TrustList
 from services.signing.trustlist import (
     CHANGES,
-    Add,
-    Alter,
-    End,
+    AddAuthority,
+    AnyChange,
+    ChangeAuthority,
+    EndAuthority,
     Entry,
     Unfit,
     after,
@@ -36,7 +37,7 @@ BEGAN = NOW - timedelta(days=30)
 ONE, TWO = make_ca("CA một"), make_ca("CA hai")
 
 
-def add(name: str = "one", **other: Any) -> Add:  # noqa: ANN401 (fields of the change)
+def add(name: str = "one", **other: Any) -> AddAuthority:  # noqa: ANN401 (fields of the change)
     """Return a change that adds an authority."""
     made = {
         "action": "add",
@@ -48,19 +49,19 @@ def add(name: str = "one", **other: Any) -> Add:  # noqa: ANN401 (fields of the 
         "crl": ["http://ca.example/crl"],
         **other,
     }
-    return Add.model_validate(made)
+    return AddAuthority.model_validate(made)
 
 
-def alter(**other: Any) -> Alter:  # noqa: ANN401 (as above)
+def alter(**other: Any) -> ChangeAuthority:  # noqa: ANN401 (as above)
     """Return a change of the terms of `one`."""
     same = {name: value for name, value in add().model_dump().items() if name != "certificate"}
-    return Alter.model_validate({**same, "action": "change", **other})
+    return ChangeAuthority.model_validate({**same, "action": "change", **other})
 
 
-END = End(action="end", name="one")
+END = EndAuthority(action="end", name="one")
 
 
-def listed(*changes: Add | Alter | End) -> dict[str, Entry]:
+def listed(*changes: AnyChange) -> dict[str, Entry]:
     """Return the list that these changes lead to."""
     entries: dict[str, Entry] = {}
     for version, change in enumerate(changes, 1):
@@ -109,7 +110,9 @@ def test_each_change_leads_to_the_next_list() -> None:
     ],
 )
 def test_a_change_that_does_not_fit_the_list(
-    before: tuple[Add | End, ...], change: Add | Alter | End, why: str
+    before: tuple[AddAuthority | EndAuthority, ...],
+    change: AnyChange,
+    why: str,
 ) -> None:
     with pytest.raises(Unfit, match=why):
         after(listed(*before), change, 9)
@@ -128,7 +131,7 @@ def test_a_change_that_does_not_fit_the_list(
     ],
 )
 def test_what_is_not_even_proposed(
-    change: Add | Alter | End, read: CertificateFacts | None, why: str
+    change: AnyChange, read: CertificateFacts | None, why: str
 ) -> None:
     with pytest.raises(Unfit, match=why):
         check_proposed(change, read, NOW)
@@ -181,7 +184,7 @@ def test_differences_lead_from_one_list_to_the_other() -> None:
     found = {one.name: one.change for one in differences(own, theirs)}
     assert found["one"] == alter(purposes=["seal"])
     assert found["three"] == theirs[1]
-    assert found["two"] == End(action="end", name="two")
+    assert found["two"] == EndAuthority(action="end", name="two")
     entries = own
     for change in found.values():
         assert change
@@ -204,7 +207,7 @@ def authorities(papers: Papers) -> Authorities:
     return Authorities(papers.office.folder)
 
 
-def own_list(authorities: Authorities, *more: Add) -> TrustList:
+def own_list(authorities: Authorities, *more: AddAuthority) -> TrustList:
     """Return the list of an exchange with the PKI folder, and more."""
     both = [
         add(
@@ -272,7 +275,7 @@ def test_a_forged_export_is_refused(authorities: Authorities) -> None:
     for one in cases:
         with pytest.raises(Problem, match="TRU-4222"):
             export.verified(one, ours.entries)
-    ended = after(ours.entries, End(action="end", name="issuing"), 9)
+    ended = after(ours.entries, EndAuthority(action="end", name="issuing"), 9)
     with pytest.raises(Problem, match="TRU-4222"):
         export.verified(good, ended)
 

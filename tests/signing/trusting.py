@@ -20,7 +20,7 @@ from services.signing.pool import Worker
 from services.signing.store import fetches
 from services.signing.store.fetches import Freshness
 from services.signing.store.trust import Proposal
-from services.signing.trustlist import Add, Alter, End
+from services.signing.trustlist import AddAuthority, AnyChange
 from services.signing.turns import Turns
 from tests.fixtures.papers import Papers, Sheet
 from tests.signing.desk import Desk
@@ -38,7 +38,7 @@ class Trusting:
     site: Site
     ca: Authority
 
-    def adding(self, name: str = "other", **other: Any) -> Add:  # noqa: ANN401 (fields)
+    def adding(self, name: str = "other", **other: Any) -> AddAuthority:  # noqa: ANN401 (fields)
         """Return the change that adds the authority; its list lies at `/crl`."""
         given = {
             "action": "add",
@@ -51,12 +51,12 @@ class Trusting:
             "private_addresses": True,
             **other,
         }
-        return Add.model_validate(given)
+        return AddAuthority.model_validate(given)
 
-    async def agree(self, change: Add | Alter | End) -> Proposal:
+    async def agree(self, change: AnyChange) -> Proposal:
         """Have one client propose a change and another one approve it."""
         facts = None
-        if isinstance(change, Add):
+        if isinstance(change, AddAuthority):
             found = await self.bench.read(Reading("certificate", der(self.ca)))
             facts = cast("CertificateFacts", found)
         wanted = Wanted(change, "vì", facts, ASKS)

@@ -14,7 +14,6 @@ from starlette.responses import Response
 
 from services.signing import entrust, export
 from services.signing.api.trusted import (
-    AnyChange,
     NewTrustChange,
     TrustChange,
     TrustChangePage,
@@ -32,7 +31,7 @@ from services.signing.pipe import CertificateFacts, Reading
 from services.signing.store import fetches
 from services.signing.store import trust as store
 from services.signing.store.trust import Proposal, State
-from services.signing.trustlist import Add, differences
+from services.signing.trustlist import AddAuthority, AnyChange, differences
 from shared.db import Connection, Database
 from shared.errors import Problem
 from shared.idempotency import once
@@ -253,7 +252,7 @@ def _by(caller: Caller) -> str:
 
 async def _facts(bench: Bench, change: AnyChange) -> CertificateFacts | None:
     """Have a worker read the certificate of an authority to be added. Raises Problem TRU-4221."""
-    if not isinstance(change, Add):
+    if not isinstance(change, AddAuthority):
         return None
     der = ssl.PEM_cert_to_DER_cert(change.certificate)
     try:

@@ -12,14 +12,11 @@ from services.signing.pipe import CertificateFacts
 from services.signing.store.fetches import Freshness
 from services.signing.store.trust import Proposal, State, TrustList
 from services.signing.trustlist import (
-    Add,
-    Alter,
+    AuthorityTerms,
     Change,
     Difference,
-    End,
     Entry,
     Pem,
-    Terms,
     digest,
     in_force,
 )
@@ -38,7 +35,7 @@ class RevocationData(BaseModel):
     failure: str | None = Field(description="How the last one did.")
 
 
-class TrustedAuthority(Terms):
+class TrustedAuthority(AuthorityTerms):
     """An authority of the list in force."""
 
     name: str
@@ -119,7 +116,7 @@ class TrustImport(BaseModel):
     export: str = Field(min_length=1, max_length=400_000, description="As exported: a JWS.")
 
 
-class Left(BaseModel):
+class NotProposed(BaseModel):
     """A difference that is not proposed, and why."""
 
     name: str
@@ -133,7 +130,7 @@ class TrustImported(BaseModel):
     version: int = Field(description="Of the list that was imported.")
     digest: str
     proposed: list[TrustChange]
-    left: list[Left]
+    left: list[NotProposed]
 
 
 def list_shown(listed: TrustList, fresh: list[Freshness]) -> TrustListShown:
@@ -201,9 +198,6 @@ def _read(facts: CertificateFacts | None) -> CertificateRead | None:
     return CertificateRead(**names)
 
 
-def left_shown(one: Difference) -> Left:
+def left_shown(one: Difference) -> NotProposed:
     """Return a difference that is not proposed as it is answered."""
-    return Left(name=one.name, detail=one.vi, detail_en=one.en)
-
-
-AnyChange = Add | Alter | End
+    return NotProposed(name=one.name, detail=one.vi, detail_en=one.en)

@@ -9,7 +9,13 @@ from uuid import UUID
 from pydantic import TypeAdapter
 
 from services.signing.pipe import CertificateFacts
-from services.signing.trustlist import CHANGES, Add, Alter, End, Entry, after
+from services.signing.trustlist import (
+    CHANGES,
+    AddAuthority,
+    AnyChange,
+    Entry,
+    after,
+)
 from shared.db import Connection
 
 if TYPE_CHECKING:
@@ -27,7 +33,7 @@ class Proposal:
 
     id: UUID
     reason: str
-    change: Add | Alter | End
+    change: AnyChange
     certificate: CertificateFacts | None
     proposed_by: str | None
     proposed_at: datetime
@@ -64,7 +70,7 @@ async def current(conn: Connection) -> TrustList:
 async def propose(
     conn: Connection,
     id_: UUID,
-    change: Add | Alter | End,
+    change: AnyChange,
     *,
     reason: str,
     certificate: CertificateFacts | None,
@@ -84,7 +90,9 @@ async def propose(
     )
 
 
-async def begin(conn: Connection, id_: UUID, change: Add, *, reason: str, version: int) -> None:
+async def begin(
+    conn: Connection, id_: UUID, change: AddAuthority, *, reason: str, version: int
+) -> None:
     """Keep a change with which the list begins: nobody proposed it."""
     await conn.execute(
         """
@@ -160,7 +168,7 @@ async def page(
     return [_proposal(row) for row in rows]
 
 
-async def open_ones(conn: Connection) -> Sequence[Add | Alter | End]:
+async def open_ones(conn: Connection) -> Sequence[AnyChange]:
     """Return the changes that wait for a decision."""
     rows = await conn.fetch("select change from trust_changes where state = 'proposed'")
     return [CHANGES.validate_python(row["change"]) for row in rows]
