@@ -5,3 +5,5 @@ FILE_BYTES = 1 << 30
 """Of one file."""
 DOCUMENT_BYTES = 1 << 30
 """Of all files of one document, as they were announced."""
+SIGNATURE_BYTES = 64 << 10
+"""Of the detached signature of one file."""

@@ -6,6 +6,7 @@ pyHanko runs an event loop of its own here: call these by `asyncio.to_thread` in
 # pyright: reportUnknownVariableType=false, reportUnknownMemberType=false
 # pyright: reportUnknownArgumentType=false
 
+import asyncio
 import datetime as dt
 from dataclasses import dataclass
 from functools import lru_cache
@@ -158,3 +159,9 @@ def sign(
     pdf_signer = PdfSigner(metadata, by, stamp_style=style, new_field_spec=spec)
     signed = pdf_signer.sign_pdf(writer, bytes_reserved=_CONTENTS_BYTES, output=BytesIO())
     return cast("BytesIO", signed).getvalue()
+
+
+def sign_detached(content: bytes, by: Signer, *, digest: str = "sha256") -> bytes:
+    """Return a detached CAdES-B-B signature (CMS, DER) over a file of any kind."""
+    signing = by.async_sign_general_data(content, digest, detached=True, use_cades=True)
+    return cast("bytes", asyncio.run(signing).dump())

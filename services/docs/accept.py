@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from services.docs.attachment import check_arrived, check_room
+from services.docs.attachment import check_arrived, check_room, check_twins
 from services.docs.document import Announcement, Attachment, Document, DocumentState, Draft
 from services.docs.sign import refuse_frozen
 from services.docs.store import documents as store
@@ -84,10 +84,12 @@ async def announce(
     """Add a file to a draft; its bytes are to follow.
 
     Raises Problem REQ-4041, DOC-4091, DOC-4092 (a second MAIN), DOC-4094 (too many),
-    DOC-4131 (too large together).
+    DOC-4131 (too large together), REQ-4221 (the same bytes under another seal).
     """
     document = await _locked_draft(conn, document_id, sender)
-    check_room([one.announced for one in document.attachments], announced)
+    held = [one.announced for one in document.attachments]
+    check_room(held, announced)
+    check_twins(held, announced)
     roles = [attachment.announced.role for attachment in document.attachments]
     if announced.role == "MAIN" and "MAIN" in roles:
         raise Problem("DOC-4092")

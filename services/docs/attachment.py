@@ -7,19 +7,19 @@ from collections.abc import AsyncIterable, AsyncIterator, Sequence
 
 import puremagic
 
-from services.docs.document import PDF, Announcement
+from services.docs.document import Announcement
+from services.docs.kinds import HEAD, OTHERS, PDF, Kind, may_be, of_name, of_type
 from shared.blobs import Blob
 from shared.errors import Fault, Problem
-from shared.sizes import DOCUMENT_BYTES, FILE_BYTES, FILES_PER_DOCUMENT
+from shared.sizes import DOCUMENT_BYTES, FILE_BYTES, FILES_PER_DOCUMENT, SIGNATURE_BYTES
 
 _LONGEST_NAME = 255
 """Bytes of UTF-8: what the file systems of recipients can hold."""
 _FORBIDDEN = frozenset('<>:"/\\|?*')
 """Not in a name on Windows, where most recipients keep their files; `/` and `\\` make paths."""
 _DEVICES = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
-_PDF = re.compile(rb"%PDF-[12]\.\d")
-_ENOUGH = 8
-"""Bytes that tell a PDF from anything else."""
+_SIGNED_DATA = bytes.fromhex("06092a864886f70d010702")
+"""The object identifier id-signedData (RFC 5652 5.1), with which a signature begins."""
 _MEMBER = re.compile(r"([a-z*][a-z0-9_.*-]*)=:([A-Za-z0-9+/=]*):")
 """One member of a dictionary of byte sequences (RFC 9651 3.2, 3.3.5)."""
 _SHA256_BYTES = 32
@@ -27,16 +27,93 @@ _SHA256_BYTES = 32
 
 def check_announcement(announced: Announcement, *, pointer: str = "") -> None:
     """Raise Problem for a file that could never be accepted, before its bytes are sent."""
-    if announced.media_type != PDF:  # first: the name of another kind ends otherwise
-        vi, en = f"Nhận {PDF}.", f"{PDF} is accepted."
-        raise Problem("DOC-4151", faults=[Fault(f"{pointer}/media_type", vi, en)])
-    check_name(announced.name, pointer=f"{pointer}/name")
+    kind = kind_of(announced, pointer=pointer)  # first: the name of another kind ends otherwise
+    check_name(announced.name, kind, pointer=f"{pointer}/name")
     if announced.size == 0:
         vi, en = "Tệp không có byte nào.", "The file has no bytes."
         raise Problem("DOC-4224", faults=[Fault(f"{pointer}/size", vi, en)])
     if announced.size > FILE_BYTES:
         vi, en = f"Tối đa {FILE_BYTES} byte.", f"At most {FILE_BYTES} bytes."
         raise Problem("REQ-4131", vi=vi, en=en, limit=FILE_BYTES)
+    check_sealed(announced, pointer=f"{pointer}/signature")
+
+
+def kind_of(announced: Announcement, *, pointer: str = "") -> Kind:
+    """Return the kind of an announced file. Raises Problem DOC-4151."""
+    kind = of_type(announced.media_type)
+    if announced.role == "MAIN" and kind is not PDF:
+        vi, en = f"MAIN phải là {PDF.media_type}.", f"MAIN has to be {PDF.media_type}."
+    elif kind is None:
+        known = ", ".join(one.media_type for one in OTHERS)
+        vi = f"Nhận {PDF.media_type}; phụ lục có chữ ký số rời còn có thể là {known}."
+        en = f"{PDF.media_type} is accepted; an annex with a detached seal may also be {known}."
+    else:
+        return kind
+    raise Problem("DOC-4151", faults=[Fault(f"{pointer}/media_type", vi, en)])
+
+
+def check_sealed(announced: Announcement, *, pointer: str) -> None:
+    """Raise Problem unless a PDF has its seal inside, and a file of another kind beside it.
+
+    DOC-4151 for a seal that is missing, REQ-4221 for one too many.
+    """
+    if announced.media_type == PDF.media_type:
+        if announced.signature_sha256 is not None:
+            vi = "Chữ ký số của tệp PDF nằm trong tệp; bỏ signature."
+            en = "A PDF has its seal inside; leave signature out."
+            raise Problem("REQ-4221", faults=[Fault(pointer, vi, en)])
+    elif announced.signature_sha256 is None:
+        vi = (
+            "Phụ lục không phải PDF cần chữ ký số rời của cơ quan gửi trên đúng tệp này: CAdES"
+            " (CMS dạng DER), gửi base64 trong signature, hoặc bằng phần signature sau phần annex."
+        )
+        en = (
+            "An annex that is no PDF needs a detached seal of the sending agency over this very"
+            " file: CAdES (CMS, DER), as base64 in signature, or as a part signature behind its"
+            " part annex."
+        )
+        raise Problem("DOC-4151", faults=[Fault(pointer, vi, en)])
+
+
+def read_signature(text: str, *, pointer: str) -> bytes:
+    """Return a detached signature from its base64. Raises Problem REQ-4221."""
+    try:
+        signature = base64.b64decode(text, validate=True)
+    except ValueError:
+        vi, en = "Không phải base64.", "It is not base64."
+        raise Problem("REQ-4221", faults=[Fault(pointer, vi, en)]) from None
+    check_signature(signature, pointer=pointer)
+    return signature
+
+
+def check_signature(signature: bytes, *, pointer: str) -> None:
+    """Raise Problem REQ-4221 for bytes that are no CMS from end to end; signing judges it."""
+    if len(signature) > SIGNATURE_BYTES:
+        vi, en = f"Tối đa {SIGNATURE_BYTES} byte.", f"At most {SIGNATURE_BYTES} bytes."
+        raise Problem("REQ-4221", faults=[Fault(pointer, vi, en)])
+    if not _is_cms(signature):
+        vi = "Không phải chữ ký CMS dạng DER (không nhận PEM)."
+        en = "It is not a signature in CMS, DER (PEM is not accepted)."
+        raise Problem("REQ-4221", faults=[Fault(pointer, vi, en)])
+
+
+def _is_cms(signature: bytes) -> bool:
+    """Say whether these are one SEQUENCE of DER (X.690 8.1.3, 10.1) that calls itself signed."""
+    if len(signature) < len(b"\x30\x82\x00\x00") or signature[0] != ord("0"):
+        return False
+    octets = signature[1] & 0x7F if signature[1] & 0x80 else 0
+    start = 2 + octets
+    length = int.from_bytes(signature[2:start], "big") if octets else signature[1]
+    return start + length == len(signature) and signature[start:].startswith(_SIGNED_DATA)
+
+
+def check_twins(held: Sequence[Announcement], new: Announcement, *, pointer: str = "") -> None:
+    """Raise Problem REQ-4221 for the same bytes under another seal: one verdict is for both."""
+    for one in held:
+        if one.sha256 == new.sha256 and one.signature_sha256 != new.signature_sha256:
+            vi = "Văn bản đã có tệp này với chữ ký số khác."
+            en = "The document has this file already, with another seal."
+            raise Problem("REQ-4221", faults=[Fault(f"{pointer}/signature", vi, en)])
 
 
 def check_room(held: Sequence[Announcement], new: Announcement) -> None:
@@ -59,23 +136,39 @@ def check_room(held: Sequence[Announcement], new: Announcement) -> None:
         )
 
 
-def check_name(name: str, *, pointer: str) -> None:
-    """Raise Problem DOC-4223 for a name that is a path, hides something, or is too long."""
+def kind_of_name(name: str, *, pointer: str) -> Kind:
+    """Return the kind of an annex by its name alone. Raises Problem DOC-4223."""
+    kind = of_name(name)
+    if kind is None:
+        known = " ".join(ending for one in (PDF, *OTHERS) for ending in one.endings)
+        vi, en = f"Phải có một trong các đuôi {known}.", f"It must end in one of {known}."
+        raise Problem("DOC-4223", faults=[Fault(pointer, vi, en)])
+    return kind
+
+
+def check_name(name: str, kind: Kind, *, pointer: str) -> None:
+    """Raise Problem DOC-4223 for a name that is a path, hides something, or is too long.
+
+    It ends as the names of its kind do, so that a recipient's computer opens it as that.
+    """
+    endings = " / ".join(kind.endings)
     if len(name.encode()) > _LONGEST_NAME:
         vi, en = f"Dài quá {_LONGEST_NAME} byte UTF-8.", f"Over {_LONGEST_NAME} bytes of UTF-8."
     elif any(char in _FORBIDDEN or unicodedata.category(char)[0] == "C" for char in name):
         vi, en = "Có ký tự không được phép.", "It has a character that is not allowed."
     elif name != name.strip() or name.endswith(".") or _DEVICES.fullmatch(name):
         vi, en = "Không thể là tên tệp.", "It cannot be the name of a file."
-    elif not name.lower().endswith(".pdf") or len(name) == len(".pdf"):
-        vi, en = "Phải có đuôi .pdf.", "It must end in .pdf."
+    elif not name.lower().endswith(kind.endings) or name.lower() in kind.endings:
+        vi, en = f"Phải có đuôi {endings}.", f"It must end in {endings}."
     else:
         return
     raise Problem("DOC-4223", faults=[Fault(pointer, vi, en)])
 
 
-async def only_pdf(chunks: AsyncIterable[bytes], *, pointer: str = "") -> AsyncIterator[bytes]:
-    """Pass the bytes of a file on, once its first ones say that it is a PDF.
+async def only(
+    kind: Kind, chunks: AsyncIterable[bytes], *, pointer: str = ""
+) -> AsyncIterator[bytes]:
+    """Pass the bytes of a file on, once its first ones say that it may be of a kind.
 
     Raises Problem DOC-4151 before anything of another kind is passed on, DOC-4224 for no bytes.
     """
@@ -86,20 +179,22 @@ async def only_pdf(chunks: AsyncIterable[bytes], *, pointer: str = "") -> AsyncI
             yield chunk
             continue
         head += chunk
-        if len(head) >= _ENOUGH:
-            known = _check_kind(head, pointer)
+        if len(head) >= HEAD:
+            known = _check_kind(kind, head, pointer)
             yield head
     if not head:
         raise Problem("DOC-4224", faults=[Fault(pointer, "Tệp rỗng.", "The file is empty.")])
     if not known:
-        _check_kind(head, pointer)
+        _check_kind(kind, head, pointer)
+        yield head
 
 
-def _check_kind(head: bytes, pointer: str) -> bool:
-    if not _PDF.match(head):
-        kind = _kind(head)
-        vi, en = f"Nội dung là {kind}.", f"The content is {kind}."
-        raise Problem("DOC-4151", faults=[Fault(pointer, vi, en)], found=kind)
+def _check_kind(kind: Kind, head: bytes, pointer: str) -> bool:
+    if not may_be(kind, head[:HEAD]):
+        found = _kind(head)
+        vi = f"Nội dung không phải {kind.media_type}, mà là {found}."
+        en = f"The content is not {kind.media_type}, but {found}."
+        raise Problem("DOC-4151", faults=[Fault(pointer, vi, en)], found=found)
     return True
 
 

@@ -17,7 +17,7 @@ from services.docs.turns import Verdict, decide
 from shared import outbox
 from shared.chain import link
 from shared.db import Connection, Database
-from shared.events import DeliveryCleared, DispatchChanged
+from shared.events import DeliveryCleared, DispatchChanged, FileRef
 from shared.failpoint import reach
 from shared.ids import AgencyId
 from shared.telemetry import span
@@ -174,6 +174,7 @@ def entry_bytes(dispatch: Dispatch, copy: Copy, *, to: str, at: datetime) -> byt
                     "media_type": file.media_type,
                     "size": file.size,
                     "sha256": file.sha256,
+                    **_sealed(file),
                 }
                 for file in dispatch.files
             ],
@@ -181,6 +182,13 @@ def entry_bytes(dispatch: Dispatch, copy: Copy, *, to: str, at: datetime) -> byt
         },
         default=str,  # asyncpg's UUIDs are a type of their own
     )
+
+
+def _sealed(file: FileRef) -> dict[str, str]:
+    """Name the detached seal of a file that has one."""
+    if file.signature_sha256 is None:
+        return {}
+    return {"signature_sha256": file.signature_sha256}
 
 
 def _cleared(dispatch: Dispatch, numbered: Numbered) -> DeliveryCleared:

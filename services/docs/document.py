@@ -12,8 +12,6 @@ from shared.ids import AgencyId, AttachmentId, DocumentId
 
 Role = Literal["MAIN", "ANNEX"]
 
-PDF = "application/pdf"
-
 
 class Urgency(StrEnum):
     """Thường, khẩn, thượng khẩn, hỏa tốc, hỏa tốc hẹn giờ (edXML Priority 0 to 4)."""
@@ -145,6 +143,8 @@ class Announcement:
     size: int
     sha256: str
     role: Role
+    signature_sha256: str | None = None
+    """Of the detached seal (CMS, DER) that a file which is no PDF comes with."""
 
 
 @dataclass(frozen=True, slots=True)

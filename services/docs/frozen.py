@@ -44,7 +44,18 @@ DOCUMENT = [
     "client_id",
     "created_at",
 ]
-FILE = ["id", "sender_id", "role", "position", "name", "media_type", "size", "sha256", "blocks"]
+FILE = [
+    "id",
+    "sender_id",
+    "role",
+    "position",
+    "name",
+    "media_type",
+    "size",
+    "sha256",
+    "blocks",
+    "signature_sha256",
+]
 COPY = ["id", "document_id", "sender_id", "recipient_id", "recipient_code", "lane", "accepted_at"]
 """The columns, by table of docs, that nothing changes after the dispatch."""
 
@@ -61,10 +72,15 @@ def digest(dispatch: Row, document: Row, *, files: Iterable[Row], copies: Iterab
         _DOMAIN,
         _values(dispatch, DISPATCH),
         _values(document, DOCUMENT),
-        sorted((_values(one, FILE) for one in files), key=lambda values: values[0]),
+        sorted((_file(one) for one in files), key=lambda values: values[0]),
         sorted((_values(one, COPY) for one in copies), key=lambda values: values[0]),
     ]
     return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def _file(row: Row) -> list[Any]:
+    # A PDF has no seal beside it: its digest is what it was before others could have one.
+    return _values(row, FILE if row["signature_sha256"] is not None else FILE[:-1])
 
 
 def _values(row: Row, columns: Sequence[str]) -> list[Any]:

@@ -5,6 +5,7 @@ import re
 import unicodedata
 import zipfile
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import orjson
@@ -13,6 +14,7 @@ from typing_extensions import Buffer
 from services.docs.store.progress import Enclosure, Entry
 from shared.blobs import BlobStore
 from shared.ids import DeliveryId
+from shared.sizes import SIGNATURE_BYTES
 
 _FORBIDDEN = re.compile(r'[<>:"/\\|?*]')
 _LONGEST_NAME = 100
@@ -52,13 +54,36 @@ async def pack(
         archive.writestr(_member("manifest.json", at), manifest)
         yield sink.take()
         for number, enclosure in enumerate(enclosures, 1):
-            member = _member(member_name(number, enclosure.name), at)
-            member.file_size = enclosure.size
-            with archive.open(member, "w") as target:
-                async for block in blobs.read(enclosure.sha256, blocks=enclosure.blocks):
-                    target.write(block)
-                    yield sink.take()
+            for one in _parts(number, enclosure):
+                member = _member(one.path, at)
+                member.file_size = one.size
+                with archive.open(member, "w") as target:
+                    async for block in blobs.read(one.sha256, blocks=one.blocks):
+                        target.write(block)
+                        yield sink.take()
     yield sink.take()
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    path: str
+    size: int
+    sha256: str
+    blocks: bytes
+
+
+def _parts(number: int, one: Enclosure) -> list[_Part]:
+    """Return a file, and its detached seal if it has one: less than a block, so digest is block."""
+    parts = [_Part(member_name(number, one.name), one.size, one.sha256, one.blocks)]
+    if one.signature_sha256 is not None:
+        whole = bytes.fromhex(one.signature_sha256)
+        path = _seal_name(number, one.name)
+        parts.append(_Part(path, SIGNATURE_BYTES, one.signature_sha256, whole))
+    return parts
+
+
+def _seal_name(number: int, name: str) -> str:
+    return f"{member_name(number, name)}.p7s"
 
 
 def _member(name: str, at: datetime) -> zipfile.ZipInfo:
@@ -100,6 +125,9 @@ def manifest(delivery_id: DeliveryId, entry: Entry, enclosures: Sequence[Enclosu
                     "media_type": one.media_type,
                     "size": one.size,
                     "sha256": one.sha256,
+                    "signature": None
+                    if one.signature_sha256 is None
+                    else {"path": _seal_name(number, one.name), "sha256": one.signature_sha256},
                 }
                 for number, one in enumerate(enclosures, 1)
             ],

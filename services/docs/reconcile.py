@@ -185,6 +185,7 @@ class _File(BaseModel):
     media_type: str
     size: int
     sha256: str
+    signature_sha256: str | None = None
 
 
 class _Entry(BaseModel):
@@ -260,6 +261,7 @@ def _stub(event: DeliveryCleared, entry: _Entry) -> New:
                 media_type=file.media_type,
                 size=file.size,
                 sha256=file.sha256,
+                signature_sha256=file.signature_sha256,
             )
             for file in entry.files
         ),

@@ -10,6 +10,7 @@ from typing import Literal
 import structlog
 
 from services.docs.document import Attachment, Document, DocumentState
+from services.docs.kinds import PDF
 from services.docs.store import documents
 from services.docs.store import signatures as store
 from services.docs.store.signatures import Kind, New, Signature
@@ -82,6 +83,10 @@ def _file(document: Document, attachment_id: AttachmentId) -> Attachment:
         if attachment.id == attachment_id:
             if not attachment.stored:
                 raise Problem("DOC-4093")
+            if attachment.announced.media_type != PDF.media_type:
+                vi = "Chỉ tệp PDF được ký tại đây; tệp khác mang chữ ký số rời khi được khai báo."
+                en = "PDFs alone are signed here; others bring a detached seal when announced."
+                raise Problem("REQ-4221", faults=[Fault("/attachment_id", vi, en)])
             return attachment
     vi, en = "Văn bản không có tệp này.", "The draft has no such file."
     raise Problem("REQ-4221", faults=[Fault("/attachment_id", vi, en)])

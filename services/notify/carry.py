@@ -115,6 +115,7 @@ def _arrived(one: Told, entry: Arrived, system: str) -> MailboxArrived:
                 media_type=file.media_type,
                 size=file.size,
                 sha256=file.sha256,
+                signature_sha256=file.signature_sha256,
             )
             for file in content.files
         ),

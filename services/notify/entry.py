@@ -26,6 +26,8 @@ class EntryFile(BaseModel):
     media_type: str
     size: int
     sha256: str
+    signature_sha256: str | None = None
+    """Of the detached seal of a file that is no PDF."""
 
 
 class EntryContent(BaseModel):

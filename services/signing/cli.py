@@ -45,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Exit code: 0 TOTAL-PASSED, 1 TOTAL-FAILED, 3 INDETERMINATE; 2 wrong use, 4 the"
         " evidence is not whole, 5 another verdict than the stored one.",
     )
-    verify.add_argument("file", type=Path, metavar="FILE", help="the PDF")
+    verify.add_argument("file", type=Path, metavar="FILE", help="the file that was judged")
     verify.add_argument(
         "--evidence",
         type=Path,

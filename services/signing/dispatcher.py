@@ -1,15 +1,19 @@
 """Gives waiting files to workers: urgent first, senders in turn, a suspected file alone."""
 
 import asyncio
+import hashlib
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from uuid import UUID
 
 import structlog
 
 from services.signing.anchor import Anchor
 from services.signing.examine import settle
+from services.signing.pipe import ALTERED, Answer
 from services.signing.pool import Limits, Look, Present, Worker
 from services.signing.store import examinations
 from services.signing.store.examinations import Claim
@@ -21,6 +25,7 @@ from shared.db import Connection, Database
 from shared.errors import Unavailable
 from shared.failpoint import reach
 from shared.process import Task, repeat
+from shared.sizes import SIGNATURE_BYTES
 
 LEASE = timedelta(seconds=6)
 """How long a claim holds without being renewed: so long a dead process keeps its files."""
@@ -169,11 +174,24 @@ class Dispatcher:
         async with asyncio.TaskGroup() as group:
             keeper = group.create_task(self._keep(held))
             async with self._room.entered(alone=held.alone):
-                look = await worker.look(self._blobs.path(held.sha256), held.sha256, present)
+                look = await self._give(held, worker, present)
             keeper.cancel()
+        return look
+
+    async def _give(self, held: Claim, worker: Worker, present: Present) -> Look:
+        """Give a file and its detached seal, if it has one, to a worker; it alone parses them."""
+        detached, seal = None, held.signature_sha256
+        if seal is not None:
+            detached = await asyncio.to_thread(_read, self._blobs.path(seal), seal)
+        if isinstance(detached, Look):
+            if detached.altered:
+                self._blobs.report(seal or "")
+            return detached
+        path = self._blobs.path(held.sha256)
+        look = await worker.look(path, held.sha256, present, detached=detached)
         if look.altered:
             self._blobs.report(held.sha256)
-        return look
+        return replace(look, detached=detached)
 
     async def _keep(self, held: Claim) -> None:
         """Renew a claim until cancelled; without PostgreSQL it may expire, the fence holds."""
@@ -190,3 +208,15 @@ class Dispatcher:
             except Unavailable as error:
                 _log.warning("waiting", task="settle", cause=str(error))
                 await asyncio.sleep(_RETRY_SECONDS)
+
+
+def _read(path: Path, sha256: str) -> bytes | Look:
+    """Read a detached seal whole; a look that failed at the store when it is not what it was."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(SIGNATURE_BYTES)
+    except OSError as error:
+        return Look(Answer(None, "store", type(error).__name__))
+    if hashlib.sha256(content).hexdigest() != sha256:
+        return Look(Answer(None, "store", ALTERED))
+    return content

@@ -74,17 +74,11 @@ async def settle(conn: Connection, held: Claim, look: Look) -> Verdict | None:
     result = _weigh(held, look, finding, registered)
     verdict = result.verdict
     if verdict and verdict.indication != standing.indication:
-        subject = Subject(
-            dispatch_id=held.dispatch_id,
-            document_id=held.document_id,
-            document_code=held.document_code,
-            sender_id=held.sender_id,
-            sha256=held.sha256,
-            role=held.role,
+        content, digest = written(
+            _subject(held), verdict, finding, registered, look.material, detached=look.detached
         )
-        content, digest = written(subject, verdict, finding, registered, look.material)
         if look.material is not None:
-            await materials.keep(conn, pieces(look.material))
+            await materials.keep(conn, pieces(look.material, look.detached))
             reach("signing.materials_kept")
         passed = verdict.indication == "TOTAL-PASSED"
         new = NewVerdict(
@@ -118,6 +112,17 @@ def _asked(look: Look, registered: dict[str, Registered]) -> list[str]:
 def _rests_on(finding: Finding, registered: dict[str, Registered]) -> dict[str, datetime | None]:
     known = proved(finding)
     return {certificate: known.get(certificate) for certificate in sorted(registered)}
+
+
+def _subject(held: Claim) -> Subject:
+    return Subject(
+        dispatch_id=held.dispatch_id,
+        document_id=held.document_id,
+        document_code=held.document_code,
+        sender_id=held.sender_id,
+        sha256=held.sha256,
+        role=held.role,
+    )
 
 
 async def _tell(conn: Connection, held: Claim, new: NewVerdict) -> None:

@@ -63,6 +63,8 @@ class Look:
     detail: str = ""
     material: Material | None = None
     """What an answer rests on."""
+    detached: bytes | None = None
+    """The file's signature, where that does not stand in the file itself."""
 
     @property
     def altered(self) -> bool:

@@ -29,6 +29,8 @@ class FileRef(BaseModel):
     size: int
     sha256: str
     """SHA-256 of the whole file, lower-case hex."""
+    signature_sha256: str | None = None
+    """Of the detached seal (CMS, DER) of a file that is no PDF; it is stored beside the file."""
 
 
 class AgencyChanged(Event):

@@ -80,4 +80,5 @@ def _resolved(document: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any
 def _is_named(answer: dict[str, Any] | None, exchange: Exchange) -> bool:
     if answer is None:
         return False
-    return not exchange.media_type or exchange.media_type in answer.get("content", {})
+    named = answer.get("content", {})
+    return not exchange.media_type or exchange.media_type in named or "*/*" in named

@@ -19,6 +19,7 @@ from services.signing.keys import Authorities
 from services.signing.pool import Limits
 from services.signing.register import Register
 from services.signing.revoke import withdraw
+from services.signing.validation.material import digest
 from shared import agencies
 from shared.blobs import BlobStore
 from shared.chain import Lane
@@ -64,7 +65,9 @@ class Desk:
     ) -> UUID:
         """Store files and take in their dispatch; returns its id."""
         for sheet in sheets:
-            await self.blobs.write(_chunks(sheet.content), limit=1 << 30)
+            for content in (sheet.content, sheet.signature):
+                if content is not None:
+                    await self.blobs.write(_chunks(content), limit=1 << 30)
         return await self.take_in(*sheets, sender=sender, lane=lane, again=again)
 
     async def take_in(
@@ -81,9 +84,10 @@ class Desk:
                 FileRef(
                     attachment_id=uuid4(),
                     role=sheet.role,
-                    media_type="application/pdf",
+                    media_type="application/pdf" if sheet.signature is None else "text/csv",
                     size=len(sheet.content),
                     sha256=sheet.sha256,
+                    signature_sha256=digest(sheet.signature) if sheet.signature else None,
                 )
                 for sheet in sheets
             ),

@@ -12,6 +12,8 @@ from infra.client import Client
 from infra.contracts.tour.guide import Guide, Json
 from infra.demo.plan import PROVINCE, SENDER, Plan, next_number
 from infra.demo.send import Letter, send_form, write_letter
+from infra.letter.table import MEDIA_TYPE, NAME, render_table
+from infra.pki.sign import sign_detached, signer
 
 BY = f"sys-{SENDER.lower()}"
 _PLACE = "/v1/documents/{document_id}"
@@ -34,7 +36,7 @@ def draft(**changes: Json) -> dict[str, Json]:
     }
 
 
-def announced(content: bytes, role: str) -> dict[str, Json]:
+def announced(content: bytes, role: str, **changes: Json) -> dict[str, Json]:
     """Return what announces a file."""
     return {
         "name": f"{role.lower()}.pdf",
@@ -42,6 +44,7 @@ def announced(content: bytes, role: str) -> dict[str, Json]:
         "size": len(content),
         "sha256": hashlib.sha256(content).hexdigest(),
         "role": role,
+        **changes,
     }
 
 
@@ -88,6 +91,7 @@ async def dispatch(guide: Guide, letter: Letter) -> None:
     made = await guide.go("POST /v1/documents", BY, body=letter.description)
     guide.ids["document_id"] = made.json()["id"]
     await upload(guide, letter.annex, "ANNEX")
+    await upload_table(guide)
     await upload(guide, letter.main, "MAIN")
     await guide.go(f"GET {_FILE}/content", BY)
     sent = (await guide.go(f"POST {_PLACE}/dispatches", BY, body={})).json()
@@ -110,6 +114,24 @@ async def upload(guide: Guide, content: bytes, role: str) -> None:
     digest = base64.b64encode(hashlib.sha256(content).digest()).decode()
     headers = {"Content-Type": PDF, "Repr-Digest": f"sha-256=:{digest}:"}
     await guide.go(f"PUT {_FILE}/content", BY, raw=content, headers=headers)
+
+
+async def upload_table(guide: Guide) -> None:
+    """Announce an annex that is no PDF with its detached seal, send its bytes, see its seal."""
+    content = render_table([("Mã", "Tên"), ("H14", "Ủy ban nhân dân tỉnh Cao Bằng")])
+    seal = signer(guide.run, SENDER, "seal")
+    signature = await asyncio.to_thread(sign_detached, content, seal)
+    sent = {
+        "name": NAME,
+        "media_type": MEDIA_TYPE,
+        "signature": base64.b64encode(signature).decode(),
+    }
+    body = announced(content, "ANNEX", **sent)
+    file = (await guide.go(f"POST {_PLACE}/attachments", BY, body=body)).json()
+    guide.ids["attachment_id"] = file["id"]
+    headers = {"Content-Type": MEDIA_TYPE}
+    await guide.go(f"PUT {_FILE}/content", BY, raw=content, headers=headers)
+    await guide.go(f"GET {_FILE}/signature", BY)
 
 
 async def afterwards(guide: Guide) -> None:

@@ -5,6 +5,7 @@ from fastapi import FastAPI
 from services.docs.api import (
     agencies,
     attachments,
+    content,
     deliveries,
     dispatches,
     documents,
@@ -30,6 +31,7 @@ def create() -> FastAPI:
             registry.router,
             documents.router,
             attachments.router,
+            content.router,
             signatures.router,
             dispatches.router,
             deliveries.router,

@@ -97,6 +97,13 @@ class SignerItem(BaseModel):
     competence: str | None
 
 
+class SealItem(BaseModel):
+    """The detached seal (CMS, DER) of a file that is no PDF."""
+
+    sha256: str
+    href: str
+
+
 class FileItem(BaseModel):
     """A file of a document."""
 
@@ -108,6 +115,7 @@ class FileItem(BaseModel):
     role: Role
     state: str = Field(description="`announced`, then `stored`.")
     href: str
+    signature: SealItem | None = Field(description="Of a file that is no PDF.")
 
 
 class UploadPlace(BaseModel):

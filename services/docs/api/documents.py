@@ -70,6 +70,12 @@ _FORMS: dict[str, Any] = {
                             "type": "array",
                             "items": {"type": "string", "format": "binary"},
                         },
+                        "signature": {
+                            "type": "array",
+                            "items": {"type": "string", "format": "binary"},
+                            "description": "Behind an annex that is no PDF: its detached seal (CMS"
+                            " in DER, to 64 KiB).",
+                        },
                     },
                 }
             },

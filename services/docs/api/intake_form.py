@@ -1,8 +1,9 @@
 """The one-call form of a document: its parts, files stored while they stream in."""
 
 import hashlib
+from collections.abc import AsyncIterator
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from fastapi import Request
 
@@ -10,12 +11,20 @@ from services.docs.accept import Arrived
 from services.docs.api.answers import canonical_digest
 from services.docs.api.drafts import read_draft
 from services.docs.api.forms import Part, bad_form, parts_of
-from services.docs.attachment import check_name, only_pdf
-from services.docs.document import PDF, Announcement, Draft, Role
+from services.docs.attachment import (
+    check_name,
+    check_sealed,
+    check_signature,
+    check_twins,
+    kind_of_name,
+    only,
+)
+from services.docs.document import Announcement, Draft, Role
+from services.docs.kinds import PDF
 from shared.blobs import Stage
 from shared.errors import Problem
 from shared.intake import strict_json
-from shared.sizes import FILES_PER_DOCUMENT
+from shared.sizes import FILES_PER_DOCUMENT, SIGNATURE_BYTES
 
 MOST_BYTES = 8 << 20
 """All files of one form together."""
@@ -44,24 +53,31 @@ class _Read:
 async def read_form(request: Request, stage: Stage) -> Form:
     """Read a form: one part `document`, one part `main`, any number of parts `annex`.
 
-    Raises Problem DOC-4225 for other parts, what `read_draft` raises, and what is wrong with a
-    file: DOC-4151, DOC-4223, DOC-4224, REQ-4131. The files are kept by who keeps the form.
+    A part `signature` is the detached seal of the annex before it. Raises Problem DOC-4225 for
+    other parts, what `read_draft` raises, and what is wrong with a file: DOC-4151, DOC-4223,
+    DOC-4224, REQ-4131, REQ-4221. The files are kept by who keeps the form.
     """
     read = _Read()
     async with aclosing(parts_of(request)) as parts:
         async for part in parts:
             if part.name == "document" and read.draft is None:
-                raw = await _whole(part)
+                raw = await _whole(part, most=_MOST_JSON)
                 value = strict_json(raw)
                 read.draft, read.json_digest = read_draft(value), canonical_digest(value)
             elif part.name in _ROLES:
                 read.files.append(await _store(part, stage, read))
+            elif part.name == "signature" and read.files:
+                read.files[-1] = await _seal(part, stage, read.files[-1])
             else:
                 raise bad_form(f"Thừa phần {part.name!r}.", f"Unexpected part {part.name!r}.")
     if read.draft is None:
         raise bad_form("Thiếu phần document.", "The part document is missing.")
     if [file.announced.role for file in read.files].count("MAIN") != 1:
         raise bad_form("Cần đúng một phần main.", "Exactly one part main is needed.")
+    for place, file in enumerate(read.files):
+        check_sealed(file.announced, pointer=f"/{file.announced.role.lower()}")
+        held = [one.announced for one in read.files[:place]]
+        check_twins(held, file.announced)
     return Form(read.draft, tuple(read.files), _digest(read))
 
 
@@ -70,28 +86,45 @@ async def _store(part: Part, stage: Stage, read: _Read) -> Arrived:
     if len(read.files) >= FILES_PER_DOCUMENT:
         raise Problem("DOC-4094", most=FILES_PER_DOCUMENT)
     name = part.file_name or ""
-    check_name(name, pointer=pointer)
-    blob = await stage.write(only_pdf(part.chunks, pointer=pointer), limit=read.room)
-    read.room -= blob.size
     role = _ROLES[part.name]
+    # By name alone: libraries say application/octet-stream, or what their machine believes.
+    kind = PDF if role == "MAIN" else kind_of_name(name, pointer=pointer)
+    check_name(name, kind, pointer=pointer)
+    blob = await stage.write(only(kind, part.chunks, pointer=pointer), limit=read.room)
+    read.room -= blob.size
     announced = Announcement(
-        name=name, media_type=PDF, size=blob.size, sha256=blob.sha256, role=role
+        name=name, media_type=kind.media_type, size=blob.size, sha256=blob.sha256, role=role
     )
     return Arrived(announced, blob)
 
 
-async def _whole(part: Part) -> bytes:
+async def _seal(part: Part, stage: Stage, file: Arrived) -> Arrived:
+    if file.announced.signature_sha256 is not None:
+        raise bad_form("Thừa phần 'signature'.", "Unexpected part 'signature'.")
+    signature = await _whole(part, most=SIGNATURE_BYTES)
+    check_signature(signature, pointer="/signature")
+    blob = await stage.write(_only(signature), limit=SIGNATURE_BYTES)
+    return replace(file, announced=replace(file.announced, signature_sha256=blob.sha256))
+
+
+async def _only(content: bytes) -> AsyncIterator[bytes]:
+    yield content
+
+
+async def _whole(part: Part, *, most: int) -> bytes:
     raw = bytearray()
     async for chunk in part.chunks:
         raw += chunk
-        if len(raw) > _MOST_JSON:
-            raise Problem("REQ-4131", limit=_MOST_JSON)
+        if len(raw) > most:
+            raise Problem("REQ-4131", limit=most)
     return bytes(raw)
 
 
 def _digest(read: _Read) -> bytes:
     digest = hashlib.sha256(read.json_digest)
     for file in read.files:
-        for text in (file.announced.role, file.announced.name, file.announced.sha256):
-            digest.update(len(text.encode()).to_bytes(4, "big") + text.encode())
+        one = file.announced
+        for text in (one.role, one.name, one.sha256, one.signature_sha256):
+            if text is not None:
+                digest.update(len(text.encode()).to_bytes(4, "big") + text.encode())
     return digest.digest()

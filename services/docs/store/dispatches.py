@@ -80,7 +80,8 @@ class New:
 
 
 def _files(dispatch: New) -> list[dict[str, Any]]:
-    return [file.model_dump(mode="json") for file in dispatch.files]
+    # What a file has not is left out: so PDFs are frozen as they were before seals came detached.
+    return [file.model_dump(mode="json", exclude_none=True) for file in dispatch.files]
 
 
 async def insert(conn: Connection, dispatch: New) -> bool:
@@ -140,7 +141,7 @@ async def lock_document(
     if row is None:
         return None
     files = await conn.fetch(
-        """select id as attachment_id, role, media_type, size, sha256,
+        """select id as attachment_id, role, media_type, size, sha256, signature_sha256,
             stored_at is not null as stored
         from attachments where document_id = $1 order by position""",
         document_id,

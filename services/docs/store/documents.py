@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 _COLUMNS = """d.id, d.sender_id, d.state, d.number, d.notation, d.type, d.subject, d.promulgated_on,
     d.urgency, d.due_on, d.signer_name, d.signer_position, d.signer_competence, d.recipients,
     d.version, d.created_at"""
-_FILE_COLUMNS = "f.id, f.document_id, f.role, f.name, f.media_type, f.size, f.sha256, f.blocks"
+_FILE_COLUMNS = """f.id, f.document_id, f.role, f.name, f.media_type, f.size, f.sha256, f.blocks,
+    f.signature_sha256"""
 
 
 def _document(row: "Record", files: Sequence[Attachment]) -> Document:
@@ -64,6 +65,7 @@ def _attachment(row: "Record") -> Attachment:
             size=row["size"],
             sha256=row["sha256"],
             role=row["role"],
+            signature_sha256=row["signature_sha256"],
         ),
         blocks=row["blocks"],
     )
@@ -244,9 +246,9 @@ async def announce(conn: Connection, attachment: Attachment, *, sender: AgencyId
     announced = attachment.announced
     await conn.execute(
         """insert into attachments (id, document_id, sender_id, position, role, name, media_type,
-            size, sha256, blocks, stored_at)
+            size, sha256, blocks, stored_at, signature_sha256)
         select $1, $2, $3, coalesce(max(f.position), 0) + 1, $4, $5, $6, $7, $8, $9::bytea,
-            case when $9::bytea is null then null else now() end
+            case when $9::bytea is null then null else now() end, $10
         from attachments as f where f.document_id = $2""",
         attachment.id,
         attachment.document_id,
@@ -257,6 +259,7 @@ async def announce(conn: Connection, attachment: Attachment, *, sender: AgencyId
         announced.size,
         announced.sha256,
         attachment.blocks,
+        announced.signature_sha256,
     )
 
 
@@ -279,6 +282,7 @@ async def count_files(conn: Connection) -> int:
     return await conn.fetchval(
         """select count(*) from (
             select sha256 from attachments where stored_at is not null
+            union select signature_sha256 from attachments where signature_sha256 is not null
             union select source_sha256 from signatures
             union select signed_sha256 from signatures where signed_sha256 is not null
         ) as known"""

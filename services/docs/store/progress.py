@@ -163,12 +163,14 @@ class Enclosure:
     size: int
     sha256: str
     blocks: bytes
+    signature_sha256: str | None
 
 
 async def enclosures(conn: Connection, document_id: DocumentId) -> list[Enclosure]:
     """Return the stored files of a document, the main one first."""
     rows = await conn.fetch(
-        """select id::text as id, role, name, media_type, size, sha256, blocks from attachments
+        """select id::text as id, role, name, media_type, size, sha256, blocks, signature_sha256
+        from attachments
         where document_id = $1 and blocks is not null order by role = 'MAIN' desc, position""",
         document_id,
     )

@@ -27,6 +27,8 @@ class Claim:
     fence: int
     alone: bool
     strikes: int
+    signature_sha256: str | None
+    """Of its detached seal, a stored file; None: the file is a PDF."""
     waiting: timedelta
     """Since it was asked for, by PostgreSQL's clock."""
 
@@ -59,8 +61,8 @@ async def insert(conn: Connection, event: DocumentDispatched, *, trace: str | No
         """
         insert into examinations as e
             (dispatch_id, sha256, document_id, document_code, sender_id, lane, role, size, trace,
-             frozen)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, array_remove(array[$10::text], null))
+             frozen, signature_sha256)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, array_remove(array[$10::text], null), $11)
         on conflict (dispatch_id, sha256) do update set frozen = e.frozen || excluded.frozen
         where not e.frozen @> excluded.frozen
         """,
@@ -76,6 +78,7 @@ async def insert(conn: Connection, event: DocumentDispatched, *, trace: str | No
                 file.size,
                 trace,
                 event.frozen_sha256,
+                file.signature_sha256,
             )
             for file in files
         ],
@@ -129,7 +132,7 @@ async def claim(
             alone = e.alone or e.claimed_until is not null
         from chosen c where e.dispatch_id = c.dispatch_id and e.sha256 = c.sha256
         returning e.dispatch_id, e.sha256, e.document_id, e.document_code, e.sender_id, e.lane,
-            e.role, e.trace, e.fence, e.alone, e.strikes,
+            e.role, e.trace, e.fence, e.alone, e.strikes, e.signature_sha256,
             clock_timestamp() - e.requested_at as waiting
         """,
         lane,
