@@ -86,7 +86,8 @@ def _content(where: str, docs: Row) -> Iterator[Finding]:
 
 
 def _file(file: Content, id_: str) -> tuple[Any, ...]:
-    return (file[id_], *(file[name] for name in ("role", "media_type", "size", "sha256")))
+    named = (file[name] for name in ("role", "media_type", "size", "sha256"))
+    return (file[id_], *named, file.get("signature_sha256"))
 
 
 def _waiting(where: str, case: Case) -> Iterator[Finding]:

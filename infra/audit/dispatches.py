@@ -79,6 +79,7 @@ def _examined(where: str, dispatch: Row, case: Case) -> Iterator[Finding]:
             "lane": dispatch["lane"],
             "role": file["role"],
             "size": file["size"],
+            "signature_sha256": file.get("signature_sha256"),
         }
         name = f"{where}: examination of {sha256}"
         yield from differing(name, "signing against docs", said, found[sha256], said)

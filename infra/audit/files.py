@@ -16,6 +16,7 @@ _LENGTH = 64
 _BEGUN = "begun"
 _REPORTS = "corrupt"
 """Folders beside the files: what is being written, and reports of bad blocks."""
+_NAMING = ("attachment", "seal", "prepared", "signed", "source")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ def check_file(key: tuple[str], case: Case, books: Books, root: Path) -> Iterato
     """Yield what is wrong with the file of one digest, and with what is said of it."""
     (sha256,) = key
     where = f"file {sha256}"
-    named = [row for name in ("attachment", "prepared", "signed", "source") for row in case[name]]
+    named = [row for name in _NAMING for row in case[name]]
     if not case["there"]:
         yield Finding(where, f"is missing; {len(named)} rows name it")
         return

@@ -60,7 +60,7 @@ DISPATCHES: dict[str, Query] = {
         "signing",
         """select dispatch_id as dispatch, sha256, document_id as document, document_code,
             sender_id as sender, lane, role, size, judgement, indication, reason, judged_at,
-            evidence_sha256, settled, frozen
+            evidence_sha256, settled, frozen, signature_sha256
         from examinations order by dispatch_id, sha256""",
     ),
     "verdict": (
@@ -72,7 +72,9 @@ DISPATCHES: dict[str, Query] = {
                     and c.judgement = v.judgement order by 1) as certificates,
             array(select c.proved_at from verdict_certificates as c
                 where c.dispatch_id = v.dispatch_id and c.sha256 = v.sha256
-                    and c.judgement = v.judgement order by c.certificate) as proved
+                    and c.judgement = v.judgement order by c.certificate) as proved,
+            (select e.signature_sha256 from examinations as e
+                where e.dispatch_id = v.dispatch_id and e.sha256 = v.sha256) as signature
         from verdicts as v order by v.dispatch_id, v.sha256, v.judgement""",
     ),
     "resting": (
@@ -168,6 +170,11 @@ FILES: dict[str, Query] = {
         "docs",
         """select sha256, size, blocks, id from attachments where stored_at is not null
         order by sha256 collate "C", id""",
+    ),
+    "seal": (
+        "docs",
+        """select signature_sha256 as sha256 from attachments where signature_sha256 is not null
+        order by signature_sha256 collate "C" """,
     ),
     "prepared": (
         "signing",

@@ -14,6 +14,7 @@ from infra.client import Client, Json, connect
 from infra.contracts.tour import signing
 from infra.contracts.tour.guide import guided
 from infra.pki import registry
+from infra.pki.sign import sign_detached, signer
 
 Say: TypeAlias = Callable[[str], None]
 
@@ -47,7 +48,8 @@ class Ground:
 async def send(run: Path, say: Say, *, revoking: bool, letters: int = LETTERS) -> None:
     """Send letters, let some be acknowledged and worked on, sign one by kept keys.
 
-    One is refused; with `revoking` a certificate is revoked after its letter was delivered.
+    One has an annex with a detached seal, one is refused; with `revoking` a certificate is revoked
+    after its letter was delivered.
     Raises NoTraffic.
     """
     async with connect(run) as clients:
@@ -60,6 +62,7 @@ async def send(run: Path, say: Say, *, revoking: bool, letters: int = LETTERS) -
         ground = Ground(run, clients, plan, by_sender)
         say(f"sending {letters} letters")
         await _letters(ground, letters)
+        await _sealed(ground)
         await _refused(ground)
         say("acknowledging, reporting statuses")
         await _receive(ground)
@@ -93,6 +96,10 @@ async def _hand_in(
 ) -> str:
     """Send one letter; return the path of its dispatch."""
     body = form(number, paper, [{"agency": box.code} for box in to], urgent=urgent)
+    return await _send(client, body)
+
+
+async def _send(client: Client, body: bytes) -> str:
     answer = await client.ask(
         "POST", "/v1/documents?dispatch=true", raw=body, headers={"Content-Type": TYPE}
     )
@@ -106,6 +113,17 @@ async def _until(client: Client, dispatch: str, state: str) -> None:
             if seen["state"] == state:
                 return
             await asyncio.sleep(0.2)
+
+
+async def _sealed(ground: Ground) -> None:
+    """A letter with a table, whose seal is a file of its own."""
+    client_id, code = next(iter(ground.plan.senders.items()))
+    table = "Mã,Tên\r\nH14,Cao Bằng\r\n".encode()
+    seal = await asyncio.to_thread(sign_detached, table, signer(ground.run, code, "seal"))
+    to = [{"agency": box.code} for box in ground.plan.few[:2]]
+    body = form(9_902, ground.papers[code][0], to, urgent=False, sealed=(table, seal))
+    client = ground.clients[client_id]
+    await _until(client, await _send(client, body), "cleared")
 
 
 async def _refused(ground: Ground) -> None:

@@ -71,6 +71,8 @@ def _evidence(where: str, verdict: Row, books: Books) -> Iterator[Finding]:
         stamped = _proved(content["finding"]["signatures"] if content["finding"] else [])
         if content["material"] is not None:
             books.materials |= named(content["material"])
+            if content["material"]["signature"] != verdict["signature"]:
+                yield Finding(where, "was made of another detached seal than signing was given")
     except (ValueError, LookupError, TypeError) as error:
         yield Finding(where, f"its evidence cannot be read: {error!r}")
         return

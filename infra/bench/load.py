@@ -126,8 +126,21 @@ class Loader:
         return sent
 
 
-def form(number: int, paper: bytes, to: Sequence[Json], *, urgent: bool) -> bytes:
-    """Return a document with its file as one multipart body, which costs next to no CPU."""
+_SEALED = ("so-lieu.csv", "so-lieu.csv.p7s")
+
+
+def form(
+    number: int,
+    paper: bytes,
+    to: Sequence[Json],
+    *,
+    urgent: bool,
+    sealed: tuple[bytes, bytes] | None = None,
+) -> bytes:
+    """Return a document with its file as one multipart body, which costs next to no CPU.
+
+    `sealed`: a text with its detached seal, as an annex.
+    """
     described = {
         "number": str(number),
         "notation": NOTATION,
@@ -147,7 +160,11 @@ def form(number: int, paper: bytes, to: Sequence[Json], *, urgent: bool) -> byte
         f'Content-Disposition: form-data; name="main"; filename="{number}-{NOTATION}.pdf"\r\n'
         "Content-Type: application/pdf\r\n\r\n"
     )
-    return b"".join((head.encode(), paper, f"\r\n--{_BOUNDARY}--\r\n".encode()))
+    files = [head.encode(), paper]
+    for part, name, content in zip(("annex", "signature"), _SEALED, sealed or (), strict=False):
+        disposition = f'Content-Disposition: form-data; name="{part}"; filename="{name}"\r\n\r\n'
+        files += [f"\r\n--{_BOUNDARY}\r\n{disposition}".encode(), content]
+    return b"".join((*files, f"\r\n--{_BOUNDARY}--\r\n".encode()))
 
 
 def _schedule(began: float, rate: float, seconds: float) -> Iterator[float]:

@@ -118,11 +118,11 @@ async def known_version(conn: Connection) -> int:
 async def stored_files(conn: Connection) -> set[str]:
     """Return the digests of files that docs has taken, the newest ones (at most 50,000)."""
     rows = await conn.fetch(
-        "select sha256 from attachments where stored_at is not null"
+        "select sha256, signature_sha256 from attachments where stored_at is not null"
         " order by stored_at desc limit $1",
         _SHA256_READ,
     )
-    return {row["sha256"] for row in rows}
+    return {one for row in rows for one in row if one is not None}
 
 
 async def kafka_readers(conn: Connection) -> dict[str, bool]:

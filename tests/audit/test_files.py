@@ -28,6 +28,7 @@ def check(root: Path, **attachment: object) -> list[Finding]:
     there = [{"sha256": SHA256}] if place_of(root, SHA256).exists() else []
     case: dict[str, list[dict[str, Any]]] = {
         "attachment": [{**row, **attachment}],
+        "seal": [],
         "prepared": [],
         "signed": [],
         "source": [],

@@ -40,6 +40,8 @@ ROWS: dict[str, RowChange] = {
     "a reason": Update(table("docs.dispatches"), "reason"),
     "a name of a file": Update(table("docs.attachments"), "name"),
     "blocks of a file": Update(table("docs.attachments"), "blocks"),
+    "a detached seal": Update(table("docs.attachments"), "signature_sha256"),
+    "a seal that was judged by": Update(table("signing.examinations"), "signature_sha256"),
     "what was told": Delete(table("docs.dispatch_changes")),
     "a verdict at docs": Update(table("docs.verdicts"), "evidence_sha256"),
     "a verdict at signing": Update(table("signing.verdicts"), "evidence"),
