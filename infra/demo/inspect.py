@@ -1,5 +1,6 @@
 """What a careful recipient checks itself: signatures to the root it trusts, and the receipt."""
 
+import asyncio
 import hashlib
 import io
 import logging
@@ -8,8 +9,10 @@ from collections import defaultdict
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from asn1crypto import cms
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 from pyhanko.keys import (
@@ -17,7 +20,11 @@ from pyhanko.keys import (
     load_certs_from_pemder_data,
 )
 from pyhanko.pdf_utils.reader import PdfFileReader
-from pyhanko.sign.validation import SignatureCoverageLevel, validate_pdf_signature
+from pyhanko.sign.validation import (
+    SignatureCoverageLevel,
+    async_validate_detached_cms,  # pyright: ignore[reportUnknownVariableType] (as above)
+    validate_pdf_signature,
+)
 from pyhanko_certvalidator import ValidationContext
 
 from infra.receipts import checks as receipts
@@ -56,6 +63,23 @@ def faults_of(content: bytes, role: str, sender: str, trust: Trust) -> str | Non
     return None
 
 
+def detached_faults_of(content: bytes, signature: bytes, sender: str, trust: Trust) -> str | None:
+    """Verify the detached seal of a file of any kind; as `faults_of`, in a worker process."""
+    logging.disable(logging.CRITICAL)
+    try:
+        signed = cms.ContentInfo.load(signature)["content"]  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType] (asn1crypto has no types)
+        status = asyncio.run(
+            async_validate_detached_cms(content, signed, signer_validation_context=_context(trust))  # pyright: ignore[reportUnknownArgumentType] (as above)
+        )
+        if not status.bottom_line:
+            return f"seal: {status.summary()}"
+        if (owner := _owner(bytes(status.signing_cert.dump()))) != sender:  # pyright: ignore[reportUnknownArgumentType] (as above)
+            return f"seal: belongs to {owner}, not to {sender}"
+    except Exception as error:  # noqa: BLE001 (as above)
+        return f"{type(error).__name__}: {error}"
+    return None
+
+
 def _context(trust: Trust) -> ValidationContext:
     return ValidationContext(
         trust_roots=[load_cert_from_pemder(str(trust.root))],  # pyright: ignore[reportUnknownArgumentType] (as above)
@@ -81,14 +105,17 @@ class Inspector:
         self._known: dict[tuple[str, str], str | None] = {}
         self._locks: defaultdict[tuple[str, str], Lock] = defaultdict(Lock)
 
-    async def faults(self, system: str, content: bytes, *, role: str, sender: str) -> str | None:
-        """Return what is wrong with a file, None when all is well."""
-        key = (system, hashlib.sha256(content).hexdigest())
+    async def faults(
+        self, system: str, content: bytes, *, role: str, sender: str, seal: bytes | None = None
+    ) -> str | None:
+        """Return what is wrong with a file, or with its detached seal; None when all is well."""
+        key = (system, hashlib.sha256(content + (seal or b"")).hexdigest())
+        check = partial(faults_of, content, role, sender, self._trust)
+        if seal is not None:
+            check = partial(detached_faults_of, content, seal, sender, self._trust)
         async with self._locks[key]:
             if key not in self._known:
-                self._known[key] = await get_running_loop().run_in_executor(
-                    self._pool, faults_of, content, role, sender, self._trust
-                )
+                self._known[key] = await get_running_loop().run_in_executor(self._pool, check)
             return self._known[key]
 
 

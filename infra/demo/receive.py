@@ -76,14 +76,15 @@ class Recipient:
             content.extend(chunk)
             digest.update(chunk)
 
-        path = f"/v1/documents/{entry['document_id']}/attachments/{file['id']}/content"
-        await self.client.download(path, acting=agency, take=take)
+        path = f"/v1/documents/{entry['document_id']}/attachments/{file['id']}"
+        await self.client.download(f"{path}/content", acting=agency, take=take)
         self.findings.downloads += 1
         faults = await self.inspector.faults(
             self.client.access.client_id,
             bytes(content),
             role=file["role"],
             sender=entry["from"]["code"],
+            seal=await self._seal(path, agency, file),
         )
         if digest.hexdigest() != file["sha256"]:
             faults = "these are not the bytes that the entry names"
@@ -91,6 +92,13 @@ class Recipient:
             self.findings.corrupt.add((agency, file["id"]))
             self.findings.troubles.append(f"{agency}: {file['role']}: {faults}")
         return digest.hexdigest()
+
+    async def _seal(self, path: str, agency: str, file: Json) -> bytes | None:
+        """Fetch the detached seal of a file that is no PDF; none if it is not the entry's."""
+        if "signature_sha256" not in file:
+            return None
+        seal = (await self.client.ask("GET", f"{path}/signature", acting=agency)).body
+        return seal if hashlib.sha256(seal).hexdigest() == file["signature_sha256"] else b""
 
     async def _acknowledge(self, lease: Json, entry: Json, digests: dict[str, str]) -> None:
         delivery = lease["delivery"]

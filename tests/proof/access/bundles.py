@@ -5,7 +5,7 @@ import hashlib
 import json
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 from uuid import uuid4
@@ -60,12 +60,15 @@ class Bundle:
 
 
 async def post(desk: Desk, sender: Party, recipient: Party, word: str) -> Json:
-    """Send a signed document; return it with its dispatch, and with its trace's id."""
+    """Send a signed document with a sealed table; return it with its dispatch and trace."""
     paper = desk.write(sender.agency, _SIZE, canary(secrets.randbelow(10**9), word))
+    annex = f"Mã,Từ\r\n1,{word}\r\n".encode()
+    signature = desk.signer(sender.agency, "seal").sign(hashlib.sha256(annex).digest())
+    files = (("main", "a.pdf", paper), ("annex", "b.csv", annex), ("signature", "b.p7s", signature))
     answer = await sender.ask(
         "POST",
         "/v1/documents?dispatch=true",
-        raw=_form(_description(word, recipient.agency), paper),
+        raw=_form(_description(word, recipient.agency), files),
         headers={"Content-Type": f"multipart/form-data; boundary={_MULTIPART}"},
     )
     return {**answer.json(), "trace": answer.headers.get("Trace-Id", "")}
@@ -94,12 +97,13 @@ def _description(word: str, recipient: str) -> Json:
     }
 
 
-def _form(description: Json, paper: bytes) -> bytes:
+def _form(description: Json, files: Sequence[tuple[str, str, bytes]]) -> bytes:
     head = f'--{_MULTIPART}\r\nContent-Disposition: form-data; name="%s"%s\r\n%s\r\n'
     text = json.dumps(description, ensure_ascii=False)
-    file = head % ("main", '; filename="a.pdf"', "Content-Type: application/pdf\r\n")
-    one = head % ("document", "", "Content-Type: application/json\r\n")
-    return f"{one}{text}\r\n{file}".encode() + paper + f"\r\n--{_MULTIPART}--\r\n".encode()
+    form = (head % ("document", "", "Content-Type: application/json\r\n") + text).encode()
+    for part, name, content in files:
+        form += b"\r\n" + (head % (part, f'; filename="{name}"', "")).encode() + content
+    return form + f"\r\n--{_MULTIPART}--\r\n".encode()
 
 
 async def bundle(desk: Desk, sender: Party, recipient: Party) -> Bundle:
@@ -111,10 +115,10 @@ async def bundle(desk: Desk, sender: Party, recipient: Party) -> Bundle:
     lease = await _leased(recipient, str(second["dispatch"]["id"]))
     draft = await _to_be_signed(sender, words[2])
     subscription = await _subscribed(sender)
-    file = first["attachments"][0]
+    main, sealed = first["attachments"]
     sent = {
         "document_id": first["id"],
-        "attachment_id": file["id"],
+        "attachment_id": sealed["id"],
         "dispatch_id": first["dispatch"]["id"],
         "delivery_id": entry["delivery_id"],
         "lease_id": lease,
@@ -127,7 +131,9 @@ async def bundle(desk: Desk, sender: Party, recipient: Party) -> Bundle:
         "paper_code": first["code"],
     }
     numbers = {first["code"], second["code"]}
-    seen = {first["id"], second["id"], file["id"], entry["delivery_id"], file["sha256"], lease}
+    seen = {first["id"], second["id"], entry["delivery_id"], lease}
+    seen |= {one[name] for one in (main, sealed) for name in ("id", "sha256")}
+    seen.add(sealed["signature"]["sha256"])
     traces = {one["trace"] for one in (first, second) if one["trace"]}
     return Bundle(
         owner=sender.agency,

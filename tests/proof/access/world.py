@@ -158,7 +158,7 @@ async def _suspended(
     await registrar.ask("POST", place, body={"state": "suspended"})
     await until(lambda: _is_out(party), f"{code} is suspended everywhere")
     ids = {name: str(uuid4()) for name in ("lease_id", "signature_id", "subscription_id")}
-    file = sent["attachments"][0]
+    file = sent["attachments"][1]
     return {
         **ids,
         "document_id": sent["id"],
