@@ -51,6 +51,8 @@ class Limits:
     """Bytes of address space of the whole process."""
     cpu_seconds: int = 20
     wall_seconds: float = 40.0
+    files: int = 1_000
+    """After so many answers a fresh process takes over: what a file has left behind ends here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,7 @@ class Worker:
         self._limits = limits
         self._process: Process | None = None
         self._material: Material | None = None
+        self._answered = 0
 
     @property
     def pid(self) -> int | None:
@@ -128,13 +131,15 @@ class Worker:
             await self.end()  # cancelled in the middle: the next one must not get this answer
             raise
         self._material = material
-        if answer.failure == "memory":
+        self._answered += 1
+        if answer.failure == "memory" or self._answered >= self._limits.files:
             await self.end()
         return Look(answer, material=material)
 
     async def end(self) -> None:
         """Kill the process, if there is one, and wait for its end."""
         process, self._process, self._material = self._process, None, None
+        self._answered = 0
         if process is not None:
             if process.returncode is None:
                 process.kill()

@@ -96,6 +96,26 @@ async def test_the_worker_itself_is_locked_up(papers: Papers) -> None:
         await worker.end()
 
 
+async def test_a_worker_is_replaced_after_its_share_of_files(papers: Papers) -> None:
+    present = at_present(Authorities(papers.office.folder))
+    worker = Worker(Limits(files=2))
+    path = papers.run / "letter.pdf"
+    await asyncio.to_thread(path.write_bytes, papers.letter.pdf)
+    digest = hashlib.sha256(papers.letter.pdf).hexdigest()
+    pids: list[int | None] = []
+    try:
+        for _ in range(4):
+            look = await worker.look(path, digest, present)
+            assert look.answer
+            assert look.answer.finding
+            pids.append(worker.pid)
+    finally:
+        await worker.end()
+    first, none, second, ended = pids
+    assert (none, ended) == (None, None)
+    assert first != second
+
+
 async def test_a_worker_that_cannot_start_is_no_fault_of_the_file(papers: Papers) -> None:
     authorities = Authorities(papers.office.folder)
     present = at_present(authorities)
