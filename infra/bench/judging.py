@@ -27,11 +27,9 @@ from pydantic import TypeAdapter
 from pyhanko.pdf_utils.reader import PdfFileReader
 
 from services.signing import hexstring
-from services.signing.validation.document import (
-    _ONLY_SIGNATURES,  # pyright: ignore[reportPrivateUsage] (the same work)
-)
 from services.signing.validation.material import Material
 from services.signing.validation.pades import validate_pdf
+from services.signing.validation.revisions import POLICY
 from services.signing.validation.structures import Attribute, ContentInfo, encoded
 from services.signing.validation.trust import Trust
 
@@ -85,7 +83,7 @@ class Floor:
         """Do the bare calls for each signature of a file; the digest is computed once."""
         reader = PdfFileReader(BytesIO(content), strict=True)
         for one in reader.embedded_signatures:
-            one.compute_integrity_info(_ONLY_SIGNATURES)
+            one.compute_integrity_info(POLICY)
             cms = one.pkcs7_content[: peek(one.pkcs7_content)]
             signed = asn1.decode_der(ContentInfo, cms).content
             signer = signed.signers.as_list()[0]

@@ -188,7 +188,8 @@ class Worker:
         process = self._process
         code = await process.wait() if process else 0
         await self.end()
-        own = code < 0 and signal.Signals(-code) in _OWN_FAULT
+        # A code above 0 is what Python says when it could not even say what was wrong.
+        own = code > 0 or (code < 0 and signal.Signals(-code) in _OWN_FAULT)
         _log.warning("worker ended", code=code, own_limits=own)
         return Look(None, "limit" if own else "died", f"exit {code}")
 

@@ -39,7 +39,7 @@ def archived(
     number = pdf.count
     store, vri = number, number + 1
     objects: dict[int, bytes] = {}
-    following = number + 2
+    following = number + (1 if about is None else 2)
     kinds: dict[str, list[int]] = {"Cert": [], "CRL": [], "OCSP": []}
     for kind, values in zip(kinds, (certificates, lists, answers), strict=True):
         for value in values:
@@ -57,8 +57,6 @@ def archived(
         own = b"".join(b"/%s%s" % (kind.encode(), array) for kind, array in arrays.items())
         objects[vri] = b"<</%s<<%s>>>>" % (name, own)
         whole += b"/VRI %d 0 R" % vri
-    else:
-        objects[vri] = b"null"
     objects[store] = b"<</Type/DSS%s>>" % whole
     objects[CATALOG] = catalog(archive=store)
     return replace(update(pdf, objects), archive=store)

@@ -97,8 +97,9 @@ def scheme(asked: SignatureAlgorithm, digest: str) -> Scheme | None:
         return None
     if algorithm == _PSS:
         return _pss(asked.parameters, digest)
-    plain = asked.parameters is None or not isinstance(asked.parameters, PssParameters)
-    return Scheme(algorithm, digest) if plain else None
+    # RFC 5754 3.2, 3.3: NULL, or absent, for RSA; absent for ECDSA.
+    rsa = algorithm == _PKCS1 and not isinstance(asked.parameters, PssParameters)
+    return Scheme(algorithm, digest) if rsa or asked.parameters is None else None
 
 
 def _pss(given: object, digest: str) -> Scheme | None:

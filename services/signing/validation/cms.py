@@ -9,6 +9,7 @@ from cryptography.hazmat import asn1
 
 from services.signing.finding import UNREADABLE
 from services.signing.validation.algorithms import DIGESTS, Scheme, digest_of, hashed, scheme
+from services.signing.validation.archive import check
 from services.signing.validation.indication import Refused, refused
 from services.signing.validation.structures import (
     AlgorithmProtection,
@@ -18,6 +19,7 @@ from services.signing.validation.structures import (
     IssuerAndSerial,
     IssuerSerial,
     RevocationValues,
+    Sequences,
     SignedData,
     SignerInfo,
     SigningCertificate,
@@ -82,6 +84,7 @@ def read(der: bytes, *, kind: str) -> Signed:
     _check_attributes(attributes, unsigned, kind, signer)
     _check_named(attributes, certificate, stamp=kind == TIME_STAMP_INFO)
     lists, answers = _revocations(attributes, unsigned)
+    check((), lists, answers)
     bag.extend(_certificate_values(unsigned))
     return Signed(
         certificate=certificate,
@@ -229,7 +232,14 @@ def _is_issuer(named: IssuerSerial | None, certificate: bytes) -> bool:
 def _certificate_values(unsigned: dict[str, list[asn1.TLV]]) -> list[bytes]:
     if _CERTIFICATE_VALUES not in unsigned:
         return []
-    return [encoded(one) for one in _one(unsigned, _CERTIFICATE_VALUES, list[asn1.TLV])]
+    values = unsigned[_CERTIFICATE_VALUES]
+    if len(values) != 1:
+        raise _malformed("certificate values twice")
+    try:
+        held = asn1.decode_der(Sequences, element(b"\x30", encoded(values[0])))
+    except ValueError:
+        raise _malformed("certificate values cannot be read") from None
+    return [encoded(one) for one in held.items]
 
 
 def _revocations(

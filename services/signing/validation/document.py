@@ -17,43 +17,18 @@ from pyhanko.pdf_utils.decode_limits import DecodePurpose
 from pyhanko.pdf_utils.misc import PdfDecodeLimitError, PdfError
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.pdf_utils.rw_common import PdfHandler
-from pyhanko.sign.diff_analysis import (
-    CatalogModificationRule,
-    DiffResult,
-    DocInfoRule,
-    DSSCompareRule,
-    FormUpdatingRule,
-    MetadataUpdateRule,
-    ModificationLevel,
-    ObjectStreamRule,
-    SigFieldCreationRule,
-    SigFieldModificationRule,
-    StandardDiffPolicy,
-    XrefStreamRule,
-)
+from pyhanko.sign.diff_analysis import DiffResult, ModificationLevel
 from pyhanko.sign.fields import enumerate_sig_fields
 from pyhanko.sign.validation import EmbeddedPdfSignature, SignatureCoverageLevel
 
 from services.signing.finding import ALTERED, TOO_HEAVY, UNREADABLE, UNSIGNED
+from services.signing.validation.archive import check
 from services.signing.validation.failures import BROKEN
 from services.signing.validation.indication import Objection, Refused, refused
 from services.signing.validation.policy import Policy
+from services.signing.validation.revisions import POLICY
 
 _STAMP = "ETSI.RFC3161"
-_FORM_LEVEL = ModificationLevel.LTA_UPDATES
-# After a signature only another one may follow. pyHanko's default policy also lets forms be
-# filled in, which would change what is read: its rule for other fields is left out.
-_ONLY_SIGNATURES = StandardDiffPolicy(
-    global_rules=[
-        CatalogModificationRule(),
-        DocInfoRule().as_qualified(_FORM_LEVEL),
-        XrefStreamRule().as_qualified(_FORM_LEVEL),
-        ObjectStreamRule().as_qualified(_FORM_LEVEL),
-        DSSCompareRule().as_qualified(_FORM_LEVEL),
-        MetadataUpdateRule().as_qualified(_FORM_LEVEL),
-    ],
-    form_rule=FormUpdatingRule(field_rules=[SigFieldCreationRule(), SigFieldModificationRule()]),
-)
 _ENDED = re.compile(rb"%%EOF[\r\n]{0,2}\Z")
 _PAIRS = 4
 """Numbers of a byte range: two pairs of offset and length."""
@@ -138,14 +113,14 @@ def _check_fields(reader: PdfFileReader, policy: Policy) -> None:
 
 
 def _store(reader: PdfFileReader) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
-    """Return revocation lists and OCSP responses of the document's security store."""
+    """Return revocation lists and OCSP responses of the security store. Raises Refused for junk."""
     if "/DSS" not in reader.root:
         return (), ()
     store: Any = reader.root["/DSS"]
-    return (
-        _streams(store, "/CRLs", DecodePurpose.CRL),
-        _streams(store, "/OCSPs", DecodePurpose.OCSP_RESPONSE),
-    )
+    lists = _streams(store, "/CRLs", DecodePurpose.CRL)
+    answers = _streams(store, "/OCSPs", DecodePurpose.OCSP_RESPONSE)
+    check(_streams(store, "/Certs", DecodePurpose.CERTIFICATE), lists, answers)
+    return lists, answers
 
 
 def _streams(store: Any, name: str, purpose: DecodePurpose) -> tuple[bytes, ...]:  # noqa: ANN401
@@ -164,7 +139,7 @@ def _look(one: EmbeddedPdfSignature, content: bytes) -> Embedded:
     if ranges is None:
         objection = _uncovered("the signed range leaves out more than the signature itself")
     else:
-        one.compute_integrity_info(_ONLY_SIGNATURES)
+        one.compute_integrity_info(POLICY)
         result: Any = one.diff_result
         whole = (SignatureCoverageLevel.ENTIRE_FILE, SignatureCoverageLevel.ENTIRE_REVISION)
         if isinstance(result, DiffResult):

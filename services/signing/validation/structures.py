@@ -240,6 +240,13 @@ class TbsRevocationList:
 
 
 @asn1.sequence
+class Sequences:
+    """A SEQUENCE OF anything, in one of its own: so it can be decoded by itself."""
+
+    items: list[asn1.TLV]
+
+
+@asn1.sequence
 class RevocationValues:
     """RevocationValues (EN 319 122-1 A.1.1.2) or RevocationInfoArchival (Adobe)."""
 

@@ -1,11 +1,18 @@
 """The demo's own letter: typst's PDF/A with object streams, signed by pyHanko's writer."""
+# pyHanko and asn1crypto are typed in part only:
+# pyright: reportUnknownVariableType=false, reportUnknownMemberType=false
+# pyright: reportUnknownArgumentType=false
 
 import datetime as dt
 from collections.abc import Iterator
 from functools import cache
+from io import BytesIO
 
+from asn1crypto import crl as asn1_crl
+from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
+from pyhanko.sign.validation.dss import DocumentSecurityStore
 
 from infra.letter.render import Paper, Place, render_letter, stamp
 from infra.letter.sample import sample_letter
@@ -35,6 +42,22 @@ def changed_letters(world: World) -> Iterator[Case]:
     for change in (tampering.note_added, tampering.page_replaced, tampering.field_added):
         name = f"letter-{change.__name__.replace('_', '-')}"
         yield _case(world, "changes", name, change(_signed(world)))
+
+    yield _case(world, "changes", "letter-archived", _archived(world))
+
+
+def _archived(world: World) -> bytes:
+    """Return the letter with certificates and lists in a security store (B-LT)."""
+    output = BytesIO(_signed(world))
+    listed = [one.der for one in world.setting().lists]
+    DocumentSecurityStore.add_dss(
+        output,
+        sig_contents=None,
+        certs=[asn1_x509.Certificate.load(one.der) for one in (world.issuing, world.seal)],
+        crls=[asn1_crl.CertificateList.load(der) for der in listed],
+        force_write=True,
+    )
+    return output.getvalue()
 
 
 def _case(world: World, dimension: Dimension, name: str, file: bytes) -> Case:
