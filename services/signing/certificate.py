@@ -84,6 +84,8 @@ class Registered:
     state: State
     changed_in: int
     """Number of the revocation list in which its state last changed."""
+    revoked_at: datetime | None = None
+    """Since when it is revoked or suspended."""
 
 
 def binds(der: bytes) -> bool:

@@ -157,5 +157,5 @@ async def _keep_answer(
     found = Dated(int(facts.this_update.timestamp()), facts.this_update, facts.next_update)
     if is_newer(held, found, now=now, apart=_CLOCKS_APART):
         await answers.keep(conn, question.certificate, der, found)
-        await apply_answer(conn, question.certificate, facts.reason)
+        await apply_answer(conn, question.certificate, facts)
     await answers.went_well(conn, question.certificate, again_at=_again(now, found))

@@ -7,7 +7,7 @@ import structlog
 from services.signing.bench import Bench, Unfit
 from services.signing.certificate import REASONS, State, may_move
 from services.signing.keys import ISSUING
-from services.signing.pipe import ListFacts, Reading
+from services.signing.pipe import AnswerFacts, ListFacts, Reading
 from services.signing.store import certificates, fetches, lists, trust
 from services.signing.store.fetches import Unapplied
 from services.signing.trustlist import in_force
@@ -51,28 +51,43 @@ async def heed(bench: Bench) -> bool:
 async def apply(conn: Connection, found: Unapplied, facts: ListFacts) -> None:
     """Change the certificates that stand otherwise than listed, `_AT_ONCE` of them."""
     await fetches.held(conn, found.name)  # locks the authority: one process at a time
-    reasons = {int(one.serial, 16): one.reason for one in facts.revoked}
+    listed = {int(one.serial, 16): one for one in facts.revoked}
     changed = await certificates.other_states(
         conn,
         found.name,
-        revoked=[serial for serial, reason in reasons.items() if reason != _HOLD],
-        suspended=[serial for serial, reason in reasons.items() if reason == _HOLD],
+        revoked=[serial for serial, one in listed.items() if one.reason != _HOLD],
+        suspended=[serial for serial, one in listed.items() if one.reason == _HOLD],
         most=_AT_ONCE,
     )
     serials = await certificates.serials(conn, [sha256 for sha256, _, _ in changed])
     for sha256, before, state in changed:
-        reason = None if state == "good" else reasons[serials[sha256]]
-        await certificates.change(conn, sha256, state=state, reason=reason, changed_in=found.number)
+        one = None if state == "good" else listed[serials[sha256]]
+        await certificates.change(
+            conn,
+            sha256,
+            state=state,
+            reason=one.reason if one else None,
+            changed_in=found.number,
+            since=one.since if one else None,
+        )
         _log.warning("certificate as it was listed", sha256=sha256, before=before, now=state)
     if len(changed) < _AT_ONCE:
         await fetches.applied(conn, found)
 
 
-async def apply_answer(conn: Connection, sha256: str, reason: str | None) -> None:
+async def apply_answer(conn: Connection, sha256: str, facts: AnswerFacts) -> None:
     """Bring one certificate to what an OCSP answer says of it."""
     row = await certificates.lock(conn, sha256)
+    reason = facts.reason
     state: State = "good" if reason is None else REASONS.get(reason, "revoked")
     if row is None or not may_move(row.state, state):
         return
-    await certificates.change(conn, sha256, state=state, reason=reason, changed_in=row.changed_in)
+    await certificates.change(
+        conn,
+        sha256,
+        state=state,
+        reason=reason,
+        changed_in=row.changed_in,
+        since=facts.since,
+    )
     _log.warning("certificate as it was answered", sha256=sha256, before=row.state, now=state)

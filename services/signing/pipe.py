@@ -109,6 +109,8 @@ class Revoked:
 
     serial: str
     reason: str
+    since: datetime
+    """Since when its key is distrusted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +132,7 @@ class AnswerFacts:
     next_update: datetime | None
     reason: str | None
     """Why it is revoked or suspended; None: it is good."""
+    since: datetime | None
 
 
 Facts = CertificateFacts | ListFacts | AnswerFacts

@@ -25,7 +25,7 @@ from services.signing.validation.algorithms import (
 from services.signing.validation.indication import Refused
 from services.signing.validation.material import digest
 from services.signing.validation.ocsp import answer
-from services.signing.validation.revocation import RevocationList, Unusable
+from services.signing.validation.revocation import RevocationList, Unusable, entry_of
 from services.signing.validation.trust import Issuer, Trust
 
 _E = TypeVar("_E", bound=x509.ExtensionType)
@@ -124,11 +124,8 @@ def _revoked(index: x509.CertificateRevocationList, serials: Sequence[str]) -> l
     for serial in serials:
         entry = index.get_revoked_certificate_by_serial_number(int(serial, 16))
         if entry is not None:
-            reason = "unspecified"
-            for one in entry.extensions:
-                if isinstance(one.value, x509.CRLReason):
-                    reason = one.value.reason.value
-            found.append(Revoked(serial, reason))
+            since, reason = entry_of(entry)
+            found.append(Revoked(serial, reason, since))
     return found
 
 
@@ -141,7 +138,7 @@ def _answer(job: Reading, trust: Trust) -> AnswerFacts:
     if said is None:
         raise Unusable("the answer does not speak of the certificate")
     _check_nonce(job)
-    return AnswerFacts(said.this_update, said.next_update, said.reason)
+    return AnswerFacts(said.this_update, said.next_update, said.reason, said.revoked_at)
 
 
 def _check_nonce(job: Reading) -> None:

@@ -52,7 +52,8 @@ async def _take_list(conn: Connection, *, authorities: Authorities, listed: Publ
     known = await lists.newest(conn, "issuing")
     if known is not None and known.number >= listed.number:
         return
-    reasons = _reasons(listed)
+    entries = {entry.serial_number: entry for entry in x509.load_der_x509_crl(listed.der)}
+    reasons = {serial: _reason(entry) for serial, entry in entries.items()}
     await lists.reach_number(conn, "issuing", listed.number)
     changed = await certificates.other_states(
         conn,
@@ -62,24 +63,24 @@ async def _take_list(conn: Connection, *, authorities: Authorities, listed: Publ
     )
     serials = await certificates.serials(conn, [sha256 for sha256, _, _ in changed])
     for sha256, before, state in changed:
-        reason = None if state == "good" else reasons[serials[sha256]].value
+        entry = None if state == "good" else entries[serials[sha256]]
         await certificates.change(
-            conn, sha256, state=state, reason=reason, changed_in=listed.number + 1
+            conn,
+            sha256,
+            state=state,
+            reason=_reason(entry).value if entry else None,
+            changed_in=listed.number + 1,
+            since=entry.revocation_date_utc if entry else None,
         )
         _log.warning("certificate as it was listed", sha256=sha256, before=before, now=state)
     await publish(conn, authorities)
 
 
-def _reasons(listed: Published) -> dict[int, x509.ReasonFlags]:
-    found: dict[int, x509.ReasonFlags] = {}
-    for entry in x509.load_der_x509_crl(listed.der):
-        try:
-            extension = entry.extensions.get_extension_for_class(x509.CRLReason)
-        except x509.ExtensionNotFound:
-            found[entry.serial_number] = x509.ReasonFlags.unspecified
-        else:
-            found[entry.serial_number] = extension.value.reason
-    return found
+def _reason(entry: x509.RevokedCertificate) -> x509.ReasonFlags:
+    try:
+        return entry.extensions.get_extension_for_class(x509.CRLReason).value.reason
+    except x509.ExtensionNotFound:
+        return x509.ReasonFlags.unspecified
 
 
 async def _documents_read(db: Database, access: KafkaAccess) -> None:

@@ -136,10 +136,20 @@ def judge(
     problem = _incomplete(kinds, role)
     if problem:
         return problem
-    stamped = proved(finding).keys()  # the lists have said whether that was before a revocation
-    if any(row.state != "good" for row in registered.values() if row.sha256 not in stamped):
+    until = proved(finding)
+    if any(_bars(row, until.get(row.sha256)) for row in registered.values()):
         return _against("revocation.revoked", REVOKED, "revoked or suspended in the register")
     return found(finding)
+
+
+def _bars(row: Registered, until: datetime | None) -> bool:
+    """Say whether a certificate's state speaks against what it is proved to have signed by then.
+
+    The lists have spoken of it already, but not all that the register knows stands in a list.
+    """
+    if row.state == "good":
+        return False
+    return until is None or row.revoked_at is None or until >= row.revoked_at
 
 
 def _stranger(row: Registered | None, sender: AgencyId) -> Verdict | None:

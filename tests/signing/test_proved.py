@@ -1,11 +1,14 @@
 """Until when signers are proved to have signed: where every signature has a time stamp."""
 
 from datetime import UTC, datetime
+from uuid import uuid4
 
 import pytest
 
+from services.signing.certificate import Registered, State
 from services.signing.finding import Finding, Signature, TimeStamp
-from services.signing.verdict import proved
+from services.signing.verdict import judge, proved
+from shared.ids import AgencyId
 
 _ONE, _TWO = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC)
 
@@ -71,3 +74,24 @@ def test_a_signer_is_proved_when_every_signature_is(
     signatures: tuple[Signature, ...], expected: dict[str, datetime]
 ) -> None:
     assert proved(finding(*signatures)) == expected
+
+
+@pytest.mark.parametrize(
+    ("state", "revoked_at", "stands"),
+    [
+        ("good", None, True),
+        ("revoked", _TWO, True),
+        ("suspended", _TWO, True),
+        ("revoked", _ONE, False),
+        ("revoked", None, False),
+    ],
+)
+def test_what_is_proved_to_be_older_than_a_revocation_stands_and_nothing_else(
+    state: State, revoked_at: datetime | None, *, stands: bool
+) -> None:
+    agency = AgencyId(uuid4())
+    rows = {"a": Registered("a", "seal", agency, "issuing", state, 0, revoked_at)}
+    verdict = judge(finding(signature("a", _ONE)), rows, role="ANNEX", sender=agency)
+    assert verdict.indication == ("TOTAL-PASSED" if stands else "TOTAL-FAILED")
+    unproved = judge(finding(signature("a")), rows, role="ANNEX", sender=agency)
+    assert (unproved.indication == "TOTAL-PASSED") == (state == "good")

@@ -87,6 +87,7 @@ def test_a_list_is_searched_for_the_serials_that_are_ours() -> None:
     assert [(one.serial, one.reason) for one in found.revoked] == [
         (f"{LEAF.serial_number:x}", "certificateHold")
     ]
+    assert found.revoked[0].since == found.this_update
 
 
 @pytest.mark.parametrize("number", [None, 1 << 63, 1 << 150])

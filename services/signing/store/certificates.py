@@ -92,7 +92,7 @@ async def lock_used(conn: Connection, digests: Sequence[str]) -> dict[str, Regis
     """Lock the certificates of a verdict for share: none is revoked until it commits."""
     rows = await conn.fetch(
         """
-        select sha256, kind, agency_id, issuer, state, changed_in
+        select sha256, kind, agency_id, issuer, state, changed_in, revoked_at
         from certificates where sha256 = any($1) order by sha256 for share
         """,
         list(digests),
@@ -103,7 +103,7 @@ async def lock_used(conn: Connection, digests: Sequence[str]) -> dict[str, Regis
 async def known(conn: Connection, digests: Sequence[str]) -> dict[str, Registered]:
     """Return those of some certificates that are registered; what is read may change at once."""
     rows = await conn.fetch(
-        "select sha256, kind, agency_id, issuer, state, changed_in"
+        "select sha256, kind, agency_id, issuer, state, changed_in, revoked_at"
         " from certificates where sha256 = any($1)",
         list(digests),
     )
@@ -114,8 +114,8 @@ async def lock_holder(conn: Connection, sha256: str) -> Holder | None:
     """Lock a certificate that is to sign for share: it is not revoked until this commits."""
     row = await conn.fetchrow(
         """
-        select sha256, kind, agency_id, issuer, state, changed_in, der, person, not_before,
-            not_after
+        select sha256, kind, agency_id, issuer, state, changed_in, revoked_at, der, person,
+            not_before, not_after
         from certificates where sha256 = $1 for share
         """,
         sha256,
@@ -162,7 +162,7 @@ async def lock(conn: Connection, sha256: str) -> Registered | None:
     """Lock one certificate for a change of its state."""
     row = await conn.fetchrow(
         """
-        select sha256, kind, agency_id, issuer, state, changed_in
+        select sha256, kind, agency_id, issuer, state, changed_in, revoked_at
         from certificates where sha256 = $1 for update
         """,
         sha256,
@@ -171,21 +171,31 @@ async def lock(conn: Connection, sha256: str) -> Registered | None:
 
 
 async def change(
-    conn: Connection, sha256: str, *, state: State, reason: str | None, changed_in: int
+    conn: Connection,
+    sha256: str,
+    *,
+    state: State,
+    reason: str | None,
+    changed_in: int,
+    since: datetime | None = None,
 ) -> None:
-    """Write a new state; a revoked one has its verdicts withdrawn from now on."""
+    """Write a new state; a revoked one has its verdicts withdrawn from now on.
+
+    `since`: when a list says that it was revoked; None: now, or when it was suspended.
+    """
     await conn.execute(
         """
         update certificates
         set state = $2, reason = $3, changed_in = $4, withdrawing = $2 = 'revoked',
             revoked_at = case when $2 = 'good' then null
-                else coalesce(revoked_at, date_trunc('second', clock_timestamp())) end
+                else coalesce($5, revoked_at, date_trunc('second', clock_timestamp())) end
         where sha256 = $1
         """,
         sha256,
         state,
         reason,
         changed_in,
+        since,
     )
 
 
@@ -251,4 +261,5 @@ def _registered(row: "Record") -> Registered:
         issuer=row["issuer"],
         state=row["state"],
         changed_in=row["changed_in"],
+        revoked_at=row["revoked_at"],
     )

@@ -113,7 +113,7 @@ class RevocationList:
         if self.names and self.names.isdisjoint(_points(one)):
             return None  # RFC 5280 6.3.3 (b) (2) (i): a list in parts, and another part of it
         entry = self.index.get_revoked_certificate_by_serial_number(one.serial_number)
-        revoked_at, reason = _entry(entry) if entry else (None, None)
+        revoked_at, reason = entry_of(entry) if entry else (None, None)
         return Status(
             source="crl",
             material=self.material,
@@ -209,7 +209,7 @@ def _expired_since(extensions: Extensions) -> datetime | None:
     return None
 
 
-def _entry(entry: x509.RevokedCertificate) -> tuple[datetime, str]:
+def entry_of(entry: x509.RevokedCertificate) -> tuple[datetime, str]:
     """Return from when on, and why, a certificate is revoked. Raises Unusable."""
     when, reason = entry.revocation_date_utc, "unspecified"
     try:
