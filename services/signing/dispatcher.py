@@ -2,10 +2,11 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
@@ -34,6 +35,10 @@ _NORMAL_EVERY = 4
 """One slot in four is for normal documents, however many urgent ones wait."""
 _RETRY_SECONDS = 0.5
 _STOP_SECONDS = 3.0
+_SLOW_SECONDS = 0.5
+"""A file of 5 MB takes a tenth of that."""
+_MOST_SLOW = 4
+"""So many looks may go on beside the slots; one more keeps its slot."""
 _log = structlog.get_logger()
 
 
@@ -52,12 +57,14 @@ class Turns:
             return ("normal", "urgent")
         return ("urgent", "normal")
 
-    async def claim(self, conn: Connection) -> Claim | None:
-        """Claim the next file."""
+    async def claim(self, conn: Connection, *, without: Collection[UUID] = ()) -> Claim | None:
+        """Claim the next file, of other senders than some."""
         for lane in self.lanes():
             last = self._last.get(lane)
             for after in (last, None) if last else (None,):
-                found = await examinations.claim(conn, lane=lane, after=after, lease=LEASE)
+                found = await examinations.claim(
+                    conn, lane=lane, after=after, lease=LEASE, without=without
+                )
                 if found:
                     self._last[lane] = found.sender_id
                     return found
@@ -108,34 +115,49 @@ class Dispatcher:
         self.limits = limits
         self._turns, self._room = Turns(), Room()
         self.workers: list[Worker] = []
+        self._slow: dict[Worker, UUID] = {}
+        self._spare = Worker(limits)
+        """Takes the place of one that goes on beside its slot: a start takes a second."""
+
+    @property
+    def processes(self) -> list[int]:
+        """Return the ids of all living worker processes, those beside the slots too."""
+        everyone = (*self.workers, *self._slow, self._spare)
+        return [worker.pid for worker in everyone if worker.pid is not None]
 
     def slots(self, count: int) -> list[Task]:
         """Return one task per worker process."""
         self.workers = [Worker(self.limits) for _ in range(count)]
-        return [self._slot(number, worker) for number, worker in enumerate(self.workers)]
+        return [self._slot(number) for number in range(count)]
 
-    def _slot(self, number: int, worker: Worker) -> Task:
-        async def step() -> bool:
-            return await self.examine_next(worker)
-
-        work = repeat(step, name=f"examine {number}", bell=self._db.bell)
-
+    def _slot(self, number: int) -> Task:
         async def task(stop: asyncio.Event) -> None:
             try:
-                await worker.warm()
+                await self.workers[number].warm()
                 async with asyncio.TaskGroup() as group:
+                    group.create_task(self._spare.warm())
+                    step = partial(self.examine_next, number, group)
+                    work = repeat(step, name=f"examine {number}", bell=self._db.bell)
                     working = group.create_task(work(stop))
                     await stop.wait()
                     # A file that is nearly done is finished, a long one goes back to the others.
                     await asyncio.wait({working}, timeout=_STOP_SECONDS)
-                    await worker.end()
+                    await self._end(number)
             finally:
-                await worker.end()
+                await self._end(number)
 
         return task
 
-    async def examine_next(self, worker: Worker) -> bool:
-        """Examine one waiting file; False when none waits."""
+    async def _end(self, number: int) -> None:
+        for worker in (self.workers[number], *self._slow, self._spare):
+            await worker.end()
+
+    async def examine_next(self, number: int, group: asyncio.TaskGroup) -> bool:
+        """Examine one waiting file in a slot; False when none waits.
+
+        What takes long goes on beside the slot, at the lowest priority, and keeps other files of
+        its sender waiting: so a poisonous file delays nobody else.
+        """
         if self._may is not None and not await self._may():
             return False
         waiting = await self._db.look(examinations.any_to_claim)
@@ -143,6 +165,31 @@ class Dispatcher:
         if claimed is None:
             return False
         held, present = claimed
+        worker = self.workers[number]
+        await worker.warm()  # its start is not the file's time
+        examining = group.create_task(_outcome(self._examine(held, worker, present)))
+        await asyncio.wait({examining}, timeout=_SLOW_SECONDS)
+        if not examining.done() and len(self._slow) < _MOST_SLOW and not held.alone:
+            self._slow[worker] = held.sender_id
+            worker.slow_down()
+            self.workers[number], self._spare = self._spare, Worker(self.limits)
+            group.create_task(self._spare.warm())
+            _log.info("file is slow", document=held.document_code, sha256=held.sha256)
+            group.create_task(self._until_done(examining, worker))
+            return True
+        error = await examining
+        if error is not None:
+            raise error
+        return True
+
+    async def _until_done(self, examining: asyncio.Task[Exception | None], worker: Worker) -> None:
+        error = await examining
+        if error is not None:  # the claim expires, and the file is examined again
+            _log.error("examination failed", exc_info=error)
+        await worker.end()
+        del self._slow[worker]
+
+    async def _examine(self, held: Claim, worker: Worker, present: Present) -> None:
         attributes = {
             telemetry.DOCUMENT_ID: str(held.document_id),
             telemetry.DOCUMENT_CODE: held.document_code,
@@ -164,10 +211,9 @@ class Dispatcher:
                     reason=verdict.reason,
                     detail=verdict.detail,
                 )
-        return True
 
     async def _claim(self, conn: Connection) -> tuple[Claim, Present] | None:
-        held = await self._turns.claim(conn)
+        held = await self._turns.claim(conn, without=set(self._slow.values()))
         return (held, await self.anchor.now(conn)) if held else None
 
     async def _look(self, held: Claim, worker: Worker, present: Present) -> Look:
@@ -220,3 +266,12 @@ def _read(path: Path, sha256: str) -> bytes | Look:
     if hashlib.sha256(content).hexdigest() != sha256:
         return Look(Answer(None, "store", ALTERED))
     return content
+
+
+async def _outcome(work: Awaitable[None]) -> Exception | None:
+    """Wait for something; return what it raised, if anything."""
+    try:
+        await work
+    except Exception as error:  # noqa: BLE001 (whoever waits raises it, or tells it)
+        return error
+    return None

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -27,6 +28,7 @@ from services.signing.pipe import (
 from services.signing.validation.material import Material
 
 _MIB = 1 << 20
+_LOWEST = 19
 _OWN_FAULT = frozenset(
     {signal.SIGXCPU, signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGSYS, signal.SIGILL}
 )
@@ -51,6 +53,8 @@ class Limits:
     """Bytes of address space of the whole process."""
     cpu_seconds: int = 20
     wall_seconds: float = 40.0
+    slow_wall_seconds: float = 400.0
+    """Of a look that goes on at the lowest priority: others come first there."""
     files: int = 1_000
     """After so many answers a fresh process takes over: what a file has left behind ends here."""
 
@@ -83,6 +87,8 @@ class Worker:
         self._process: Process | None = None
         self._material: Material | None = None
         self._answered = 0
+        self._deadline: asyncio.Timeout | None = None
+        self._starting = asyncio.Lock()
 
     @property
     def pid(self) -> int | None:
@@ -113,14 +119,12 @@ class Worker:
         return await self._give(job, present.material)
 
     async def _give(self, job: Job | Reading, material: Material) -> Look:
+        await self.warm()
         request = Request(job=job, material=None if material is self._material else material)
-        if self._process is None:
-            await self.warm()
-            request = Request(job=job, material=material)
         if self._process is None:
             return Look(None, "died", "the worker does not start")
         try:
-            async with asyncio.timeout(self._limits.wall_seconds):
+            async with asyncio.timeout(self._limits.wall_seconds) as self._deadline:
                 answer = await self._ask(REQUESTS.dump_json(request))
         except TimeoutError:
             await self.end()
@@ -136,6 +140,19 @@ class Worker:
             await self.end()
         return Look(answer, material=material)
 
+    def slow_down(self) -> None:
+        """Let the present look go on at the lowest priority, and for longer.
+
+        A process cannot be given its priority back: it is to be ended afterwards.
+        """
+        if self._process is None or self._deadline is None:
+            return
+        with suppress(ProcessLookupError):  # it has just ended
+            os.setpriority(os.PRIO_PROCESS, self._process.pid, _LOWEST)
+        now = asyncio.get_running_loop().time()
+        with suppress(RuntimeError):  # the answer has just come
+            self._deadline.reschedule(now + self._limits.slow_wall_seconds)
+
     async def end(self) -> None:
         """Kill the process, if there is one, and wait for its end."""
         process, self._process, self._material = self._process, None, None
@@ -146,14 +163,17 @@ class Worker:
             await process.wait()
 
     async def warm(self) -> None:
-        """Start the process ahead of its first file: it reads its libraries for a second.
+        """Start the process ahead of its first file, if there is none: that takes a second.
 
         A start that fails is tried again, and told, when the first file comes.
         """
-        try:
-            await self._start()
-        except (OSError, asyncio.IncompleteReadError):
-            await self._death()
+        async with self._starting:
+            if self._process is not None:
+                return
+            try:
+                await self._start()
+            except (OSError, asyncio.IncompleteReadError):
+                await self._death()
 
     async def _start(self) -> None:
         self._process = await asyncio.create_subprocess_exec(

@@ -12,7 +12,7 @@ import pytest
 from services.signing import finding as reasons
 from services.signing.pool import Limits
 from tests.fixtures.eventually import eventually
-from tests.fixtures.papers import Papers, Sheet
+from tests.fixtures.papers import OTHER, Papers, Sheet
 from tests.fixtures.stack import Backing
 from tests.signing.desk import Desk, open_desk
 
@@ -93,20 +93,9 @@ async def test_a_worker_killed_from_outside_is_no_fault_of_the_file(
         open_desk(backing, databases, papers, tmp_path, limits=patient, workers=1) as desk,
     ):
         monster = await desk.send(Sheet(numbers(12_000_000)))
-        (worker,) = desk.dispatcher.workers
-
-        async def at_work() -> bool:
-            return worker.pid is not None and _cpu(worker.pid) > 1.8
-
-        await eventually(at_work, "a worker is deep in the file", timeout=40)
-        killed = worker.pid
-        assert killed is not None
+        killed = await _deep(desk)
         os.kill(killed, signal.SIGKILL)
-
-        async def again() -> bool:
-            return worker.pid not in (None, killed)
-
-        await eventually(again, "another worker is at the file", timeout=20)
+        await _deep(desk, but=killed)
         (seen,) = await desk.seen(monster)
         assert (seen.strikes, seen.indication) == (0, None)
         closed_at = asyncio.get_running_loop().time()
@@ -133,6 +122,37 @@ async def test_a_file_that_the_store_spoiled_is_tried_again_and_then_returned(sm
     )
     (seen,) = await small.verdicts(dispatch)
     assert (seen.indication, seen.reason) == ("TOTAL-FAILED", reasons.STORE_TROUBLE)
+
+
+async def _deep(desk: Desk, *, but: int = 0) -> int:
+    """Wait until a worker, `but` one, is deep in a file; return its process."""
+    found: list[int] = []
+
+    async def at_work() -> bool:
+        found[:] = [pid for pid in desk.dispatcher.processes if pid != but and _cpu(pid) > 1.8]
+        return bool(found)
+
+    await eventually(at_work, "a worker is deep in the file", timeout=60)
+    return found[0]
+
+
+async def test_a_poisonous_file_keeps_no_slot_and_delays_nobody_else(
+    backing: Backing, papers: Papers, tmp_path: Path
+) -> None:
+    patient = Limits(cpu_seconds=60, wall_seconds=60)
+    async with (
+        backing.fresh_database("signing") as databases,
+        open_desk(backing, databases, papers, tmp_path, limits=patient, workers=1) as desk,
+    ):
+        poison = [numbers(12_000_000 + number) for number in range(3)]
+        for file in poison:
+            await desk.send(Sheet(file), sender=OTHER)
+        slow = await _deep(desk)
+        (seen,) = await desk.examine(desk.papers.good_main)
+        assert seen.indication == "TOTAL-PASSED"
+        assert slow in desk.dispatcher.processes, "the slow one goes on"
+        assert os.getpriority(os.PRIO_PROCESS, slow) == 19
+        assert len(desk.dispatcher.processes) == 3, "its sender's others wait; one is spare"
 
 
 def _cpu(pid: int) -> float:

@@ -1,6 +1,6 @@
 """Examinations: files that wait, claims on them, and the verdicts with their evidence."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -110,9 +110,16 @@ async def any_to_claim(conn: Connection) -> bool:
 
 
 async def claim(
-    conn: Connection, *, lane: Lane, after: UUID | None, lease: timedelta
+    conn: Connection,
+    *,
+    lane: Lane,
+    after: UUID | None,
+    lease: timedelta,
+    without: Collection[UUID] = (),
 ) -> Claim | None:
     """Claim the oldest file of the next sender after `after` that has one in this lane.
+
+    Senders in `without` are passed over.
 
     The claim stands in the row before the file is touched. A claim that ended without a word
     (its process died) is counted as a death: the file runs alone from then on.
@@ -122,7 +129,7 @@ async def claim(
         with chosen as (
             select dispatch_id, sha256 from examinations
             where not settled and lane = $1 and ($2::uuid is null or sender_id > $2)
-                and next_try_at <= clock_timestamp()
+                and next_try_at <= clock_timestamp() and sender_id <> all($4)
                 and (claimed_until is null or claimed_until < clock_timestamp())
             order by sender_id, requested_at limit 1
             for update skip locked
@@ -138,6 +145,7 @@ async def claim(
         lane,
         after,
         lease,
+        list(without),
     )
     return Claim(**dict(row)) if row else None
 
