@@ -124,6 +124,7 @@ DESCRIBED = {
     "problems/code": "Mã lỗi. Code of a problem, such as DSP-4222",
     "sha256": "Dấu vân tay SHA-256 của chứng thư. SHA-256 of the certificate, in hex",
     "signature_id": "Mã chữ ký. Id of a signature",
+    "change_id": "Mã thay đổi danh sách tin cậy. Id of a change of the trust list",
     "state": "Trạng thái. State",
     "status": "Mã trạng thái xử lý. Code of a business status, such as 03",
     "subscription_id": "Mã đăng ký nhận tin. Id of a subscription",

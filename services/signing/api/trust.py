@@ -194,7 +194,10 @@ async def delete_trust_change(request: Request, change_id: UUID, caller: Trustee
         "Xuất danh sách tin cậy, có chữ ký của CA cấp",
         extra={
             "responses": {
-                "200": {"description": "A JWS (compact form)", "content": {"application/jose": {}}}
+                "200": {
+                    "description": "A JWS (compact form)",
+                    "content": {"application/jose": {"schema": {"type": "string"}}},
+                }
             }
         },
     ),
