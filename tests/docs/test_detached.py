@@ -10,8 +10,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.docs import frozen
 from services.docs.reconcile import adopt
+from services.docs.store import documents
 from services.docs.store import frozen as frozen_rows
 from shared.chain import link
 from shared.ids import AgencyId, DispatchId, uuid7
@@ -66,6 +66,13 @@ async def test_an_annex_of_another_kind_comes_with_its_seal(country: Running):
     assert found.headers["content-disposition"].endswith("Ph%E1%BB%A5%20l%E1%BB%A5c%201.xlsx.p7s")
 
 
+async def test_the_largest_seal_is_taken(country: Running):
+    sender, largest = await country.system("G22"), seal(bytes(65_536 - len(SEAL)))
+    given = {"signature": base64.b64encode(largest).decode()}
+    made = await _announce(sender, await sender.drafted(), **given)
+    assert (await sender.ask("GET", made.json()["signature"]["href"])).content == largest
+
+
 async def test_a_pdf_has_no_seal_beside_it(country: Running):
     sender = await country.system("G22")
     document = await sender.drafted()
@@ -108,6 +115,9 @@ REFUSED: dict[str, tuple[dict[str, object], str, str]] = {
         {"signature": base64.b64encode(SEAL + b"\0").decode()}, "REQ-4221", "/signature"),
     "a seal that is a certificate": (
         {"signature": base64.b64encode(b"0\x03\x02\x01\x05").decode()}, "REQ-4221", "/signature"),
+    "a seal one byte too large": (
+        {"signature": base64.b64encode(seal(bytes(65_536 - len(SEAL) + 1))).decode()}, "REQ-4221",
+        "/signature"),
     "a seal too large": ({"signature": base64.b64encode(seal(bytes(65_536))).decode()}, "REQ-4221",
                          "/signature"),
     "a seal that is no text": ({"signature": 5}, "REQ-4221", "/signature"),
@@ -271,6 +281,12 @@ async def test_an_entry_that_is_adopted_brings_the_seal(docs: Running, exchange:
     assert [one.signature_sha256 for one in files] == [None, hashlib.sha256(SEAL).hexdigest()]
 
 
+async def test_a_seal_is_no_orphan(docs: Running):
+    await sent_sealed(docs)
+    there = [one for one in docs.blobs.rglob("*") if one.is_file()]
+    assert await docs.db.as_worker(documents.count_files) == len(there) == 3
+
+
 async def test_a_seal_that_is_lost_is_told(docs: Running):
     sender, made = await sent_sealed(docs)
     sha256 = made["signature"]["sha256"]
@@ -281,15 +297,3 @@ async def test_a_seal_that_is_lost_is_told(docs: Running):
     assert (refused.status_code, refused.json()["code"]) == (503, "DOC-5031")
     path.unlink()
     assert (await sender.ask("GET", made["signature"]["href"])).status_code == 503
-
-
-def test_the_frozen_digest_of_pdfs_is_what_it_was():
-    def row(columns: list[str]) -> dict[str, Any]:
-        return dict.fromkeys(columns)
-
-    file = {**row(frozen.FILE), "id": "1", "media_type": "application/pdf"}
-    made = frozen.digest(row(frozen.DISPATCH), row(frozen.DOCUMENT), files=[file], copies=[])
-    assert made == "e2d527f08dc9d1b903da1f69deb7886f65c2a3c25fea5d691a811b0c495b2ad8"
-    sealed = {**file, "signature_sha256": "0" * 64}
-    other = frozen.digest(row(frozen.DISPATCH), row(frozen.DOCUMENT), files=[sealed], copies=[])
-    assert other != made
