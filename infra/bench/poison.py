@@ -2,11 +2,10 @@
 
 import asyncio
 import hashlib
-import os
 import statistics
 import zlib
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +14,7 @@ from services.signing.examine import STRIKES
 from services.signing.pool import Limits, Look, Present, Worker
 
 BAD, GOOD = "A", "B"
-_LOWEST = 19
+_SLOTS = 2
 _PATIENCE_SECONDS = 30.0
 """How long is waited for good files that are still to be judged."""
 
@@ -73,7 +72,9 @@ class Design:
     most_each: int
     """How many of one agency's files may be in workers' hands."""
     slow_after: float | None = None
-    """After so many seconds a worker goes on at the lowest priority, and is replaced afterwards."""
+    """After so many seconds a look goes on at the lowest priority, and a spare takes its slot."""
+    most_slow: int = 0
+    """So many looks may go on beside the slots; their senders' other files wait."""
 
 
 @dataclass(slots=True)
@@ -103,12 +104,12 @@ class Queue:
         self.waiting.setdefault(file.agency, deque()).append(file)
         self.rung.set()
 
-    def claim(self) -> File | None:
-        """Take the next sender's oldest file."""
+    def claim(self, without: Collection[str] = ()) -> File | None:
+        """Take the next sender's oldest file, of others than some."""
         fit = sorted(
             name
             for name, files in self.waiting.items()
-            if files and self.held.get(name, 0) < self.most_each
+            if files and self.held.get(name, 0) < self.most_each and name not in without
         )
         if not fit:
             self.rung.clear()
@@ -140,12 +141,25 @@ class Window:
 class Desk:
     """Workers and a queue, as signing's slots; a file is due, claimed, judged."""
 
-    def __init__(self, workers: Sequence[Worker], present: Present, design: Design) -> None:
-        """Use workers that are warm."""
-        self._workers, self._present, self._design = workers, present, design
+    def __init__(self, limits: Limits, present: Present, design: Design) -> None:
+        """Start nothing yet: `warm` does."""
+        self._limits, self._present, self._design = limits, present, design
+        self._workers = [Worker(limits) for _ in range(_SLOTS)]
+        self._spare = Worker(limits)
+        self._slow: dict[Worker, str] = {}
         self._queue = Queue(design.most_each)
         self.window = Window()
         self._expected, self._all = 0, asyncio.Event()
+
+    async def warm(self, file: Path) -> None:
+        """Have every worker look at a good file once."""
+        for worker in (*self._workers, self._spare):
+            await worker.look(file, _sha256(file), self._present)
+
+    async def end(self) -> None:
+        """End every worker."""
+        for worker in (*self._workers, self._spare, *self._slow):
+            await worker.end()
 
     async def stretch(
         self, seconds: float, rate: float, good: Sequence[Path], bad: Sequence[Path]
@@ -154,13 +168,14 @@ class Desk:
         self.window = window = Window()
         self._expected = int(seconds * rate)
         async with asyncio.TaskGroup() as group:
-            slots = [group.create_task(self._slot(worker)) for worker in self._workers]
-            feed = group.create_task(self._feed(bad)) if bad else None
+            running = [group.create_task(self._slot(number, group)) for number in range(_SLOTS)]
+            if bad:
+                running.append(group.create_task(self._feed(bad)))
             await self._due(window, rate, good)
-            if feed:
-                feed.cancel()
-            for slot in slots:
-                slot.cancel()
+            for task in running:
+                task.cancel()
+            for worker in self._slow:
+                await worker.end()
         return window
 
     async def _due(self, window: Window, rate: float, good: Sequence[Path]) -> None:
@@ -182,46 +197,48 @@ class Desk:
         files = [(path, _sha256(path)) for path in bad]
         number = 0
         while True:
-            while len(self._queue.waiting.get(BAD, ())) < len(self._workers):
+            while len(self._queue.waiting.get(BAD, ())) < _SLOTS:
                 path, digest = files[number % len(files)]
                 self._queue.put(File(BAD, path, digest, 0.0))
                 number += 1
             await asyncio.sleep(0.05)
 
-    async def _slot(self, worker: Worker) -> None:
-        loop = asyncio.get_running_loop()
+    async def _slot(self, number: int, group: asyncio.TaskGroup) -> None:
+        """Do as `services.signing.dispatcher` does in one slot."""
         while True:
-            file = self._queue.claim()
+            file = self._queue.claim(set(self._slow.values()))
             if file is None:
                 await self._queue.rung.wait()
                 continue
-            look = await self._look(worker, file)
-            if file.agency == GOOD:
-                _check(look)
-                self.window.seconds.append(loop.time() - file.due)
-                if len(self.window.seconds) == self._expected:
-                    self._all.set()
-            else:
-                self.window.ends.append(_end(look))
-            self._queue.settle(file, look)
-
-    async def _look(self, worker: Worker, file: File) -> Look:
-        async with asyncio.TaskGroup() as group:
-            watch = group.create_task(self._slow_down(worker))
-            look = await worker.look(file.path, file.sha256, self._present)
-            watch.cancel()
-        if watch.done() and not watch.cancelled():
-            await worker.end()  # what has been lowered cannot be raised again
+            worker = self._workers[number]
             await worker.warm()
-        return look
+            looking = group.create_task(self._look(worker, file))
+            await asyncio.wait({looking}, timeout=self._design.slow_after)
+            if looking.done() or len(self._slow) >= self._design.most_slow:
+                await looking
+                continue
+            self._slow[worker] = file.agency
+            worker.slow_down()
+            self._workers[number], self._spare = self._spare, Worker(self._limits)
+            group.create_task(self._spare.warm())
+            group.create_task(self._until_done(looking, worker))
 
-    async def _slow_down(self, worker: Worker) -> None:
-        if self._design.slow_after is None:
-            await asyncio.Event().wait()
-            return
-        await asyncio.sleep(self._design.slow_after)
-        if worker.pid is not None:
-            os.setpriority(os.PRIO_PROCESS, worker.pid, _LOWEST)
+    async def _until_done(self, looking: asyncio.Task[None], worker: Worker) -> None:
+        await looking
+        await worker.end()
+        del self._slow[worker]
+        self._queue.rung.set()
+
+    async def _look(self, worker: Worker, file: File) -> None:
+        look = await worker.look(file.path, file.sha256, self._present)
+        if file.agency == GOOD:
+            _check(look)
+            self.window.seconds.append(asyncio.get_running_loop().time() - file.due)
+            if len(self.window.seconds) == self._expected:
+                self._all.set()
+        else:
+            self.window.ends.append(_end(look))
+        self._queue.settle(file, look)
 
 
 def _sha256(path: Path) -> str:
@@ -256,16 +273,12 @@ async def poisoned(
     foul: list[Window] = []
     for number in range(rounds):
         for found, with_bad in ((calm, ()), (foul, bad)):
-            workers = [Worker(limits) for _ in range(2)]
+            desk = Desk(limits, present, design)
             try:
-                for worker in workers:
-                    await worker.warm()
-                    await worker.look(good[0], _sha256(good[0]), present)
-                desk = Desk(workers, present, design)
+                await desk.warm(good[0])
                 found.append(await desk.stretch(seconds, rate, good, with_bad))
             finally:
-                for worker in workers:
-                    await worker.end()
+                await desk.end()
         say(f"poison, {design.name}, round {number + 1}: {_word(calm)} / {_word(foul)}")
     return calm, foul
 

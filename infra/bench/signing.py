@@ -33,9 +33,9 @@ G22,Văn phòng Chính phủ,central,active
 G01,Bộ Công an,central,active
 """
 DESIGNS = (
-    Design("as the dispatcher does", 2),
+    Design("as the dispatcher does", 2, 0.5, 4),
+    Design("without looks beside the slots", 2),
     Design("one file of an agency at a time", 1),
-    Design("one at a time, long looks at the lowest priority", 1, 0.5),
 )
 """The first is how it is."""
 _REVOKED = 10_000
