@@ -174,7 +174,7 @@ class Desk:
             await self._due(window, rate, good)
             for task in running:
                 task.cancel()
-            for worker in self._slow:
+            for worker in list(self._slow):
                 await worker.end()
         return window
 
