@@ -15,7 +15,7 @@ from services.signing.finding import Finding
 from services.signing.validation.cades import validate_detached
 from services.signing.validation.material import digest
 from services.signing.validation.pades import validate_pdf
-from services.signing.validation.policy import BadPolicy
+from services.signing.validation.policy import BadPolicy, Policy
 from services.signing.validation.trust import Trust
 from services.signing.verdict import Verdict, judge
 from shared.ids import AgencyId
@@ -29,6 +29,8 @@ class Repeated:
 
     verdict: Verdict
     finding: Finding
+    policy: Policy
+    """The one that was applied, not today's."""
     differs: tuple[str, ...]
     """What is not as it was stored; the versions of libraries are not looked at."""
 
@@ -61,7 +63,8 @@ def repeat(
     verdict = judge(
         finding, registered, role=subject["role"], sender=AgencyId(UUID(subject["sender_id"]))
     )
-    return Repeated(verdict, finding, _differences(stored, verdict, finding) if at is None else ())
+    differs = _differences(stored, verdict, finding) if at is None else ()
+    return Repeated(verdict, finding, trust.policy, differs)
 
 
 def _read(evidence: bytes) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from services.signing import hexstring
 from services.signing.again import Repeated, repeat
 from services.signing.bundle import unpack
 from services.signing.evidence import Incomplete
-from services.signing.validation.policy import NEWEST, load
 from shared.events.types import Indication
 
 EXITS: dict[Indication, int] = {"TOTAL-PASSED": 0, "TOTAL-FAILED": 1, "INDETERMINATE": 3}
@@ -51,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         required=True,
         metavar="DIR",
-        help="folder or ZIP of GET /v1/documents/{id}/validation?form=evidence",
+        help="folder or ZIP of GET /v1/documents/{id}/validation?form=bundle",
     )
     verify.add_argument(
         "--at",
@@ -77,7 +76,7 @@ def _tell(again: Repeated) -> None:
         f"  at {finding.checked_at}, {finding.size} bytes, policy {finding.policy}",
     ]
     if verdict.rule:
-        rule = load(NEWEST.read_bytes()).rules()[verdict.rule]
+        rule = again.policy.rules()[verdict.rule]
         lines += [f"  {verdict.rule}: {verdict.detail}", f"  {rule.says} ({rule.source})"]
     for place, one in enumerate(finding.signatures, start=1):
         sub = f" {one.sub_indication}" if one.sub_indication else ""

@@ -2,8 +2,9 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Literal
 from uuid import UUID
 
@@ -84,13 +85,18 @@ _NAMED = TypeAdapter(Named)
 
 def pieces(material: Material, detached: bytes | None = None) -> list[Piece]:
     """Return what is to be kept of a judgement's material."""
+    own = [] if detached is None else [Piece(digest(detached), "cms", detached)]
+    return [*_shared(material), *own]
+
+
+@lru_cache(maxsize=4)
+def _shared(material: Material) -> tuple[Piece, ...]:
+    """Lists of megabytes are hashed when they change, not for every verdict."""
     found = [Piece(digest(material.policy), "policy", material.policy)]
     found.extend(Piece(digest(one.der), "certificate", one.der) for one in material.authorities)
     found.extend(Piece(digest(one.der), "crl", one.der) for one in material.lists)
     found.extend(Piece(digest(der), "ocsp", der) for der in material.answers)
-    if detached is not None:
-        found.append(Piece(digest(detached), "cms", detached))
-    return found
+    return tuple(found)
 
 
 def written(
@@ -152,6 +158,12 @@ def material(names: Named, kept: Mapping[str, bytes]) -> Material:
 
 
 def _named(given: Material, detached: bytes | None) -> Named:
+    signature = None if detached is None else digest(detached)
+    return replace(_names(given), signature=signature)
+
+
+@lru_cache(maxsize=4)
+def _names(given: Material) -> Named:
     return Named(
         policy=digest(given.policy),
         authorities=tuple(
@@ -167,5 +179,5 @@ def _named(given: Material, detached: bytes | None) -> Named:
         ),
         lists=tuple(_Listed(one.authority, digest(one.der)) for one in given.lists),
         answers=tuple(digest(der) for der in given.answers),
-        signature=digest(detached) if detached is not None else None,
+        signature=None,
     )

@@ -45,7 +45,6 @@ class Stamp:
     """Why it cannot be this signature's: that is not just ignored."""
     objection: Objection | None
     """Why it proves nothing."""
-    statuses: tuple[Status, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,7 @@ def _conclude(judged: Judged, info: TimeStampInfo, trust: Trust, at: datetime) -
         ends = trust.policy.digest_ends(digest_of(info.imprint.digest.algorithm.dotted_string))
         if ends is None or at >= ends:
             return _ignored("its digest is too weak")
-        return Stamp(made_at, None, None, judged.statuses)
+        return Stamp(made_at, None, None)
     if judged.objection and judged.objection.sub_indication in _BROKEN and not _is_strange(judged):
         return _broken(judged.objection.detail)
     return Stamp(None, None, judged.objection)

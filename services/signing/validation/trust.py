@@ -1,9 +1,10 @@
 """What is trusted: the listed authorities with their keys and lists, chains built once each."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -101,13 +102,14 @@ class Trust:
 
     def lists(self) -> list[tuple[str, RevocationList]]:
         """Return the usable lists, with the names of their authorities."""
-        issuers = (one for issuers in self._by_name.values() for one in issuers)
-        return [(one.listed.name, known) for one in issuers for known in one.lists]
+        return [(one.listed.name, known) for one in self._issuers() for known in one.lists]
 
     def issuer(self, name: str) -> Issuer | None:
         """Return a listed authority by its name."""
-        issuers = (one for issuers in self._by_name.values() for one in issuers)
-        return next((one for one in issuers if one.listed.name == name), None)
+        return next((one for one in self._issuers() if one.listed.name == name), None)
+
+    def _issuers(self) -> Iterator[Issuer]:
+        return chain.from_iterable(self._by_name.values())
 
     def is_listed(self, der: bytes) -> bool:
         """Say whether a certificate is a listed authority's own."""

@@ -22,7 +22,6 @@ from infra.prove_tools import Broken, faketime_library
 
 Verdict = Literal["good", "bad", "unknown", "not applicable"]
 _PATIENCE = 60.0
-_TOO_LATE = 124
 
 
 class Missing(Exception):  # noqa: N818 (not an error of this program: what the machine lacks)
