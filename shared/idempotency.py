@@ -7,8 +7,10 @@ from contextlib import suppress
 from uuid import UUID
 
 import asyncpg
+import orjson
 import structlog
 from fastapi import Request
+from pydantic import BaseModel
 from starlette.responses import Response
 
 from shared.db import Connection, Database
@@ -22,6 +24,12 @@ _NOBODY = UUID(int=0)
 _KEPT_HEADERS = ("content-type", "location", "etag")
 _SWEEP_SECONDS = 3600.0
 _log = structlog.get_logger()
+
+
+def digest_of(asked: object) -> bytes:
+    """Return the SHA-256 of what was asked, parsed JSON or a model, in whatever order it stood."""
+    value = asked.model_dump(mode="json") if isinstance(asked, BaseModel) else asked
+    return hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).digest()
 
 
 class _Undone(Exception):  # noqa: N818

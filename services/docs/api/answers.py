@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import hashlib
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -12,6 +11,7 @@ import orjson
 from fastapi import Query, Request, Response
 
 from shared.errors import Fault, Problem, problem_types
+from shared.idempotency import digest_of
 
 MOST_ON_A_PAGE = 500
 Limit = Annotated[
@@ -93,9 +93,4 @@ def warning(code: str) -> dict[str, str]:
 
 async def digest_of_json(request: Request) -> bytes:
     """Return the SHA-256 of the parsed JSON of a body that FastAPI has already accepted."""
-    return canonical_digest(orjson.loads(await request.body() or b"null"))
-
-
-def canonical_digest(value: object) -> bytes:
-    """Return the SHA-256 of parsed JSON, whatever the order of its members."""
-    return hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).digest()
+    return digest_of(orjson.loads(await request.body() or b"null"))

@@ -12,7 +12,6 @@ from services.docs.api.answers import (
     Limit,
     answer,
     bad_parameter,
-    canonical_digest,
     expected_versions,
     position,
     tag,
@@ -30,7 +29,7 @@ from shared.blobs import BlobStore, Stage
 from shared.db import Connection, Database
 from shared.errors import Problem
 from shared.failpoint import reach
-from shared.idempotency import once
+from shared.idempotency import digest_of, once
 from shared.identity import Caller, Scoped
 from shared.ids import DocumentId
 from shared.intake import is_json, strict_json
@@ -150,7 +149,7 @@ async def _read(request: Request, stage: Stage) -> Form:
     if not is_json(content_type):
         raise Problem("REQ-4151")
     value = strict_json(await request.body())
-    return Form(read_draft(value), (), canonical_digest(value))
+    return Form(read_draft(value), (), digest_of(value))
 
 
 @router.get(

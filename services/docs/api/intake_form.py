@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from fastapi import Request
 
 from services.docs.accept import Arrived
-from services.docs.api.answers import canonical_digest
 from services.docs.api.drafts import read_draft
 from services.docs.api.forms import Part, bad_form, parts_of
 from services.docs.attachment import (
@@ -23,6 +22,7 @@ from services.docs.document import Announcement, Draft, Role
 from services.docs.kinds import PDF
 from shared.blobs import Stage
 from shared.errors import Problem
+from shared.idempotency import digest_of
 from shared.intake import strict_json
 from shared.sizes import FILES_PER_DOCUMENT, SIGNATURE_BYTES
 
@@ -63,7 +63,7 @@ async def read_form(request: Request, stage: Stage) -> Form:
             if part.name == "document" and read.draft is None:
                 raw = await _whole(part, most=_MOST_JSON)
                 value = strict_json(raw)
-                read.draft, read.json_digest = read_draft(value), canonical_digest(value)
+                read.draft, read.json_digest = read_draft(value), digest_of(value)
             elif part.name in _ROLES:
                 read.files.append(await _store(part, stage, read))
             elif part.name == "signature" and read.files:

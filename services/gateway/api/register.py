@@ -1,6 +1,5 @@
 """Connected systems as registrars see them: registered, changed, given keys, revoked."""
 
-import hashlib
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -16,7 +15,7 @@ from services.gateway.api.lists import Cursor, Limit, next_page, position
 from services.gateway.store import StoredClient
 from shared.db import Connection, Database
 from shared.errors import Fault, Problem
-from shared.idempotency import once
+from shared.idempotency import digest_of, once
 from shared.identity import Caller, Scoped
 from shared.openapi import told
 from shared.restored import refuse_meanwhile
@@ -238,11 +237,9 @@ async def _once(
     body: BaseModel | dict[str, Any],
     work: Callable[[Connection], Awaitable[Response]],
 ) -> Response:
-    asked = body.model_dump() if isinstance(body, BaseModel) else body
-    digest = hashlib.sha256(orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)).digest()
     db: Database = request.app.state.db
     return await db.as_worker(
-        lambda conn: once(conn, request, caller, digest=digest, work=lambda: work(conn))
+        lambda conn: once(conn, request, caller, digest=digest_of(body), work=lambda: work(conn))
     )
 
 

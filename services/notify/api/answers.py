@@ -1,9 +1,7 @@
 """How notify reads what must not happen twice or must be of one version, and how it answers."""
 
-import hashlib
 import re
 
-import orjson
 from fastapi import Request
 from pydantic import BaseModel
 from starlette.responses import Response
@@ -17,12 +15,6 @@ def answer(body: BaseModel, status: int = 200, **headers: str) -> Response:
     """Return a JSON answer; header names are written with `_` for `-`."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return Response(body.model_dump_json(), status, named, media_type="application/json")
-
-
-def digest(body: BaseModel) -> bytes:
-    """Return the SHA-256 of what was asked, whatever the order of its members."""
-    asked = body.model_dump(mode="json")
-    return hashlib.sha256(orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)).digest()
 
 
 def expected_version(request: Request) -> int | None:

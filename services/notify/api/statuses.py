@@ -9,13 +9,13 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from services.notify import report, status
-from services.notify.api.answers import answer, digest
+from services.notify.api.answers import answer
 from services.notify.api.inbox import Receiver
 from services.notify.report import History, Report
 from services.notify.store.statuses import StoredStatus, Words
 from shared.db import Connection, Database
 from shared.failpoint import reach
-from shared.idempotency import once
+from shared.idempotency import digest_of, once
 from shared.identity import Caller, Scoped
 from shared.ids import DeliveryId
 from shared.openapi import told
@@ -124,7 +124,7 @@ async def post_status(
             made = await report.report(conn, caller, DeliveryId(delivery_id), new)
             return answer(_recorded(made, caller.agency().code), 201, Location=request.url.path)
 
-        return await once(conn, request, caller, digest=digest(body), work=work)
+        return await once(conn, request, caller, digest=digest_of(body), work=work)
 
     recorded = await db.as_caller(caller.visible, step)
     reach("notify.status.committed")

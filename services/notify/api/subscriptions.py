@@ -10,14 +10,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from services.notify import subscribe
-from services.notify.api.answers import answer, digest, expected_version
+from services.notify.api.answers import answer, expected_version
 from services.notify.api.inbox import Receiver
 from services.notify.connecting import Doors, Subscription, show
 from services.notify.store import subscriptions
 from services.notify.store.subscriptions import StoredSubscription
 from shared import agencies
 from shared.db import Connection, Database
-from shared.idempotency import once
+from shared.idempotency import digest_of, once
 from shared.openapi import told
 
 router = APIRouter(tags=["subscriptions"])
@@ -67,7 +67,7 @@ async def post_subscription(
             found = await subscribe.subscribe(conn, caller, body.kind)
             return await _one(request, conn, found, 202)
 
-        return await once(conn, request, itself, digest=digest(body), work=work)
+        return await once(conn, request, itself, digest=digest_of(body), work=work)
 
     return await db.as_caller(caller.visible, step)
 

@@ -1,13 +1,11 @@
 """`/v1/trust-list`: whom the exchange trusts; one client proposes a change, another one decides."""
 
-import hashlib
 import ssl
 from collections.abc import Awaitable, Callable
 from typing import Annotated, cast
 from urllib.parse import urlencode
 from uuid import UUID
 
-import orjson
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel
 from starlette.responses import Response
@@ -34,7 +32,7 @@ from services.signing.store.trust import Proposal, State
 from services.signing.trustlist import AddAuthority, AnyChange, differences
 from shared.db import Connection, Database
 from shared.errors import Problem
-from shared.idempotency import once
+from shared.idempotency import digest_of, once
 from shared.identity import Caller, Scoped
 from shared.openapi import told
 
@@ -286,9 +284,7 @@ async def _once(
     body: BaseModel,
     work: Callable[[Connection], Awaitable[Response]],
 ) -> Response:
-    asked = orjson.dumps(body.model_dump(mode="json"), option=orjson.OPT_SORT_KEYS)
-    digest = hashlib.sha256(asked).digest()
     db: Database = request.app.state.db
     return await db.as_worker(
-        lambda conn: once(conn, request, caller, digest=digest, work=lambda: work(conn))
+        lambda conn: once(conn, request, caller, digest=digest_of(body), work=lambda: work(conn))
     )
