@@ -1,6 +1,6 @@
 """Small PDFs written by hand, their incremental updates, and signatures in them (ISO 32000-2)."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TypeAlias
@@ -35,6 +35,10 @@ class Pdf:
     """The document security store."""
     notes: tuple[int, ...] = ()
     """Annotations that are no fields."""
+    resources: bytes = b""
+    """What all fields are drawn with."""
+    text_field: bool = True
+    """There is a field that can be filled in."""
 
     @property
     def annotations(self) -> tuple[int, ...]:
@@ -47,20 +51,32 @@ def stream(data: bytes, extra: bytes = b"") -> bytes:
     return b"<</Length %d%s>>\nstream\n%s\nendstream" % (len(data), extra, data)
 
 
-def page(fields: Sequence[int] = (), *, more: bytes = b"", content: int = TEXT) -> bytes:
+def drawing(content: bytes) -> bytes:
+    """Return a form XObject of the size of the page."""
+    return stream(content, b"/Type/XObject/Subtype/Form/BBox[0 0 595 842]")
+
+
+def _others(text: bool) -> tuple[int, ...]:  # noqa: FBT001 (whether there is one)
+    return (ENTRY,) if text else ()
+
+
+def page(
+    fields: Sequence[int] = (), *, more: bytes = b"", content: int = TEXT, text_field: bool = True
+) -> bytes:
     """Return the only page, with the widgets of its fields."""
-    annotations = b" ".join(b"%d 0 R" % one for one in (ENTRY, *fields))
+    annotations = b" ".join(b"%d 0 R" % one for one in (*_others(text_field), *fields))
     return (
         b"<</Type/Page/Parent %d 0 R/MediaBox[0 0 595 842]/Contents %d 0 R"
         b"/Resources<</Font<</F1 %d 0 R>>>>/Annots[%s]%s>>"
     ) % (PAGES, content, FONT, annotations, more)
 
 
-def form(fields: Sequence[int] = ()) -> bytes:
-    """Return the form."""
-    every = b" ".join(b"%d 0 R" % one for one in (ENTRY, *fields))
+def form(fields: Sequence[int] = (), *, more: bytes = b"", text: bool = True) -> bytes:
+    """Return the form; `more`: its resources, `text`: with the field that can be filled in."""
+    every = b" ".join(b"%d 0 R" % one for one in (*_others(text), *fields))
     flags = 3 if fields else 0
-    return b"<</Fields[%s]/SigFlags %d>>" % (every, flags)
+    resources = b"/DR%s" % more if more else b""
+    return b"<</Fields[%s]/SigFlags %d%s>>" % (every, flags, resources)
 
 
 def catalog(*, archive: int | None = None, more: bytes = b"") -> bytes:
@@ -94,6 +110,12 @@ def paper() -> Pdf:
     }
     empty = Pdf(b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n", 0, 1)
     return update(empty, objects)
+
+
+def bare() -> Pdf:
+    """Return one whose form has nothing but signatures."""
+    objects = {FORM: form(text=False), PAGE: page(text_field=False)}
+    return replace(update(paper(), objects), text_field=False)
 
 
 def update(pdf: Pdf, objects: Mapping[int, bytes], *, trailer: bytes = b"") -> Pdf:
@@ -142,6 +164,16 @@ class Place:
     """When the signer says it signed."""
     first: bool = False
     """Put before the other fields of the form."""
+    rect: bytes = b"[0 0 0 0]"
+    """Where it is shown."""
+    look: bytes | None = None
+    """What is drawn there; None: there is no appearance."""
+    widget: bytes = b""
+    """Further entries of the field."""
+    value: bytes = b""
+    """Further entries of the signature."""
+    with_: Mapping[int, bytes] | None = None
+    """Further objects of the same update."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,26 +197,18 @@ USUAL = Place()
 
 def prepared(pdf: Pdf, place: Place = USUAL) -> Gap:
     """Return a file with a new field and the space for its signature."""
-    value, field = pdf.count, pdf.count + 1
-    fields = (field, *pdf.fields) if place.first else (*pdf.fields, field)
+    value, number = pdf.count, pdf.count + 1
+    fields = (number, *pdf.fields) if place.first else (*pdf.fields, number)
     blank = b"<" + b"0" * (place.room * 2) + b">"
     hole = b"[" + b" " * 72 + b"]"
-    claimed = b"/M(%s)" % place.claimed.encode() if place.claimed else b""
-    signature = (b"<</Type/%s/Filter/Adobe.PPKLite/SubFilter/%s/ByteRange%s%s/Contents%s>>") % (
-        place.kind,
-        place.subfilter.encode(),
-        hole,
-        claimed,
-        blank,
-    )
-    widget = (
-        b"<</Type/Annot/Subtype/Widget/FT/Sig/T(%s)/V %d 0 R/Rect[0 0 0 0]/P %d 0 R/F 132>>"
-    ) % (place.field.encode(), value, PAGE)
+    looks = {} if place.look is None else {number + 1: drawing(place.look)}
     objects = {
-        value: signature,
-        field: widget,
-        FORM: form(fields),
-        PAGE: page((*pdf.notes, *fields)),
+        **looks,
+        **(place.with_ or {}),
+        value: _signature(place, hole, blank),
+        number: _widget(place, value, looks),
+        FORM: form(fields, more=pdf.resources, text=pdf.text_field),
+        PAGE: page((*pdf.notes, *fields), text_field=pdf.text_field),
     }
     written = replace(update(pdf, objects), fields=fields)
     start = written.content.rindex(blank)
@@ -195,6 +219,30 @@ def prepared(pdf: Pdf, place: Place = USUAL) -> Gap:
     at = content.rindex(hole)
     content = content[:at] + text + content[at + len(hole) :]
     return Gap(replace(written, content=content), start, end, numbers)
+
+
+def _signature(place: Place, hole: bytes, blank: bytes) -> bytes:
+    claimed = b"/M(%s)" % place.claimed.encode() if place.claimed else b""
+    return b"<</Type/%s/Filter/Adobe.PPKLite/SubFilter/%s/ByteRange%s%s/Contents%s%s>>" % (
+        place.kind,
+        place.subfilter.encode(),
+        hole,
+        claimed,
+        blank,
+        place.value,
+    )
+
+
+def _widget(place: Place, value: int, looks: Iterable[int]) -> bytes:
+    shown = b"".join(b"/AP<</N %d 0 R>>" % one for one in looks)
+    return b"<</Type/Annot/Subtype/Widget/FT/Sig/T(%s)/V %d 0 R/Rect%s/P %d 0 R/F 132%s%s>>" % (
+        place.field.encode(),
+        value,
+        place.rect,
+        PAGE,
+        shown,
+        place.widget,
+    )
 
 
 def filled(gap: Gap, cms: bytes, place: Place = USUAL) -> Pdf:

@@ -61,7 +61,8 @@ def test_pyhanko_finds_every_good_pdf_intact():
     for case in _good():
         if case.content is not None:
             continue
-        reader = PdfFileReader(BytesIO(case.file), strict=True)
+        # Hybrid references are what its strictness refuses altogether.
+        reader = PdfFileReader(BytesIO(case.file), strict=b"/XRefStm" not in case.file)
         signatures = reader.embedded_regular_signatures
         assert signatures, case.name
         for one in signatures:

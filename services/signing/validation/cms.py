@@ -84,7 +84,10 @@ def read(der: bytes, *, kind: str) -> Signed:
     _check_attributes(attributes, unsigned, kind, signer)
     _check_named(attributes, certificate, stamp=kind == TIME_STAMP_INFO)
     lists, answers = _revocations(attributes, unsigned)
-    check((), lists, answers)
+    for one in lists:
+        check("list", one)
+    for one in answers:
+        check("answer", one)
     bag.extend(_certificate_values(unsigned))
     return Signed(
         certificate=certificate,
@@ -196,6 +199,10 @@ def _check_attributes(
             raise _malformed("other algorithms were signed")
 
 
+_WEAK = frozenset(("md5", "sha1", "sha224"))
+"""Digests that name no certificate: another one of the same digest could be made."""
+
+
 def _check_named(attributes: dict[str, list[asn1.TLV]], certificate: bytes, *, stamp: bool) -> None:
     """Check that the certificate was signed too (RFC 5035 3). Raises Refused."""
     named: list[bool] = []
@@ -203,7 +210,7 @@ def _check_named(attributes: dict[str, list[asn1.TLV]], certificate: bytes, *, s
         if _SIGNING_CERTIFICATE_V2 in attributes:
             v2 = _one(attributes, _SIGNING_CERTIFICATE_V2, SigningCertificateV2).certificates[0]
             digest = DIGESTS[v2.algorithm.algorithm.dotted_string] if v2.algorithm else "sha256"
-            right = digest != "sha1" and hashed(certificate, digest) == v2.digest
+            right = digest not in _WEAK and hashed(certificate, digest) == v2.digest
             named.append(right and _is_issuer(v2.issuer, certificate))
         if stamp and _SIGNING_CERTIFICATE in attributes:
             v1 = _one(attributes, _SIGNING_CERTIFICATE, SigningCertificate).certificates[0]

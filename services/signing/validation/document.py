@@ -16,17 +16,25 @@ from asn1crypto.parser import peek
 from pyhanko.pdf_utils.decode_limits import DecodePurpose
 from pyhanko.pdf_utils.misc import PdfDecodeLimitError, PdfError
 from pyhanko.pdf_utils.reader import PdfFileReader
-from pyhanko.pdf_utils.rw_common import PdfHandler
-from pyhanko.sign.diff_analysis import DiffResult, ModificationLevel
+from pyhanko.pdf_utils.xref import XRefSectionType
+from pyhanko.sign.diff_analysis import DiffResult
 from pyhanko.sign.fields import enumerate_sig_fields
 from pyhanko.sign.validation import EmbeddedPdfSignature, SignatureCoverageLevel
 
 from services.signing.finding import ALTERED, TOO_HEAVY, UNREADABLE, UNSIGNED
-from services.signing.validation.archive import check
 from services.signing.validation.failures import BROKEN
 from services.signing.validation.indication import Objection, Refused, refused
+from services.signing.validation.objects import value
 from services.signing.validation.policy import Policy
 from services.signing.validation.revisions import POLICY
+from services.signing.validation.security_store import Updated, check_archives
+from services.signing.validation.updates import (
+    Reader,
+    check_fields,
+    check_forms,
+    check_pages,
+    reaches_behind,
+)
 
 _STAMP = "ETSI.RFC3161"
 _ENDED = re.compile(rb"%%EOF[\r\n]{0,2}\Z")
@@ -65,7 +73,7 @@ class Document:
 def read(content: bytes, policy: Policy) -> Document:
     """Read a PDF. Raises Refused."""
     try:
-        reader = PdfFileReader(BytesIO(content), strict=True)
+        reader = Reader(BytesIO(content))
         if reader.encrypted:
             raise _unreadable("encrypted")
         _check_fields(reader, policy)
@@ -73,8 +81,8 @@ def read(content: bytes, policy: Policy) -> Document:
         if all(_is_stamp(one) for one in embedded):
             raise refused("FORMAT_FAILURE", "format.pdf", UNSIGNED, "no signature")
         lists, answers = _store(reader)
-        found = [_look(one, content) for one in embedded]
-        _nothing_but_archive(found, embedded)
+        found = [_look(one, reader, content) for one in embedded]
+        _check_updates(reader, found, embedded, policy)
         found[-1] = _to_the_end(found[-1], embedded[-1], content)
     except PdfDecodeLimitError:
         raise refused(
@@ -89,7 +97,7 @@ def _embedded(reader: PdfFileReader) -> Iterator[EmbeddedPdfSignature]:
     fields: list[tuple[str, Any, Any]] = list(enumerate_sig_fields(reader, filled_status=True))
     for name, _, field in fields:
         try:
-            yield EmbeddedPdfSignature(reader, field, name)
+            yield _Embedded(reader, field, name)
         except PdfError:
             raise
         except BROKEN as error:
@@ -104,36 +112,36 @@ def _unreadable(detail: str) -> Refused:
 def _check_fields(reader: PdfFileReader, policy: Policy) -> None:
     """Check kind and number of the signatures: pyHanko passes over those it does not know."""
     known = {*policy.page.format.pdf.subfilters, _STAMP}
-    values: list[Any] = [value for _, value, _ in enumerate_sig_fields(reader, filled_status=True)]
+    values: list[Any] = [
+        filled for _, filled, _ in enumerate_sig_fields(reader, filled_status=True)
+    ]
     if len(values) > policy.page.format.pdf.most_signatures:
         raise refused("FORMAT_FAILURE", "limits.heavy", TOO_HEAVY, f"{len(values)} signatures")
-    for value in values:
-        if str(value.get_object().get("/SubFilter")).removeprefix("/") not in known:
+    for filled in values:
+        if str(value(filled.get_object(), "/SubFilter")).removeprefix("/") not in known:
             raise _unreadable("a kind of signature that is not accepted")
 
 
 def _store(reader: PdfFileReader) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
-    """Return revocation lists and OCSP responses of the security store. Raises Refused for junk."""
+    """Return revocation lists and OCSP responses of the security store."""
     if "/DSS" not in reader.root:
         return (), ()
     store: Any = reader.root["/DSS"]
     lists = _streams(store, "/CRLs", DecodePurpose.CRL)
-    answers = _streams(store, "/OCSPs", DecodePurpose.OCSP_RESPONSE)
-    check(_streams(store, "/Certs", DecodePurpose.CERTIFICATE), lists, answers)
-    return lists, answers
+    return lists, _streams(store, "/OCSPs", DecodePurpose.OCSP_RESPONSE)
 
 
 def _streams(store: Any, name: str, purpose: DecodePurpose) -> tuple[bytes, ...]:  # noqa: ANN401
-    array: Any = store.get(name, ())
+    array: Any = value(store, name, ())
     streams: list[Any] = [array[place] for place in range(len(array))]
     return tuple(bytes(one.read_data(purpose)) for one in streams)
 
 
 def _is_stamp(one: EmbeddedPdfSignature) -> bool:
-    return str(one.sig_object.get("/SubFilter", "")).removeprefix("/") == _STAMP
+    return str(value(one.sig_object, "/SubFilter", "")).removeprefix("/") == _STAMP
 
 
-def _look(one: EmbeddedPdfSignature, content: bytes) -> Embedded:
+def _look(one: EmbeddedPdfSignature, reader: Reader, content: bytes) -> Embedded:
     ranges = _ranges(one, content)
     objection, changed, changes = None, None, "UNKNOWN"
     if ranges is None:
@@ -146,6 +154,8 @@ def _look(one: EmbeddedPdfSignature, content: bytes) -> Embedded:
             changes = result.modification_level.name
         if one.coverage not in whole:
             objection = _uncovered("the signature does not cover its whole revision")
+        elif reaches_behind(reader, one.signed_revision, ranges[-1][1]):
+            objection = _uncovered("an object of what was signed lies behind the signed range")
         elif changes == "UNKNOWN" or not one.summarise_integrity_info()["docmdp_ok"]:
             changed = _changed("something other than a signature was added after this one")
     claimed = None if _is_stamp(one) else one.self_reported_timestamp
@@ -199,22 +209,34 @@ def _to_the_end(last: Embedded, one: EmbeddedPdfSignature, content: bytes) -> Em
     return replace(last, objection=_uncovered("the last signature does not cover the whole file"))
 
 
-def _nothing_but_archive(found: list[Embedded], embedded: Sequence[EmbeddedPdfSignature]) -> None:
-    """Say of the last signature whether only archive data follows: fields are for a next one."""
-    last = max(place for place, one in enumerate(found) if not one.stamp)
-    reader, revision = embedded[last].reader, embedded[last].signed_revision
-    if found[last].changes == ModificationLevel.NONE.name or found[last].objection:
-        return
-    before = _empty_fields(reader.get_historical_resolver(revision))
-    archive = found[last].changes == ModificationLevel.LTA_UPDATES.name
-    if not archive or not _empty_fields(reader) <= before:
-        changed = _changed("something other than archive data follows the last signature")
-        found[last] = replace(found[last], changed=changed)
+def _check_updates(
+    reader: Reader, found: list[Embedded], embedded: Sequence[EmbeddedPdfSignature], policy: Policy
+) -> None:
+    """Say of signatures whether what follows them is what may follow."""
+    signatures = [place for place, one in enumerate(found) if not one.stamp]
+    first, last = signatures[0], signatures[-1]
+    base, end = embedded[0].signed_revision, embedded[last].signed_revision
+    try:
+        check_archives(reader, base)
+        if reader.xrefs.total_revisions > base + 1:
+            largest = policy.page.format.changes.largest_appearance_cm2
+            check_fields(reader, base, end, largest_cm2=largest)
+            check_forms(reader, base)
+            check_pages(reader)
+    except Updated as why:
+        found[first] = replace(found[first], changed=found[first].changed or _changed(str(why)))
 
 
-def _empty_fields(file: PdfHandler) -> set[str]:
-    """Return the names of the signature fields that nobody has signed yet."""
-    return {str(name) for name, _, _ in enumerate_sig_fields(file, filled_status=False)}
+class _Embedded(EmbeddedPdfSignature):
+    """A signature of a file that may have been written for readers of PDF 1.4, too, before it."""
+
+    def _enforce_hybrid_xref_policy(self) -> None:
+        """Allow hybrid references (ISO 32000-2 7.5.8.4) in what was signed: Word writes them."""
+        xrefs = self.reader.xrefs
+        for revision in range(self.signed_revision + 1, xrefs.total_revisions):
+            kind = xrefs.get_xref_container_info(revision).xref_section_type
+            if kind == XRefSectionType.HYBRID_MAIN:
+                raise PdfError("hybrid references in an update")
 
 
 def _uncovered(detail: str) -> Objection:

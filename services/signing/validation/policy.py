@@ -38,11 +38,15 @@ class _Pdf(Rule):
     subfilters: list[str]
 
 
+class _Changes(Rule):
+    largest_appearance_cm2: _Positive
+
+
 class _Format(_Data):
     pdf: _Pdf
     coverage: Rule
     cms: Rule
-    changes: Rule
+    changes: _Changes
 
 
 class _Signer(_Data):
@@ -106,8 +110,14 @@ class _Fresh(Rule):
     oldest_hours: _Oldest
 
 
+class _Patience(_Data):
+    normal: _Positive
+    urgent: _Positive
+
+
 class _Known(Rule):
     hold: bool
+    patience_hours: _Patience
 
 
 class _Revocation(_Data):

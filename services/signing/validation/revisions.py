@@ -56,7 +56,8 @@ class XmpRule(MetadataUpdateRule):
 
 
 # pyHanko's default policy also lets forms be filled in, which would change what is read: its rule
-# for other fields is left out, and of the form's own entries only the list of fields may change.
+# for other fields is left out, and of the form's own entries only the list of fields may change;
+# what fields are drawn with is looked at by `updates.check_forms`.
 POLICY = StandardDiffPolicy(
     global_rules=[
         CatalogModificationRule(),
@@ -68,7 +69,7 @@ POLICY = StandardDiffPolicy(
     ],
     form_rule=FormUpdatingRule(
         field_rules=[SigFieldCreationRule(), SigFieldModificationRule()],
-        ignored_acroform_keys=frozenset({"/Fields"}),
+        ignored_acroform_keys=frozenset({"/Fields", "/DA", "/DR"}),
     ),
     ignore_orphaned_objects=False,  # what nothing refers to yet is there to be referred to later
 )

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from tests.conformance import cms, pdf, updates
 from tests.conformance.case import Case
 from tests.conformance.cases.letters import changed_letters
+from tests.conformance.cases.shadow import Shadows
 from tests.conformance.pdf import Pdf, Place
 from tests.conformance.trial import paper
 from tests.conformance.world import NOW, World, blank, row, rows, sealed
@@ -39,6 +40,7 @@ def changes(world: World) -> Iterator[Case]:
     yield from _allowed(made)
     yield from _forbidden(made)
     yield from _mixed(made)
+    yield from _shadows(made)
     yield from changed_letters(world)
 
 
@@ -129,6 +131,14 @@ def _mixed(made: _Made) -> Iterator[Case]:
     yield made.main("stamp-over-a-changed-text", made.stamp(updates.text_overwritten(both)))
     yield made.main("note-after-stamp", updates.note_added(made.stamp(both)))
     yield made.main("changed-and-changed-back", _back(both))
+
+
+def _shadows(made: _Made) -> Iterator[Case]:
+    """What could be shown though it was never signed."""
+    shadows = Shadows(made.world)
+    for of_them in (shadows.refused, shadows.junk, shadows.behind, shadows.allowed):
+        for name, file in of_them():
+            yield made.main(name, file)
 
 
 def _back(file: Pdf) -> Pdf:

@@ -1,0 +1,198 @@
+"""What the updates behind a signature bring: signed fields within bounds, and nothing shown after.
+
+pyHanko's difference analysis says which objects may be new; this looks at what they are. Runs in a
+worker process only.
+"""
+# pyHanko is typed in part only:
+# pyright: reportUnknownVariableType=false, reportUnknownMemberType=false
+# pyright: reportUnknownArgumentType=false
+
+from collections.abc import Iterator
+from typing import Any
+
+from pyhanko.pdf_utils.decode_limits import DecodePurpose
+from pyhanko.pdf_utils.generic import (
+    ArrayObject,
+    IndirectObject,
+    Reference,
+    StreamObject,
+)
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.pdf_utils.rw_common import PdfHandler
+from pyhanko.sign.fields import enumerate_sig_fields
+
+from services.signing.validation.objects import refers, value
+from services.signing.validation.security_store import Updated
+
+Place = tuple[int, int]
+"""Number and generation of an object."""
+_DRAWN_WITH = ("/DA", "/DR")
+"""Entries of a form: text and resources that are the default of its fields."""
+_POINTS_PER_CM = 72 / 2.54
+_SIDES = 4
+_FIELD_KEYS = (
+    "/Type /Subtype /FT /T /TU /TM /V /F /Ff /Rect /P /Parent /Kids /AP /AS /MK /BS /Border /DA /DR"
+    " /Q /Lock /SV /NM /M /H /C /StructParent"
+)
+_OF_A_FIELD = frozenset(_FIELD_KEYS.split())
+"""ISO 32000-2 12.5.6.19, 12.7.4, 12.7.5.5: no action (/A, /AA), nothing of other kinds."""
+_STAMP_KEYS = "/Type /Filter /SubFilter /Contents /ByteRange /M /Name /V /Prop_Build"
+_OF_A_STAMP = frozenset(_STAMP_KEYS.split())
+
+
+def check_fields(reader: PdfFileReader, first: int, last: int, *, largest_cm2: float) -> None:
+    """Check the signature fields that are new after a first signed revision. Raises Updated.
+
+    What is filled after the `last` one may show nothing at all: only time stamps follow.
+    """
+    known = _fields(reader.get_historical_resolver(first))
+    until_last = _fields(reader.get_historical_resolver(last))
+    whole = _fields(reader)
+    for revision in range(first + 1, reader.xrefs.total_revisions):
+        for place, (field, filled) in _fields(reader.get_historical_resolver(revision)).items():
+            new = place not in known
+            if new and whole.get(place, _NOTHING)[1] is None:
+                raise Updated("a signature field was added that nobody has signed")
+            if revision > last and until_last.get(place, _NOTHING)[1] is None:
+                _check_invisible(_widget(field), filled)
+            elif new:
+                _check_size(_widget(field), largest_cm2)
+
+
+_NOTHING: tuple[Any, Any] = (None, None)
+
+
+def _fields(file: PdfHandler) -> dict[Place, tuple[Any, Any]]:
+    """Return all signature fields with their values, None where nobody has signed."""
+    found: dict[Place, tuple[Any, Any]] = {}
+    every: Any = enumerate_sig_fields(file)
+    for _, signature, place in every:
+        filled = None if signature is None else signature.get_object()
+        found[place.idnum, place.generation] = place.get_object(), filled
+    return found
+
+
+def _widget(field: Any) -> Any:  # noqa: ANN401
+    """Return what a field shows: itself, or its only kid. Raises Updated."""
+    kids: Any = value(field, "/Kids", ())
+    if len(kids) > 1:
+        raise Updated("a signature field that is shown in several places")
+    widget = kids[0].get_object() if kids else field
+    if not {str(key) for one in (field, widget) for key in one} <= _OF_A_FIELD:
+        raise Updated("a signature field that does more than show a signature")
+    return widget
+
+
+def _area(widget: Any) -> float:  # noqa: ANN401
+    """Return the area that a field covers, in square centimetres. Raises Updated."""
+    if "/Rect" not in widget:
+        return 0.0
+    sides: Any = widget.raw_get("/Rect")
+    if not isinstance(sides, ArrayObject) or len(sides) != _SIDES or refers(sides):
+        raise Updated("a signature field whose place is not plain numbers")
+    numbers: list[Any] = [sides[place] for place in range(_SIDES)]
+    left, low, right, high = (float(number) / _POINTS_PER_CM for number in numbers)
+    return abs(right - left) * abs(high - low)
+
+
+def _check_size(widget: Any, largest_cm2: float) -> None:  # noqa: ANN401
+    if not _area(widget) <= largest_cm2:
+        raise Updated("a signature that was added covers too much of the page")
+
+
+def _check_invisible(widget: Any, filled: Any) -> None:  # noqa: ANN401
+    if _area(widget) or not all(_is_blank(one) for one in _appearances(widget)):
+        raise Updated("something that is shown was added after the last signature")
+    if filled is None:
+        return  # the next revision fills it
+    if not {str(key) for key in filled} <= _OF_A_STAMP or refers(filled):
+        raise Updated("a time stamp of the document that says more than it has to")
+
+
+def _appearances(widget: Any) -> Iterator[Any]:  # noqa: ANN401
+    shown: Any = value(widget, "/AP", {})
+    for state in shown:
+        look: Any = shown[state]
+        if isinstance(look, StreamObject):
+            yield look
+        else:
+            yield from (look[state] for state in look)
+
+
+def _is_blank(look: Any) -> bool:  # noqa: ANN401
+    """Say whether an appearance draws nothing: comments, states saved and restored."""
+    drawn = bytes(look.read_data(DecodePurpose.GENERIC))
+    words = [word for line in drawn.splitlines() for word in line.partition(b"%")[0].split()]
+    return set(words) <= {b"q", b"Q"}
+
+
+def check_forms(reader: PdfFileReader, base: int) -> None:
+    """Check that what all fields are drawn with is as it was signed. Raises Updated.
+
+    A program that adds a signature may add it, where nothing but signatures is drawn with it.
+    """
+    form: Any = value(reader.get_historical_resolver(base).root, "/AcroForm", {})
+    fields: Any = value(form, "/Fields", ())
+    bare = all(value(fields[number], "/FT") == "/Sig" for number in range(len(fields)))
+    for key in _DRAWN_WITH:
+        signed: Any = form.raw_get(key) if key in form else None
+        kept = not isinstance(signed, IndirectObject) or (
+            reader.xrefs.get_last_change(signed.reference) <= base
+        )
+        for revision in range(base + 1, reader.xrefs.total_revisions):
+            now: Any = value(reader.get_historical_resolver(revision).root, "/AcroForm", {})
+            later: Any = now.raw_get(key) if key in now else None
+            if not kept or (later != signed and not (signed is None and bare)):
+                raise Updated("what fields are drawn with was changed")
+
+
+def check_pages(file: PdfHandler) -> None:
+    """Check that each page hangs where its parent says: it inherits from there. Raises Updated."""
+    seen: set[Place] = set()
+    waiting: list[Any] = [file.root.raw_get("/Pages")]
+    while waiting:
+        node: Any = waiting.pop()
+        if (node.idnum, node.generation) in seen:
+            raise Updated("a page that stands in several places")
+        seen.add((node.idnum, node.generation))
+        within: Any = node.get_object()
+        kids: Any = value(within, "/Kids", ()) if within["/Type"] == "/Pages" else ()
+        for number in range(len(kids)):
+            kid: Any = kids.raw_get(number)
+            parent: Any = kid.get_object().raw_get("/Parent")
+            if (parent.idnum, parent.generation) != (node.idnum, node.generation):
+                raise Updated("a page whose parent is another one")
+            waiting.append(kid)
+
+
+def reaches_behind(reader: "Reader", revision: int, end: int) -> bool:
+    """Say whether an object of a signed revision or of one before lies behind its signed bytes."""
+    xrefs = reader.xrefs
+    for number in range(revision + 1):
+        for place in xrefs.explicit_refs_in_revision(number):
+            where = xrefs.get_historical_ref(place, number)
+            if where is None:
+                continue  # freed
+            if not isinstance(where, int):  # in a stream of objects
+                stream = Reference(where.obj_stream_id, 0, reader)
+                where = xrefs.get_historical_ref(stream, revision)
+                if not isinstance(where, int) or xrefs.get_last_change(stream) > revision:
+                    return True
+            if where >= end or reader.ends.get(where, 0) > end:
+                return True
+    return False
+
+
+class Reader(PdfFileReader):
+    """Reads strictly, and notes where each object that was read ends."""
+
+    def __init__(self, stream: Any) -> None:  # noqa: ANN401
+        """Open a file. Raises PdfError."""
+        self.ends: dict[int, int] = {}
+        super().__init__(stream, strict=True)
+
+    def _read_object(self, ref: Any, marker: Any, *args: Any, **options: Any) -> Any:  # noqa: ANN401
+        found: Any = super()._read_object(ref, marker, *args, **options)
+        if isinstance(marker, int):
+            self.ends[marker] = self.stream.tell()
+        return found
