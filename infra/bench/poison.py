@@ -8,12 +8,16 @@ from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from uuid import UUID
 
 from services.signing.examine import STRIKES
+from services.signing.forks import Forks
 from services.signing.pool import Limits, Look, Present, Worker
+from services.signing.slots import Slots
 
-BAD, GOOD = "A", "B"
+BAD, GOOD = UUID(int=1), UUID(int=2)
 _SLOTS = 2
 _PATIENCE_SECONDS = 30.0
 """How long is waited for good files that are still to be judged."""
@@ -64,24 +68,11 @@ def poisons(scale: float) -> list[bytes]:
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class Design:
-    """How files are given to workers."""
-
-    name: str
-    most_each: int
-    """How many of one agency's files may be in workers' hands."""
-    slow_after: float | None = None
-    """After so many seconds a look goes on at the lowest priority, and a spare takes its slot."""
-    most_slow: int = 0
-    """So many looks may go on beside the slots; their senders' other files wait."""
-
-
 @dataclass(slots=True)
 class File:
     """One file that waits: whose, where it lies, when it was due, how often it met limits."""
 
-    agency: str
+    agency: UUID
     path: Path
     sha256: str
     due: float
@@ -92,11 +83,8 @@ class File:
 class Queue:
     """Files that wait, given out as `examinations.claim` does: senders in turn, oldest first."""
 
-    most_each: int
-    """How many of one agency's files may be in workers' hands."""
-    last: str = ""
-    waiting: dict[str, deque[File]] = field(default_factory=dict[str, deque[File]])
-    held: dict[str, int] = field(default_factory=dict[str, int])
+    last: UUID | None = None
+    waiting: dict[UUID, deque[File]] = field(default_factory=dict[UUID, deque[File]])
     rung: asyncio.Event = field(default_factory=asyncio.Event)
 
     def put(self, file: File) -> None:
@@ -104,24 +92,18 @@ class Queue:
         self.waiting.setdefault(file.agency, deque()).append(file)
         self.rung.set()
 
-    def claim(self, without: Collection[str] = ()) -> File | None:
+    def claim(self, without: Collection[UUID] = ()) -> File | None:
         """Take the next sender's oldest file, of others than some."""
-        fit = sorted(
-            name
-            for name, files in self.waiting.items()
-            if files and self.held.get(name, 0) < self.most_each and name not in without
-        )
+        fit = sorted(who for who, files in self.waiting.items() if files and who not in without)
         if not fit:
             self.rung.clear()
             return None
-        name = next((name for name in fit if name > self.last), fit[0])
-        self.last = name
-        self.held[name] = self.held.get(name, 0) + 1
-        return self.waiting[name].popleft()
+        last = self.last
+        self.last = next((who for who in fit if last is not None and who > last), fit[0])
+        return self.waiting[self.last].popleft()
 
     def settle(self, file: File, look: Look) -> None:
         """Give a file back that met limits, until it has met them too often."""
-        self.held[file.agency] -= 1
         if (look.answer is None or look.answer.failure) and file.strikes + 1 < STRIKES:
             file.strikes += 1
             self.waiting[file.agency].appendleft(file)
@@ -139,27 +121,27 @@ class Window:
 
 
 class Desk:
-    """Workers and a queue, as signing's slots; a file is due, claimed, judged."""
+    """Signing's slots, and a queue instead of its table: a file is due, claimed, judged."""
 
-    def __init__(self, limits: Limits, present: Present, design: Design) -> None:
-        """Start nothing yet: `warm` does."""
-        self._limits, self._present, self._design = limits, present, design
-        self._workers = [Worker(limits) for _ in range(_SLOTS)]
-        self._spare = Worker(limits)
-        self._slow: dict[Worker, str] = {}
-        self._queue = Queue(design.most_each)
+    def __init__(self, slots: Slots, queue: Queue, present: Present) -> None:
+        """Use slots that ring the queue when they are free."""
+        self._slots, self._queue, self._present = slots, queue, present
+        self._numbers = [slots.add() for _ in range(_SLOTS)]
         self.window = Window()
         self._expected, self._all = 0, asyncio.Event()
 
     async def warm(self, file: Path) -> None:
-        """Have every worker look at a good file once."""
-        for worker in (*self._workers, self._spare):
-            await worker.look(file, _sha256(file), self._present)
+        """Have the worker of every slot look at a good file once."""
+        digest = _sha256(file)
 
-    async def end(self) -> None:
-        """End every worker."""
-        for worker in (*self._workers, self._spare, *self._slow):
-            await worker.end()
+        async def look(worker: Worker) -> None:
+            await worker.look(file, digest, self._present)
+
+        async with asyncio.TaskGroup() as group:
+            for number in self._numbers:
+                taken = self._slots.take(number, GOOD, size=0)
+                if await self._slots.give(number, taken, look, group):
+                    raise ValueError("a good file is slow")
 
     async def stretch(
         self, seconds: float, rate: float, good: Sequence[Path], bad: Sequence[Path]
@@ -168,14 +150,14 @@ class Desk:
         self.window = window = Window()
         self._expected = int(seconds * rate)
         async with asyncio.TaskGroup() as group:
-            running = [group.create_task(self._slot(number, group)) for number in range(_SLOTS)]
+            running = [group.create_task(self._slot(number, group)) for number in self._numbers]
             if bad:
                 running.append(group.create_task(self._feed(bad)))
             await self._due(window, rate, good)
             for task in running:
                 task.cancel()
-            for worker in list(self._slow):
-                await worker.end()
+            for number in self._numbers:
+                await self._slots.end(number)
         return window
 
     async def _due(self, window: Window, rate: float, good: Sequence[Path]) -> None:
@@ -206,30 +188,15 @@ class Desk:
     async def _slot(self, number: int, group: asyncio.TaskGroup) -> None:
         """Do as `services.signing.dispatcher` does in one slot."""
         while True:
-            file = self._queue.claim(set(self._slow.values()))
+            file = self._queue.claim(self._slots.waiting())
             if file is None:
                 await self._queue.rung.wait()
-                continue
-            worker = self._workers[number]
-            await worker.warm()
-            looking = group.create_task(self._look(worker, file))
-            await asyncio.wait({looking}, timeout=self._design.slow_after)
-            if looking.done() or len(self._slow) >= self._design.most_slow:
-                await looking
-                continue
-            self._slow[worker] = file.agency
-            worker.slow_down()
-            self._workers[number], self._spare = self._spare, Worker(self._limits)
-            group.create_task(self._spare.warm())
-            group.create_task(self._until_done(looking, worker))
+            else:
+                look = partial(self._look, file)
+                taken = self._slots.take(number, file.agency, size=file.path.stat().st_size)
+                await self._slots.give(number, taken, look, group)
 
-    async def _until_done(self, looking: asyncio.Task[None], worker: Worker) -> None:
-        await looking
-        await worker.end()
-        del self._slow[worker]
-        self._queue.rung.set()
-
-    async def _look(self, worker: Worker, file: File) -> None:
+    async def _look(self, file: File, worker: Worker) -> None:
         look = await worker.look(file.path, file.sha256, self._present)
         if file.agency == GOOD:
             _check(look)
@@ -264,7 +231,7 @@ async def poisoned(
     rate: float,
     seconds: float,
     rounds: int,
-    design: Design,
+    most_beside: int,
     say: Callable[[str], None],
 ) -> tuple[list[Window], list[Window]]:
     """Measure stretches without and with poison in turn; good files and bad ones are given."""
@@ -273,13 +240,13 @@ async def poisoned(
     foul: list[Window] = []
     for number in range(rounds):
         for found, with_bad in ((calm, ()), (foul, bad)):
-            desk = Desk(limits, present, design)
-            try:
+            queue = Queue()
+            async with Forks.open() as forks:
+                slots = Slots(limits, forks, freed=queue.rung.set, most_beside=most_beside)
+                desk = Desk(slots, queue, present)
                 await desk.warm(good[0])
                 found.append(await desk.stretch(seconds, rate, good, with_bad))
-            finally:
-                await desk.end()
-        say(f"poison, {design.name}, round {number + 1}: {_word(calm)} / {_word(foul)}")
+        say(f"poison, {most_beside} beside, round {number + 1}: {_word(calm)} / {_word(foul)}")
     return calm, foul
 
 

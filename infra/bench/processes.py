@@ -83,7 +83,10 @@ def _grouped(run: Path) -> dict[str, list[Seen]]:
 
 def cpu(run: Path) -> dict[str, float]:
     """Return seconds of CPU since each process began, its children's included; the driver's too."""
-    used = {name: sum(one.own for one in group) for name, group in _grouped(run).items()}
+    groups = _grouped(run)
+    used = {name: sum(one.own for one in group) for name, group in groups.items()}
+    if workers := groups.get("signing workers"):
+        used["signing workers"] += sum(one.ended for one in workers)  # of the fork server
     for name, pid in _roots(run).items():
         # What has ended counts on: PostgreSQL ends a process with each connection. Of the
         # supervisor's children it does not: they are other rows.

@@ -20,24 +20,20 @@ from infra.bench.cases import Size
 from infra.bench.judged import Json, compared, delayed, line, milliseconds, sound, summary, table
 from infra.bench.judging import MATERIALS
 from infra.bench.papers import make
-from infra.bench.poison import Design
 from infra.pki.authority import Period, sign_list
 from infra.pki.establish import establish, open_office
 from infra.pki.trusted import material
 from infra.stack.folder import TREE
 from services.signing.pool import Limits, Present
+from services.signing.slots import MOST_BESIDE
 from services.signing.validation.material import Material
 
 _SEED = """code,name,level,state
 G22,Văn phòng Chính phủ,central,active
 G01,Bộ Công an,central,active
 """
-DESIGNS = (
-    Design("as the dispatcher does", 2, 0.5, 4),
-    Design("without looks beside the slots", 2),
-    Design("one file of an agency at a time", 1),
-)
-"""The first is how it is."""
+DESIGNS = {"as it is": MOST_BESIDE, "without looks beside the slots": 0}
+"""How many looks may go on beside the slots."""
 _REVOKED = 10_000
 
 
@@ -164,9 +160,7 @@ def _cold(ground: Ground, amount: Amount) -> list[Json]:
     return rows
 
 
-async def _beside(
-    ground: Ground, amount: Amount, design: Design, say: Callable[[str], None]
-) -> Json:
+async def _beside(ground: Ground, amount: Amount, design: str, say: Callable[[str], None]) -> Json:
     bad: list[Path] = []
     for number, content in enumerate(poison.poisons(amount.poison)):
         bad.append(ground.folder / f"poison.{number}.pdf")
@@ -178,10 +172,10 @@ async def _beside(
         rate=amount.rate,
         seconds=amount.seconds,
         rounds=amount.rounds,
-        design=design,
+        most_beside=DESIGNS[design],
         say=say,
     )
-    return delayed(design.name, calm, foul)
+    return delayed(design, calm, foul)
 
 
 def measured(folder: Path, amount: Amount, say: Callable[[str], None]) -> Json:

@@ -12,6 +12,7 @@ from services.signing.anchor import Anchor
 from services.signing.api import create
 from services.signing.bench import LIMITS, WORKERS, Bench
 from services.signing.dispatcher import Dispatcher
+from services.signing.forks import Forks
 from services.signing.keys import Authorities, KeyFiles
 from services.signing.pool import Limits, Worker
 from services.signing.register import Register
@@ -110,13 +111,14 @@ async def serve(settings: Settings, authorities: Authorities, stop: asyncio.Even
         app = create()
         app.state.db, app.state.guard, app.state.authorities = db, guard, authorities
         app.state.recovery = recovery = recover.recovery(db, access, authorities)
-        register = Register(db, authorities, recovery)
         blobs, anchor = BlobStore(settings.blobs), Anchor()
-        dispatcher = Dispatcher(db, blobs, anchor, Limits(), may=recovery.over)
+        forks = await opened.enter_async_context(Forks.open())
+        dispatcher = Dispatcher(db, blobs, anchor, Limits(), forks, may=recovery.over)
         keys = KeyFiles(settings.pki / "keys")
-        turns = Turns(tuple(Worker(LIMITS) for _ in range(WORKERS)))
-        bench = Bench(db, blobs, keys, anchor, turns)
+        turns = Turns(tuple(Worker(LIMITS, forks) for _ in range(WORKERS)))
+        bench = Bench(db, blobs, keys, anchor, turns, forks)
         app.state.bench = bench
+        register = Register(bench, authorities, recovery)
         private = private_app(
             checks={
                 **following.checks(db, service="signing", internal=internal),

@@ -2,14 +2,14 @@
 
 import asyncio
 from dataclasses import dataclass, field
-from uuid import UUID
 from weakref import WeakValueDictionary
 
 from services.signing.anchor import Anchor
 from services.signing.finding import STORE_TROUBLE, TOO_HEAVY, UNREADABLE, Finding
+from services.signing.forks import Forks
 from services.signing.keys import KeyStore
 from services.signing.pipe import Facts, Preparation, Reading
-from services.signing.pool import Limits, Look
+from services.signing.pool import Limits, Look, Worker
 from services.signing.turns import Turns
 from shared.blobs import BlobStore
 from shared.db import Database
@@ -20,10 +20,8 @@ LIMITS = Limits(cpu_seconds=10)
 """What preparing or verifying one file may use; more, and it is too complicated to be signed."""
 WORKERS = 2
 """While one agency's slow file is in the hands of one, others are served by the other."""
-
-
-_EXCHANGE = AgencyId(UUID(int=0))
-"""Whose turn it is when no agency asks: lists and certificates are read for all."""
+_BROKEN = frozenset({"unfit", "parser"})
+"""Failures of what was read; all others are of the reading, which may succeed the next time."""
 
 
 class Unfit(Exception):  # noqa: N818 (what the piece is)
@@ -48,6 +46,9 @@ class Bench:
     keys: KeyStore
     anchor: Anchor
     turns: Turns
+    forks: Forks
+    reading: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Pieces of PKIs are read one after another."""
     key_turns: WeakValueDictionary[str, asyncio.Lock] = field(
         default_factory=WeakValueDictionary[str, asyncio.Lock]
     )
@@ -71,25 +72,28 @@ class Bench:
         return seen
 
     async def read(self, reading: Reading) -> Facts:
-        """Have a worker read a piece of a PKI.
+        """Have a fresh worker read a piece of a PKI: none that a file may have overcome.
 
         Raises Unfit for what is not what it should be, Unavailable when no worker came to its end.
         """
-        async with self.turns.of(_EXCHANGE) as worker:
-            present = await self.db.as_worker(self.anchor.now)
-            seen = await worker.read(reading, present)
-        answer = seen.answer
-        if answer is not None and answer.facts is not None:
-            return answer.facts
-        if seen.end == "died":
-            raise Unavailable("the process that reads certificates and lists")
-        raise Unfit(answer.detail if answer else seen.detail)
+        async with self.reading:
+            worker = Worker(LIMITS, self.forks)
+            try:
+                present = await self.db.as_worker(self.anchor.now)
+                seen = await worker.read(reading, present)
+            finally:
+                await worker.close()
+        if seen.answer is not None and seen.answer.facts is not None:
+            return seen.answer.facts
+        if seen.failure in _BROKEN:
+            raise Unfit(seen.cause)
+        raise Unavailable(f"the process that reads certificates and lists ({seen.cause})")
 
     async def serve(self, stop: asyncio.Event) -> None:
         """End the workers with the process; each starts when it is first needed."""
         await stop.wait()
         for worker in self.turns.workers:
-            await worker.end()
+            await worker.close()
 
 
 def finding_of(look: Look) -> Finding:
@@ -101,7 +105,7 @@ def finding_of(look: Look) -> Finding:
     answer = look.answer
     if answer is not None and answer.finding is not None:
         return answer.finding
-    match answer.failure if answer else look.end:
+    match look.failure:
         case "store":
             raise Problem(STORE_TROUBLE, retry_after=5)
         case "died":

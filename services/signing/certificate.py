@@ -1,12 +1,10 @@
 """Certificates as rows: what was registered, and which changes of state are allowed (pure)."""
 
-import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
 from cryptography import x509
-from cryptography.hazmat.primitives import serialization
 
 from shared.ids import AgencyId
 
@@ -46,30 +44,6 @@ class Registration:
     person: str | None
     not_before: datetime
     not_after: datetime
-
-    @classmethod
-    def of(
-        cls,
-        certificate: x509.Certificate,
-        *,
-        kind: str,
-        issuer: str,
-        agency_code: str | None = None,
-        person: str | None = None,
-    ) -> "Registration":
-        """Return the row of a certificate that a listed authority, `issuer`, has issued."""
-        der = certificate.public_bytes(serialization.Encoding.DER)
-        return cls(
-            sha256=hashlib.sha256(der).hexdigest(),
-            der=der,
-            serial=certificate.serial_number,
-            issuer=issuer,
-            kind=kind,
-            agency_code=agency_code,
-            person=person,
-            not_before=certificate.not_valid_before_utc,
-            not_after=certificate.not_valid_after_utc,
-        )
 
 
 @dataclass(frozen=True, slots=True)

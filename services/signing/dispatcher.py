@@ -14,8 +14,10 @@ import structlog
 
 from services.signing.anchor import Anchor
 from services.signing.examine import settle
+from services.signing.forks import Forks
 from services.signing.pipe import ALTERED, Answer
 from services.signing.pool import Limits, Look, Present, Worker
+from services.signing.slots import Slots
 from services.signing.store import examinations
 from services.signing.store.examinations import Claim
 from services.signing.verdict import Verdict
@@ -35,10 +37,6 @@ _NORMAL_EVERY = 4
 """One slot in four is for normal documents, however many urgent ones wait."""
 _RETRY_SECONDS = 0.5
 _STOP_SECONDS = 3.0
-_SLOW_SECONDS = 0.5
-"""A file of 5 MB takes a tenth of that."""
-_MOST_SLOW = 4
-"""So many looks may go on beside the slots; one more keeps its slot."""
 _log = structlog.get_logger()
 
 
@@ -107,89 +105,61 @@ class Dispatcher:
         blobs: BlobStore,
         anchor: Anchor,
         limits: Limits,
+        forks: Forks,
         *,
         may: Callable[[], Awaitable[bool]] | None = None,
     ) -> None:
         """Use an open database and blob store; nothing is examined until `may` says so."""
         self._db, self._blobs, self.anchor, self._may = db, blobs, anchor, may
-        self.limits = limits
         self._turns, self._room = Turns(), Room()
-        self.workers: list[Worker] = []
-        self._slow: dict[Worker, UUID] = {}
-        self._spare = Worker(limits)
-        """Takes the place of one that goes on beside its slot: a start takes a second."""
+        self._claiming = asyncio.Lock()
+        self._slots = Slots(limits, forks, freed=db.bell.ring)
 
     @property
     def processes(self) -> list[int]:
         """Return the ids of all living worker processes, those beside the slots too."""
-        everyone = (*self.workers, *self._slow, self._spare)
-        return [worker.pid for worker in everyone if worker.pid is not None]
+        return self._slots.processes
 
     def slots(self, count: int) -> list[Task]:
-        """Return one task per worker process."""
-        self.workers = [Worker(self.limits) for _ in range(count)]
-        return [self._slot(number) for number in range(count)]
+        """Return one task per slot: so many files are looked at side by side."""
+        return [self._slot(self._slots.add()) for _ in range(count)]
 
     def _slot(self, number: int) -> Task:
         async def task(stop: asyncio.Event) -> None:
             try:
-                await self.workers[number].warm()
+                await self._slots.warm(number)
                 async with asyncio.TaskGroup() as group:
-                    group.create_task(self._spare.warm())
                     step = partial(self.examine_next, number, group)
                     work = repeat(step, name=f"examine {number}", bell=self._db.bell)
                     working = group.create_task(work(stop))
                     await stop.wait()
                     # A file that is nearly done is finished, a long one goes back to the others.
                     await asyncio.wait({working}, timeout=_STOP_SECONDS)
-                    await self._end(number)
+                    await self._slots.end(number)
             finally:
-                await self._end(number)
+                await self._slots.end(number)
 
         return task
 
-    async def _end(self, number: int) -> None:
-        for worker in (self.workers[number], *self._slow, self._spare):
-            await worker.end()
-
     async def examine_next(self, number: int, group: asyncio.TaskGroup) -> bool:
-        """Examine one waiting file in a slot; False when none waits.
-
-        What takes long goes on beside the slot, at the lowest priority, and keeps other files of
-        its sender waiting: so a poisonous file delays nobody else.
-        """
+        """Examine one waiting file in a slot; False when none waits."""
         if self._may is not None and not await self._may():
             return False
         waiting = await self._db.look(examinations.any_to_claim)
-        claimed = await self._db.as_worker(self._claim) if waiting else None
-        if claimed is None:
+        if not waiting:
             return False
-        held, present = claimed
-        worker = self.workers[number]
-        await worker.warm()  # its start is not the file's time
-        examining = group.create_task(_outcome(self._examine(held, worker, present)))
-        await asyncio.wait({examining}, timeout=_SLOW_SECONDS)
-        if not examining.done() and len(self._slow) < _MOST_SLOW and not held.alone:
-            self._slow[worker] = held.sender_id
-            worker.slow_down()
-            self.workers[number], self._spare = self._spare, Worker(self.limits)
-            group.create_task(self._spare.warm())
-            _log.info("file is slow", document=held.document_code, sha256=held.sha256)
-            group.create_task(self._until_done(examining, worker))
-            return True
-        error = await examining
-        if error is not None:
-            raise error
+        async with self._claiming:  # two slots would claim two files of one slow sender
+            claimed = await self._db.as_worker(self._claim)
+            if claimed is None:
+                return False
+            held, present = claimed
+            taken = self._slots.take(number, held.sender_id, size=held.size, alone=held.alone)
+        work = partial(self._examine, held, present)
+        if await self._slots.give(number, taken, work, group):
+            _log.info("looked at beside", document=held.document_code, sha256=held.sha256)
         return True
 
-    async def _until_done(self, examining: asyncio.Task[Exception | None], worker: Worker) -> None:
-        error = await examining
-        if error is not None:  # the claim expires, and the file is examined again
-            _log.error("examination failed", exc_info=error)
-        await worker.end()
-        del self._slow[worker]
-
-    async def _examine(self, held: Claim, worker: Worker, present: Present) -> None:
+    async def _examine(self, held: Claim, present: Present, worker: Worker) -> None:
         attributes = {
             telemetry.DOCUMENT_ID: str(held.document_id),
             telemetry.DOCUMENT_CODE: held.document_code,
@@ -213,7 +183,7 @@ class Dispatcher:
                 )
 
     async def _claim(self, conn: Connection) -> tuple[Claim, Present] | None:
-        held = await self._turns.claim(conn, without=set(self._slow.values()))
+        held = await self._turns.claim(conn, without=self._slots.waiting())
         return (held, await self.anchor.now(conn)) if held else None
 
     async def _look(self, held: Claim, worker: Worker, present: Present) -> Look:
@@ -266,12 +236,3 @@ def _read(path: Path, sha256: str) -> bytes | Look:
     if hashlib.sha256(content).hexdigest() != sha256:
         return Look(Answer(None, "store", ALTERED))
     return content
-
-
-async def _outcome(work: Awaitable[None]) -> Exception | None:
-    """Wait for something; return what it raised, if anything."""
-    try:
-        await work
-    except Exception as error:  # noqa: BLE001 (whoever waits raises it, or tells it)
-        return error
-    return None

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import structlog
 
-from services.signing.certificate import Registration
+from services.signing.certificate import Kind, Registration
 from services.signing.keys import AUTHORITIES, Authorities
 from services.signing.pipe import CertificateFacts
 from services.signing.store import certificates, fetches, lists, trust
@@ -22,7 +22,7 @@ from services.signing.trustlist import (
     after,
     check_proposed,
 )
-from services.signing.validation.material import Purpose
+from services.signing.validation.material import Purpose, digest
 from shared.db import Connection
 from shared.errors import Problem
 from shared.ids import uuid7
@@ -180,7 +180,8 @@ async def put_into_force(conn: Connection, entry: Entry, proposal: Proposal) -> 
     await fetches.plan(conn, entry.name, wanted=fetched)
     facts = proposal.certificate
     if facts is not None:
-        await certificates.insert(conn, [_registration(entry, facts)])
+        row = registration(entry.der, facts, issuer=facts.issued_by or entry.name)
+        await certificates.insert(conn, [row])
     if entry.ended:
         # As a revoked one: whatever rests on it is withdrawn, and no verdict under way passes.
         row = await certificates.lock(conn, entry.sha256)
@@ -194,15 +195,24 @@ async def put_into_force(conn: Connection, entry: Entry, proposal: Proposal) -> 
             )
 
 
-def _registration(entry: Entry, facts: CertificateFacts) -> Registration:
+def registration(
+    der: bytes,
+    facts: CertificateFacts,
+    *,
+    issuer: str,
+    kind: Kind = "authority",
+    agency_code: str | None = None,
+    person: str | None = None,
+) -> Registration:
+    """Return the row of a certificate that a worker has read; `issuer` is a listed authority."""
     return Registration(
-        sha256=entry.sha256,
-        der=entry.der,
+        sha256=digest(der),
+        der=der,
         serial=int(facts.serial, 16),
-        issuer=facts.issued_by or entry.name,
-        kind="authority",
-        agency_code=None,
-        person=None,
+        issuer=issuer,
+        kind=kind,
+        agency_code=agency_code,
+        person=person,
         not_before=facts.not_before,
         not_after=facts.not_after,
     )

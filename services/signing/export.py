@@ -5,6 +5,7 @@ import binascii
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import jwt
@@ -26,6 +27,8 @@ _APART_SECONDS = 300
 class Export:
     """A verified export of a trust list."""
 
+    made_at: datetime
+    """By its signer's own word."""
     version: int
     digest: str
     authorities: tuple[AddAuthority, ...]
@@ -63,10 +66,18 @@ def verified(compact: str, own: Entries) -> Export:
             options={"require": ["iat", "version", "digest", "authorities"]},
         )
         found = tuple(read_told(one) for one in claims["authorities"])
-        return Export(int(claims["version"]), str(claims["digest"]), found)
+        made_at = datetime.fromtimestamp(claims["iat"], UTC)
+        return Export(made_at, int(claims["version"]), str(claims["digest"]), found)
     except _Unsigned as why:
         raise Problem("TRU-4222", vi=why.vi, en=why.en) from None
-    except (jwt.PyJWTError, ValueError, TypeError, LookupError, AttributeError) as error:
+    except (
+        jwt.PyJWTError,
+        ValueError,
+        TypeError,
+        LookupError,
+        AttributeError,
+        OverflowError,
+    ) as error:
         name = type(error).__name__
         raise Problem("TRU-4222", vi=f"Bản xuất hỏng ({name}).", en=f"Broken: {name}.") from None
 

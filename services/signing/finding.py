@@ -1,6 +1,7 @@
 """What a worker finds in a file: facts only, no registers and no agencies."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from shared.events.types import Indication
@@ -105,6 +106,12 @@ class Signature:
     detail: str
     """What exactly was found, in English, without names."""
     checked: tuple[Checked, ...]
+
+    @property
+    def proved_at(self) -> str | None:
+        """Return since when it was there for certain, by its earliest good time stamp."""
+        moments = [stamp.made_at for stamp in self.stamps if stamp.made_at]
+        return min(moments, key=datetime.fromisoformat, default=None)
 
 
 @dataclass(frozen=True, slots=True)

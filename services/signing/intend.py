@@ -10,6 +10,7 @@ from services.signing.ask import end, weigh
 from services.signing.bench import Bench, Refused, finding_of
 from services.signing.finding import REVOCATION_UNKNOWN, STORE_TROUBLE, UNREADABLE, Finding
 from services.signing.pipe import RESERVED, Preparation, Prepared
+from services.signing.report.wording import VIETNAM
 from services.signing.signature import ENDED, Holder, Intent, Signature, objection
 from services.signing.store import certificates, key_uses, signatures
 from services.signing.verdict import outdated, used
@@ -41,7 +42,7 @@ async def intend(bench: Bench, begun: Begun) -> Intent:
         shape=shown.kind,
         stamp=await asyncio.to_thread(stamp.draw, shown),
         signer=begun.holder.person or shown.agency,
-        at=begun.now.astimezone(stamp.VIETNAM),
+        at=begun.now.astimezone(VIETNAM),
     )
     look = await bench.look(asked.source_sha256, agency=asked.agency_id, prepare=preparation)
     finding = finding_of(look)

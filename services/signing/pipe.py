@@ -1,4 +1,4 @@
-"""What goes through the pipes between the service and its workers: length and JSON."""
+"""What goes between the service, the fork server and workers: orders, then length and JSON."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +13,13 @@ LENGTH_BYTES = 4
 READY = b"ready"
 """A worker's first message: it is locked up and waits for files."""
 
+
+LONGEST_ORDER = 64
+"""Bytes of the longest message to or from the fork server; one message is one packet."""
+MAKE, KILL, SLOW = "make", "kill", "slow"
+"""Orders to it: make a worker of so many bytes, on the socket that comes along; kill, slow one."""
+MADE, ENDED = "made", "ended"
+"""News of it: a worker's pid (0: the system has none to give), or its pid and how it ended."""
 
 RESERVED = 32_768
 """Hexadecimal digits kept for one signature, as in the files of today's tokens."""
@@ -50,14 +57,16 @@ class Job:
 class Reading:
     """One piece of a PKI from outside to read: only workers parse such a thing."""
 
-    what: Literal["certificate", "list", "answer"]
-    content: Base64Bytes
+    what: Literal["certificate", "certificates", "list", "answer"]
+    content: Base64Bytes = b""
     authority: str = ""
     """The listed authority that a list or an OCSP answer has to be of."""
     certificate: Base64Bytes | None = None
     """The certificate that was asked about."""
     nonce: Base64Bytes | None = None
     """What was sent along with the question."""
+    certificates: tuple[Base64Bytes, ...] = ()
+    """Many to read at once."""
     serials: tuple[str, ...] = ()
     """The serial numbers, in hexadecimal, that a list is searched for."""
     at: datetime | None = None
@@ -66,9 +75,9 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One message to a worker: other material, if it has changed, then a job."""
+    """One message to a worker: other material to read first, or a job."""
 
-    job: Job | Reading
+    job: Job | Reading | None = None
     material: Material | None = None
 
 
@@ -84,7 +93,7 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class CertificateFacts:
-    """What stands in the certificate of an authority that is to be listed."""
+    """What stands in a certificate that is to be registered, or of an authority to be listed."""
 
     sha256: str
     subject: str
@@ -101,6 +110,14 @@ class CertificateFacts:
     """The listed authority that has issued it."""
     objection: str
     """Why it is no authority that the policy would accept; empty: it is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class CertificatesFacts:
+    """What stands in many certificates."""
+
+    read: tuple[CertificateFacts | None, ...]
+    """Of each, in their order; None: it cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +152,7 @@ class AnswerFacts:
     since: datetime | None
 
 
-Facts = CertificateFacts | ListFacts | AnswerFacts
+Facts = CertificateFacts | CertificatesFacts | ListFacts | AnswerFacts
 
 ALTERED = "the stored bytes have another digest"
 """Detail of a failure of the store: the file is there, and is not what it was."""

@@ -3,8 +3,6 @@
 import asyncio
 import os
 import signal
-import sys
-from asyncio.subprocess import PIPE, Process
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -12,7 +10,9 @@ from pathlib import Path
 from typing import Literal
 
 import structlog
+from pydantic import ValidationError
 
+from services.signing.forks import Fork, Forks
 from services.signing.pipe import (
     ALTERED,
     ANSWERS,
@@ -28,10 +28,14 @@ from services.signing.pipe import (
 from services.signing.validation.material import Material
 
 _MIB = 1 << 20
-_LOWEST = 19
 _OWN_FAULT = frozenset(
     {signal.SIGXCPU, signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGSYS, signal.SIGILL}
 )
+_LONGEST_ANSWER = 64 * _MIB
+"""The longest is of a file that is prepared for a signature: a page's pictures and fonts."""
+_TICKS = os.sysconf("SC_CLK_TCK")
+_DYING_SECONDS = 2.0
+"""From the end of a worker's connection to its own."""
 _log = structlog.get_logger()
 
 
@@ -73,27 +77,53 @@ class Look:
     """The file's signature, where that does not stand in the file itself."""
 
     @property
+    def failure(self) -> str:
+        """Say why there is no finding: `store`, `parser`, `died`, or the limit that was met."""
+        return (self.answer.failure or "") if self.answer else self.end
+
+    @property
+    def cause(self) -> str:
+        """Return the detail of that."""
+        return self.answer.detail if self.answer else self.detail
+
+    @property
     def altered(self) -> bool:
         """Say whether the stored file is there and is not what it was."""
         return self.answer is not None and self.answer.detail == ALTERED
 
 
 class Worker:
-    """One process at a time; started when first needed and again after each death."""
+    """One process at a time; made when first needed and again after each death."""
 
-    def __init__(self, limits: Limits) -> None:
-        """Start nothing yet."""
-        self._limits = limits
-        self._process: Process | None = None
+    def __init__(self, limits: Limits, forks: Forks) -> None:
+        """Make nothing yet."""
+        self._limits, self._forks = limits, forks
+        self._fork: Fork | None = None
         self._material: Material | None = None
         self._answered = 0
+        self._slow = self._closed = False
+        self._began: float | None = None
+        """What the process had used before the present look; None: there is no look."""
         self._deadline: asyncio.Timeout | None = None
-        self._starting = asyncio.Lock()
+        self._making = asyncio.Lock()
 
     @property
     def pid(self) -> int | None:
         """Return the id of the living process, if any."""
-        return self._process.pid if self._process else None
+        return self._fork.pid if self._fork else None
+
+    @property
+    def busy_seconds(self) -> float:
+        """Return how long the present look has kept a processor busy; 0 when there is none."""
+        return 0.0 if self._began is None else self._cpu_seconds() - self._began
+
+    def _cpu_seconds(self) -> float:
+        try:
+            text = Path(f"/proc/{self.pid}/stat").read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return 0.0  # it has just ended
+        fields = text.rpartition(")")[2].split()  # proc(5): from the third on
+        return (int(fields[11]) + int(fields[12])) / _TICKS
 
     async def look(
         self,
@@ -119,102 +149,120 @@ class Worker:
         return await self._give(job, present.material)
 
     async def _give(self, job: Job | Reading, material: Material) -> Look:
-        await self.warm()
-        request = Request(job=job, material=None if material is self._material else material)
-        if self._process is None:
-            return Look(None, "died", "the worker does not start")
         try:
-            async with asyncio.timeout(self._limits.wall_seconds) as self._deadline:
-                answer = await self._ask(REQUESTS.dump_json(request))
+            await self.warm()
+            if self._fork is None:
+                return Look(None, "died", "the worker does not start")
+            wall = self._limits.slow_wall_seconds if self._slow else self._limits.wall_seconds
+            async with asyncio.timeout(wall) as self._deadline:
+                if material is not self._material:
+                    await _ask(self._fork, Request(material=material))
+                    self._material = material
+                self._began = self._cpu_seconds()
+                answer = await _ask(self._fork, Request(job=job))
         except TimeoutError:
             await self.end()
             return Look(None, "limit", "wall clock")
+        except _Overcome as why:
+            await self.end()
+            return Look(None, "limit", str(why))
         except (OSError, asyncio.IncompleteReadError):
             return await self._death()
         except BaseException:
             await self.end()  # cancelled in the middle: the next one must not get this answer
             raise
-        self._material = material
+        finally:
+            self._began = None
         self._answered += 1
         if answer.failure == "memory" or self._answered >= self._limits.files:
             await self.end()
         return Look(answer, material=material)
 
     def slow_down(self) -> None:
-        """Let the present look go on at the lowest priority, and for longer.
+        """Let looks go on at the lowest priority, and for longer, from now on.
 
-        A process cannot be given its priority back: it is to be ended afterwards.
+        A process cannot be given its priority back: the worker is to be closed afterwards.
         """
-        if self._process is None or self._deadline is None:
-            return
-        with suppress(ProcessLookupError):  # it has just ended
-            os.setpriority(os.PRIO_PROCESS, self._process.pid, _LOWEST)
-        now = asyncio.get_running_loop().time()
-        with suppress(RuntimeError):  # the answer has just come
-            self._deadline.reschedule(now + self._limits.slow_wall_seconds)
+        self._slow = True
+        if self._fork is not None:
+            self._forks.slow(self._fork)
+        if self._deadline is not None:
+            now = asyncio.get_running_loop().time()
+            with suppress(RuntimeError):  # the answer has just come
+                self._deadline.reschedule(now + self._limits.slow_wall_seconds)
+
+    async def close(self) -> None:
+        """Kill the process and make no other: looks that come nevertheless are `died`."""
+        self._closed = True
+        await self.end()
 
     async def end(self) -> None:
         """Kill the process, if there is one, and wait for its end."""
-        process, self._process, self._material = self._process, None, None
-        self._answered = 0
-        if process is not None:
-            if process.returncode is None:
-                process.kill()
-            await process.wait()
+        fork, self._fork, self._material = self._fork, None, None
+        self._answered, self._deadline = 0, None
+        if fork is not None:
+            self._forks.kill(fork)
+            fork.writer.close()
+            await asyncio.shield(fork.ended)
 
     async def warm(self) -> None:
-        """Start the process ahead of its first file, if there is none: that takes a second.
+        """Make the process ahead of its first file, if there is none.
 
         A start that fails is tried again, and told, when the first file comes.
         """
-        async with self._starting:
-            if self._process is not None:
+        async with self._making:
+            if self._closed or (self._fork is not None and not self._fork.ended.done()):
                 return
+            await self.end()  # of one that has died meanwhile
             try:
-                await self._start()
-            except (OSError, asyncio.IncompleteReadError):
+                self._fork = await self._forks.make(self._limits.memory)
+                if self._slow:
+                    self._forks.slow(self._fork)
+                # Its start is not the file's time: on a busy machine it takes a while.
+                async with asyncio.timeout(self._limits.wall_seconds):
+                    await _ready(self._fork)
+                if self._closed:
+                    await self.end()
+            except (OSError, asyncio.IncompleteReadError, _Overcome):
                 await self._death()
-
-    async def _start(self) -> None:
-        self._process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "services.signing.worker",
-            str(self._limits.memory),
-            stdin=PIPE,
-            stdout=PIPE,
-            env=_environment(),
-        )
-        # Its start is not the file's time: on a busy machine it takes seconds.
-        if await self._receive() != READY:
-            raise OSError("the worker says something else")
-
-    async def _ask(self, message: bytes) -> Answer:
-        process = self._process
-        if process is None or process.stdin is None:
-            raise OSError("no worker")
-        process.stdin.write(len(message).to_bytes(LENGTH_BYTES, "big") + message)
-        await process.stdin.drain()
-        return ANSWERS.validate_json(await self._receive())
-
-    async def _receive(self) -> bytes:
-        process = self._process
-        if process is None or process.stdout is None:
-            raise OSError("no worker")
-        length = int.from_bytes(await process.stdout.readexactly(LENGTH_BYTES), "big")
-        return await process.stdout.readexactly(length)
+            except BaseException:
+                await self.end()  # the next one would take its first word for an answer
+                raise
 
     async def _death(self) -> Look:
-        process = self._process
-        code = await process.wait() if process else 0
+        """Say how the process ended; one that only says no more is killed, and was overcome."""
+        code: int | None = 0
+        if self._fork is not None:
+            await asyncio.wait({self._fork.ended}, timeout=_DYING_SECONDS)
+            code = self._fork.ended.result() if self._fork.ended.done() else None
         await self.end()
         # A code above 0 is what Python says when it could not even say what was wrong.
-        own = code > 0 or (code < 0 and signal.Signals(-code) in _OWN_FAULT)
+        own = code is None or code > 0 or (code < 0 and signal.Signals(-code) in _OWN_FAULT)
         _log.warning("worker ended", code=code, own_limits=own)
         return Look(None, "limit" if own else "died", f"exit {code}")
 
 
-def _environment() -> dict[str, str]:
-    """Return what a worker needs to find the code: no address, no password, no token."""
-    kept = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "VIRTUAL_ENV", "LD_LIBRARY_PATH")
-    return {name: os.environ[name] for name in kept if name in os.environ}
+class _Overcome(Exception):  # noqa: N818 (what the worker is)
+    """It says what no worker says: its file has overcome it."""
+
+
+async def _ready(fork: Fork) -> None:
+    if await _receive(fork) != READY:
+        raise _Overcome("the worker's first word is another")
+
+
+async def _ask(fork: Fork, request: Request) -> Answer:
+    message = REQUESTS.dump_json(request)
+    fork.writer.write(len(message).to_bytes(LENGTH_BYTES, "big") + message)
+    await fork.writer.drain()
+    try:
+        return ANSWERS.validate_json(await _receive(fork))
+    except ValidationError:
+        raise _Overcome("no answer of a worker") from None
+
+
+async def _receive(fork: Fork) -> bytes:
+    length = int.from_bytes(await fork.reader.readexactly(LENGTH_BYTES), "big")
+    if length > _LONGEST_ANSWER:
+        raise _Overcome("the worker says too much")
+    return await fork.reader.readexactly(length)

@@ -1,7 +1,7 @@
 """Reads what comes from outside of PKIs: certificates to be listed, revocation lists, answers."""
 
 from collections.abc import Sequence
-from typing import TypeVar
+from datetime import datetime
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -10,6 +10,7 @@ from cryptography.x509 import ocsp
 from services.signing.pipe import (
     AnswerFacts,
     CertificateFacts,
+    CertificatesFacts,
     Facts,
     ListFacts,
     Reading,
@@ -22,29 +23,42 @@ from services.signing.validation.algorithms import (
     key_term,
     terms,
 )
+from services.signing.validation.extensions import extension
+from services.signing.validation.failures import UNFIT
 from services.signing.validation.indication import Refused
 from services.signing.validation.material import digest
 from services.signing.validation.ocsp import answer
 from services.signing.validation.revocation import RevocationList, Unusable, entry_of
 from services.signing.validation.trust import Issuer, Trust
 
-_E = TypeVar("_E", bound=x509.ExtensionType)
-
 
 def read(job: Reading, trust: Trust) -> Facts:
     """Return what stands in a piece of a PKI. Raises Unusable, or whatever a parser raises."""
     match job.what:
         case "certificate":
-            return _certificate(job, trust)
+            return authority(job.content, trust, job.at)
+        case "certificates":
+            return CertificatesFacts(tuple(_readable(one, trust) for one in job.certificates))
         case "list":
             return _list(job, trust)
         case "answer":
             return _answer(job, trust)
 
 
-def _certificate(job: Reading, trust: Trust) -> CertificateFacts:
+def _readable(der: bytes, trust: Trust) -> CertificateFacts | None:
     try:
-        one = x509.load_der_x509_certificate(job.content)
+        return authority(der, trust)
+    except (Unusable, *UNFIT):
+        return None
+
+
+def authority(der: bytes, trust: Trust, at: datetime | None = None) -> CertificateFacts:
+    """Return what stands in a certificate, and why it is no authority's at a moment.
+
+    Raises Unusable for what is no certificate, or whatever a parser raises.
+    """
+    try:
+        one = x509.load_der_x509_certificate(der)
         extensions = one.extensions
         key, how = key_of(one), certificate_scheme(one)
     except (ValueError, x509.DuplicateExtension, UnsupportedAlgorithm) as error:
@@ -53,13 +67,13 @@ def _certificate(job: Reading, trust: Trust) -> CertificateFacts:
         raise Unusable(why.objection.detail) from None
     itself = one.issuer == one.subject
     self_signed = itself and is_right(key, one.signature, one.tbs_certificate_bytes, how)
-    issued_by, in_path = (None, "") if self_signed else _issued(job.content, trust)
+    issued_by, in_path = (None, "") if self_signed else _issued(der, trust)
     used = (*terms(trust.policy, how), key_term(trust.policy, key))
-    weak = [term.name for term in used if term.ends is None or (job.at and term.ends <= job.at)]
-    constraints = _value(extensions, x509.BasicConstraints)
+    weak = [term.name for term in used if term.ends is None or (at and term.ends <= at)]
+    constraints = extension(extensions, x509.BasicConstraints)
     flaw = _no_authority(extensions, constraints) or in_path
     return CertificateFacts(
-        sha256=digest(job.content),
+        sha256=digest(der),
         subject=one.subject.rfc4514_string(),
         issuer=one.issuer.rfc4514_string(),
         serial=f"{one.serial_number:x}",
@@ -86,19 +100,12 @@ def _issued(der: bytes, trust: Trust) -> tuple[str | None, str]:
 
 
 def _no_authority(extensions: x509.Extensions, constraints: x509.BasicConstraints | None) -> str:
-    usage = _value(extensions, x509.KeyUsage)
+    usage = extension(extensions, x509.KeyUsage)
     if constraints is None or not constraints.ca:
         return "not an authority's certificate (basicConstraints)"
     if usage is None or not usage.key_cert_sign:
         return "its key may not sign certificates (keyUsage)"
     return ""
-
-
-def _value(extensions: x509.Extensions, kind: type[_E]) -> _E | None:
-    try:
-        return extensions.get_extension_for_class(kind).value
-    except x509.ExtensionNotFound:
-        return None
 
 
 def _issuer(job: Reading, trust: Trust) -> Issuer:
@@ -120,12 +127,13 @@ def _list(job: Reading, trust: Trust) -> ListFacts:
 
 
 def _revoked(index: x509.CertificateRevocationList, serials: Sequence[str]) -> list[Revoked]:
+    """Look through a list once: the library, too, looks through all of it for one of them."""
+    wanted = {int(serial, 16) for serial in serials}
     found: list[Revoked] = []
-    for serial in serials:
-        entry = index.get_revoked_certificate_by_serial_number(int(serial, 16))
-        if entry is not None:
+    for entry in index:
+        if entry.serial_number in wanted:
             since, reason = entry_of(entry)
-            found.append(Revoked(serial, reason, since))
+            found.append(Revoked(f"{entry.serial_number:x}", reason, since))
     return found
 
 

@@ -1,35 +1,72 @@
 """Registers certificates: `registry.json` of the PKI folder says which belongs to which agency."""
 
 import asyncio
-import json
-from collections.abc import Mapping
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import structlog
-from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from pydantic import TypeAdapter, ValidationError
 
 from services.signing import entrust, relist
-from services.signing.certificate import Registration
+from services.signing.bench import Bench, Unfit
+from services.signing.certificate import Kind, Registration
+from services.signing.entrust import registration
 from services.signing.keys import AUTHORITIES, ISSUING, Authorities
+from services.signing.pipe import CertificateFacts, CertificatesFacts, Reading
 from services.signing.publish import keep_file, keep_lists
 from services.signing.store import certificates, fetches, lists, trust
-from services.signing.trustlist import Entries, in_force
+from services.signing.trustlist import in_force
+from services.signing.validation.material import digest
 from shared import agencies
-from shared.db import Connection, Database
+from shared.db import Connection
 from shared.errors import Unavailable
 from shared.restored import Recovery
 
+_AT_ONCE = 200
+"""So many certificates are read by one look of a worker."""
 _log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A certificate and whom it is for."""
+
+    agency: str | None
+    kind: Kind
+    person: str | None
+    der: bytes
+
+    @property
+    def sha256(self) -> str:
+        """Return the certificate's digest."""
+        return digest(self.der)
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A row of `registry.json`."""
+
+    agency: str | None
+    kind: Literal["leader", "seal", "protocol"]
+    person: str | None
+    pem: str
+
+
+_WRITTEN = TypeAdapter(list[_Written])
 
 
 class Register:
     """Follows the register's file, the trust list and the directory; nothing is taken out."""
 
-    def __init__(self, db: Database, authorities: Authorities, recovery: Recovery) -> None:
+    def __init__(self, bench: Bench, authorities: Authorities, recovery: Recovery) -> None:
         """Read nothing yet."""
-        self._db, self._authorities, self._recovery = db, authorities, recovery
+        self._bench, self._db = bench, bench.db
+        self._authorities, self._recovery = authorities, recovery
         self._read_at: tuple[int, int] | None = None
+        self._faulty = ""
         self._strange: list[str] = []
         self._laid = 0
         self._altered = False
@@ -38,6 +75,8 @@ class Register:
         """Say what is missing before signing can judge, for `/health/ready`."""
         if self._read_at is None:
             return "the register of certificates has not been read"
+        if self._faulty:
+            return self._faulty
         if self._altered:
             return "the trust list is not the one that was decided: compare pki/trust-changes.jws"
         if self._strange:
@@ -50,8 +89,10 @@ class Register:
 
     async def tend(self) -> bool:
         """Take over what is new: certificates, agencies' ids, revocation lists."""
-        await self._db.as_worker(lambda conn: entrust.begin(conn, self._authorities))
         version = (await self._db.look(lists.changes))["trust"]
+        if not version:
+            await self._db.as_worker(lambda conn: entrust.begin(conn, self._authorities))
+            version = (await self._db.look(lists.changes))["trust"]
         path = self._authorities.folder / "registry.json"
         seen = (path.stat().st_mtime_ns if path.exists() else 0, version)
         if seen != self._read_at:
@@ -76,20 +117,42 @@ class Register:
 
     async def _read(self, path: Path) -> None:
         listed = (await self._db.look(trust.current)).entries
-        rows = await asyncio.to_thread(_read, path, listed)
-
-        async def step(conn: Connection) -> int:
-            new = await certificates.insert(conn, rows)
-            if new:  # what their authorities' lists say of them was not looked for yet
-                await fetches.apply_anew(conn, {row.issuer for row in rows} - {ISSUING})
-            return new
-
-        new = await self._db.as_worker(step)
-        _log.info("certificates registered", new=new, known=len(rows) - new)
         own = self._authorities
         self._strange = [name for name in AUTHORITIES if listed[name].der != own.der(name)]
         if self._strange:
             _log.error("the PKI folder is not of the trust list", authorities=self._strange)
+        own_ones = [one for one in AUTHORITIES if one in in_force(listed)]
+        rows = [Row(None, "authority", None, listed[name].der) for name in own_ones]
+        self._faulty = ""
+        try:
+            rows += await asyncio.to_thread(_rows, path)
+        except Unfit as why:
+            self._faulty = f"registry.json: {why}"
+            _log.error("register not read", cause=str(why))
+        new = await self._db.as_worker(lambda conn: _unknown(conn, rows))
+        for begin in range(0, len(new), _AT_ONCE):
+            await self._take_over(new[begin : begin + _AT_ONCE])
+
+    async def _take_over(self, rows: Sequence[Row]) -> None:
+        """Have a worker read some certificates, and register those of listed authorities."""
+        job = Reading("certificates", certificates=tuple(row.der for row in rows))
+        try:
+            read = await self._bench.read(job)
+        except Unfit as why:
+            raise Unavailable(f"the process that reads certificates ({why})") from None
+        if not isinstance(read, CertificatesFacts) or len(read.read) != len(rows):
+            raise Unavailable("the process that reads certificates")
+        found = [_registration(row, facts) for row, facts in zip(rows, read.read, strict=True)]
+        good = [one for one in found if one is not None]
+
+        async def step(conn: Connection) -> int:
+            new = await certificates.insert(conn, good)
+            if new:  # what their authorities' lists say of them was not looked for yet
+                await fetches.apply_anew(conn, {row.issuer for row in good} - {ISSUING})
+            return new
+
+        new = await self._db.as_worker(step)
+        _log.info("certificates registered", new=new, left=len(rows) - new)
 
 
 async def bind(conn: Connection) -> None:
@@ -103,40 +166,36 @@ async def _may_be_bound(conn: Connection) -> int:
     return len(await agencies.find(conn, await certificates.unbound_codes(conn)))
 
 
-def _read(path: Path, listed: Entries) -> list[Registration]:
-    """Return the rows of the register, and those of the authorities themselves."""
-    trusted = {
-        name: x509.load_der_x509_certificate(one.der) for name, one in in_force(listed).items()
-    }
-    rows = [
-        # The root issued itself and the issuing CA.
-        Registration.of(trusted[name], kind="authority", issuer="root")
-        for name in AUTHORITIES
-        if name in trusted
-    ]
-    for row in json.loads(path.read_text(encoding="utf-8")) if path.exists() else ():
-        certificate = x509.load_pem_x509_certificate(row["pem"].encode())
-        issuer = _issuer(certificate, trusted)
-        if issuer is None:
-            _log.warning("registered, and of no listed authority", agency=row["agency"])
-            continue
-        rows.append(
-            Registration.of(
-                certificate,
-                kind=row["kind"],
-                issuer=issuer,
-                agency_code=row["agency"],
-                person=row["person"],
-            )
-        )
-    return rows
+def _rows(path: Path) -> list[Row]:
+    """Return the rows of the register's file. Raises Unfit, without what stands in it: names."""
+    if not path.exists():
+        return []
+    try:
+        written = _WRITTEN.validate_json(path.read_bytes())
+        return [
+            Row(one.agency, one.kind, one.person, ssl.PEM_cert_to_DER_cert(one.pem))
+            for one in written
+        ]
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        raise Unfit(f"{list(first['loc'])}: {first['msg']}") from None
+    except ValueError:
+        raise Unfit("a certificate is not PEM") from None
 
 
-def _issuer(certificate: x509.Certificate, trusted: Mapping[str, x509.Certificate]) -> str | None:
-    for name, authority in trusted.items():
-        try:
-            certificate.verify_directly_issued_by(authority)
-        except (ValueError, TypeError, InvalidSignature):
-            continue
-        return name
-    return None
+async def _unknown(conn: Connection, rows: Sequence[Row]) -> list[Row]:
+    known = await certificates.known(conn, [row.sha256 for row in rows])
+    return [row for row in rows if row.sha256 not in known]
+
+
+def _registration(row: Row, facts: CertificateFacts | None) -> Registration | None:
+    if facts is None:
+        _log.warning("registered, and no certificate", agency=row.agency, sha256=row.sha256)
+        return None
+    issuer = "root" if row.kind == "authority" else facts.issued_by  # it issued itself as well
+    if issuer is None:
+        _log.warning("registered, and of no listed authority", agency=row.agency)
+        return None
+    return registration(
+        row.der, facts, issuer=issuer, kind=row.kind, agency_code=row.agency, person=row.person
+    )

@@ -51,13 +51,12 @@ async def judge(
 
 def _unread(look: Look) -> Verdict:
     """Return the verdict on a file with which a worker did not come to an end. Raises Problem."""
-    detail = look.answer.detail if look.answer else look.detail
-    match look.answer.failure if look.answer else look.end:
+    match look.failure:
         case "store":
             raise Problem(STORE_TROUBLE, retry_after=5)
         case "died":
             raise Unavailable("the process that verifies")
         case "parser":
-            return unread(UNREADABLE, detail, final=True)
+            return unread(UNREADABLE, look.cause, final=True)
         case _:
-            return unread(TOO_HEAVY, detail, final=True)
+            return unread(TOO_HEAVY, look.cause, final=True)

@@ -1,7 +1,7 @@
 """What a signature shows: drawn by typst as a one-page PDF, after Decree 30/2020, appendix I."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from pathlib import Path
 
 import typst
@@ -9,9 +9,9 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from services.signing.pipe import Shape
+from services.signing.report.wording import VIETNAM
 from services.signing.signature import Holder, Signature
 
-VIETNAM = timezone(timedelta(hours=7), "+07")
 _HERE = Path(__file__).with_name("stamps")
 
 

@@ -2,12 +2,9 @@
 
 import gc
 import hashlib
-import logging
 import os
-import sys
-from typing import BinaryIO
 
-from services.signing import hexstring, sandbox
+from services.signing import sandbox
 from services.signing.finding import UNSIGNED, Finding
 from services.signing.pipe import (
     ALTERED,
@@ -23,44 +20,41 @@ from services.signing.pipe import (
 )
 from services.signing.prepare import prepare
 from services.signing.reading import read
-from services.signing.validation.cades import validate_detached
-from services.signing.validation.pades import validate_pdf
+from services.signing.validation.file import validate
 from services.signing.validation.revocation import Unusable
 from services.signing.validation.trust import Trust
 
+_MATERIAL_CPU_SECONDS = 60
+"""For reading all that is trusted; lists may have a million entries."""
 
-def main() -> None:
-    """Serve requests on standard input until it closes."""
-    # pyHanko logs subjects of certificates: personal names have no place in our logs.
-    logging.disable(logging.CRITICAL)
-    replies = _take_over_output()
-    requests = sys.stdin.buffer
-    hexstring.install()
-    # What is loaded now stays for ever: the collection after each file need not look through it.
-    gc.collect()
-    gc.freeze()
-    sandbox.enter(memory=int(sys.argv[1]))
+
+def work(connection: int, *, memory: int, parent: int) -> None:
+    """Lock this process up and serve requests on a socket until the other end has gone.
+
+    Raises NoSandbox when the process cannot be locked up: then no file may be looked at.
+    """
+    sandbox.enter(memory=memory, parent=parent)
+    requests, replies = os.fdopen(connection, "rb"), os.fdopen(os.dup(connection), "wb")
     send(replies, READY)
     trust: Trust | None = None
     while (message := receive(requests)) is not None:
         request = REQUESTS.validate_json(message)
         if request.material is not None:
+            sandbox.allow_cpu(_MATERIAL_CPU_SECONDS)
             trust = Trust(request.material)
-        if trust is None:
-            raise SystemExit("a job came before any material")
-        job = request.job
-        answer = _read(job, trust) if isinstance(job, Reading) else _look(job, trust)
+        answer = _answered(request.job, trust)
         send(replies, ANSWERS.dump_json(answer))
         if answer.failure == "memory":
-            raise SystemExit(0)  # a fresh process has a fresh heap
+            return  # a fresh process has a fresh heap
         gc.collect()
 
 
-def _take_over_output() -> BinaryIO:
-    """Keep the pipe for answers to ourselves: what a library prints goes to standard error."""
-    replies = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
-    return replies
+def _answered(job: Job | Reading | None, trust: Trust | None) -> Answer:
+    if job is None:
+        return Answer(None)
+    if trust is None:
+        raise ValueError("a job came before any material")
+    return _read(job, trust) if isinstance(job, Reading) else _look(job, trust)
 
 
 def _look(job: Job, trust: Trust) -> Answer:
@@ -75,18 +69,12 @@ def _look(job: Job, trust: Trust) -> Answer:
     if hashlib.sha256(content).hexdigest() != job.sha256:
         return Answer(None, "store", ALTERED)
     try:
-        finding = _judge(content, job, trust)
+        finding = validate(content, job.detached, trust, job.at)
         return Answer(finding, prepared=_prepare(content, job, finding))
     except MemoryError:
         return Answer(None, "memory", "MemoryError")
     except Exception as error:  # noqa: BLE001 (a hostile file may raise anything: all are verdicts)
         return Answer(None, "parser", type(error).__name__)
-
-
-def _judge(content: bytes, job: Job, trust: Trust) -> Finding:
-    if job.detached is not None:
-        return validate_detached(content, job.detached, trust, job.at)
-    return validate_pdf(content, trust, job.at)
 
 
 def _read(job: Reading, trust: Trust) -> Answer:
@@ -106,7 +94,3 @@ def _prepare(content: bytes, job: Job, finding: Finding) -> Prepared | None:
     if job.prepare is None or (finding.outcome != "sound" and finding.reason != UNSIGNED):
         return None
     return prepare(content, job.prepare)
-
-
-if __name__ == "__main__":
-    main()

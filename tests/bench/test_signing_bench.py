@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
@@ -14,30 +15,36 @@ from services.signing.pipe import Answer
 from services.signing.pool import Look
 
 
-def _file(agency: str, name: str) -> File:
+def _file(agency: UUID, name: str) -> File:
     return File(agency, Path(name), "", 0.0)
 
 
-def _names(queue: Queue, count: int) -> list[str]:
-    found = [queue.claim() for _ in range(count)]
+def _names(queue: Queue, count: int, *without: UUID) -> list[str]:
+    found = [queue.claim(without) for _ in range(count)]
     return [file.path.name if file else "-" for file in found]
 
 
 async def test_senders_take_turns_and_the_oldest_file_comes_first():
-    queue = Queue(2)
+    queue = Queue()
     for name in ("a1", "a2", "a3"):
         queue.put(_file(BAD, name))
     queue.put(_file(GOOD, "b1"))
-    assert _names(queue, 4) == ["a1", "b1", "a2", "-"]
+    assert _names(queue, 5) == ["a1", "b1", "a2", "a3", "-"]
 
 
-async def test_an_agency_whose_files_are_all_in_hands_waits():
-    queue = Queue(1)
+async def test_who_has_to_wait_is_passed_over():
+    queue = Queue()
+    queue.put(_file(BAD, "a1"))
+    queue.put(_file(GOOD, "b1"))
+    assert _names(queue, 2, BAD) == ["b1", "-"]
+
+
+async def test_a_file_that_met_limits_waits_again_in_front():
+    queue = Queue()
     for name in ("a1", "a2"):
         queue.put(_file(BAD, name))
     first = queue.claim()
     assert first is not None
-    assert _names(queue, 1) == ["-"]
     queue.settle(first, Look(Answer(None, "memory")))
     again = queue.claim()
     assert again is first

@@ -1,12 +1,11 @@
 """Lets the engine judge a case: the only module of the matrix that knows the engine."""
 
 from services.signing.finding import Finding
-from services.signing.validation.cades import validate_detached
+from services.signing.validation.file import validate
 from services.signing.validation.material import Material
-from services.signing.validation.pades import validate_pdf
 from services.signing.validation.policy import NEWEST
 from services.signing.validation.trust import Trust
-from services.signing.verdict import judge
+from services.signing.verdict import Verdict, judge
 from tests.conformance.case import Case, Decision, Expected
 
 _DECISIONS: dict[str, Decision] = {
@@ -18,16 +17,20 @@ _DECISIONS: dict[str, Decision] = {
 
 def judged(case: Case) -> tuple[Decision, str, str | None, str | None]:
     """Return decision, indication, sub-indication and rule."""
-    known = Material(NEWEST.read_bytes(), case.authorities, case.lists, case.answers)
-    found = _finding(case, Trust(known))
-    said = judge(found, case.registered, role=case.role, sender=case.sender)
+    _, said = examined(case, material(case))
     return _DECISIONS[said.indication], said.validation, said.sub_indication, said.rule
 
 
-def _finding(case: Case, trust: Trust) -> Finding:
-    if case.content is None:
-        return validate_pdf(case.file, trust, case.at)
-    return validate_detached(case.content, case.file, trust, case.at)
+def material(case: Case) -> Material:
+    """Return what a case is judged with."""
+    return Material(NEWEST.read_bytes(), case.authorities, case.lists, case.answers)
+
+
+def examined(case: Case, given: Material) -> tuple[Finding, Verdict]:
+    """Return what is found in a case's file, and what follows from it."""
+    content, signature = (case.file, None) if case.content is None else (case.content, case.file)
+    found = validate(content, signature, Trust(given), case.at)
+    return found, judge(found, case.registered, role=case.role, sender=case.sender)
 
 
 def as_judged(expected: Expected) -> tuple[Decision, str, str | None, str | None]:

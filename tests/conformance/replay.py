@@ -3,6 +3,7 @@
 `python -m tests.conformance.replay` is that process: it reads what to repeat on standard input.
 """
 
+import os
 import pickle
 import subprocess
 import sys
@@ -15,13 +16,9 @@ from uuid import UUID
 from services.signing import hexstring, sandbox
 from services.signing.again import repeat
 from services.signing.evidence import Subject, pieces, written
-from services.signing.validation.cades import validate_detached
-from services.signing.validation.material import Material, digest
-from services.signing.validation.pades import validate_pdf
-from services.signing.validation.policy import NEWEST
-from services.signing.validation.trust import Trust
-from services.signing.verdict import judge
+from services.signing.validation.material import digest
 from tests.conformance.case import Case
+from tests.conformance.judging import examined, material
 
 _LENGTH_BYTES = 8
 _MEMORY = 1 << 30
@@ -39,15 +36,10 @@ class Stored:
 
 def stored(case: Case) -> Stored:
     """Judge a case as signing does, and return what it would keep."""
-    known = Material(NEWEST.read_bytes(), case.authorities, case.lists, case.answers)
+    known = material(case)
     detached = None if case.content is None else case.file
     content = case.file if case.content is None else case.content
-    trust = Trust(known)
-    if detached is None:
-        finding = validate_pdf(content, trust, case.at)
-    else:
-        finding = validate_detached(content, detached, trust, case.at)
-    verdict = judge(finding, case.registered, role=case.role, sender=case.sender)
+    finding, verdict = examined(case, known)
     subject = Subject(_NOBODY, _NOBODY, case.name, case.sender, digest(content), case.role)
     evidence, _ = written(subject, verdict, finding, case.registered, known, detached=detached)
     kept = {one.sha256: one.content for one in pieces(known, detached)}
@@ -81,7 +73,8 @@ def repeater() -> Generator[Repeater]:
 def main() -> None:
     """Repeat verdicts until standard input closes."""
     hexstring.install()
-    sandbox.enter(memory=_MEMORY)  # no socket can be opened from here on, no file be written
+    # No socket can be opened from here on, no file be written.
+    sandbox.enter(memory=_MEMORY, parent=os.getppid())
     while (one := _receive(sys.stdin.buffer)) is not None:
         _send(sys.stdout.buffer, repeat(one.evidence, one.kept, one.content).differs)
 

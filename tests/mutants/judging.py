@@ -4,8 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from services.signing.validation.cades import validate_detached
-from services.signing.validation.pades import validate_pdf
+from services.signing.validation.file import validate
 from services.signing.validation.trust import Trust
 from tests.mutants import same
 from tests.mutants.plan import Mutant, Plan
@@ -26,10 +25,7 @@ class Said:
 
 def engine(mutant: Mutant, trust: Trust, plan: Plan) -> str:
     """Judge as signing's workers do."""
-    at = plan.corpus.at
-    if mutant.signature is None:
-        return validate_pdf(mutant.content, trust, at).outcome
-    return validate_detached(mutant.content, mutant.signature, trust, at).outcome
+    return validate(mutant.content, mutant.signature, trust, plan.corpus.at).outcome
 
 
 def weigh(mutant: Mutant, trust: Trust, plan: Plan, judge: Judge) -> Said:

@@ -10,6 +10,7 @@ from tests.fixtures.papers import Papers
 from tests.fixtures.stack import Backing
 from tests.signing.desk import Desk, open_desk
 from tests.signing.signer import Signer, open_signer
+from tests.signing.trusting import Trusting, open_trusting
 
 
 @pytest.fixture(scope="session")
@@ -80,3 +81,17 @@ async def own_signer(backing: Backing, idle_desk: Desk) -> AsyncIterator[Signer]
     """Signing with kept keys, with a PKI and a database of its own."""
     async with open_signer(idle_desk, backing) as made:
         yield made
+
+
+@pytest.fixture
+async def own(own_desk: Desk) -> AsyncIterator[Trusting]:
+    """Signing that examines, with an authority elsewhere."""
+    async with open_trusting(own_desk) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def idle(idle_desk: Desk) -> AsyncIterator[Trusting]:
+    """The same without anybody who examines."""
+    async with open_trusting(idle_desk) as opened:
+        yield opened

@@ -13,12 +13,15 @@ import orjson
 
 from services.signing import recover
 from services.signing.anchor import Anchor
+from services.signing.bench import LIMITS, Bench
 from services.signing.dispatcher import Dispatcher
 from services.signing.examine import take_in
-from services.signing.keys import Authorities
-from services.signing.pool import Limits
+from services.signing.forks import Forks
+from services.signing.keys import Authorities, KeyFiles
+from services.signing.pool import Limits, Worker
 from services.signing.register import Register
 from services.signing.revoke import withdraw
+from services.signing.turns import Turns
 from services.signing.validation.material import digest
 from shared import agencies
 from shared.blobs import BlobStore
@@ -57,6 +60,8 @@ class Desk:
     blobs: BlobStore
     authorities: Authorities
     register: Register
+    bench: Bench
+    forks: Forks
     dispatcher: Dispatcher
     recovery: Recovery
 
@@ -155,17 +160,24 @@ async def open_desk(
             await db.as_worker(lambda conn, event=event: agencies.apply_agency(conn, event))
         authorities = Authorities(papers.office.folder)
         recovery = recover.recovery(db, access_of(backing, "signing"), authorities)
-        register = Register(db, authorities, recovery)
-        await register.tend()
         store = BlobStore(blobs)
-        dispatcher = Dispatcher(db, store, Anchor(), limits or Limits())
+        forks = await stack.enter_async_context(Forks.open())
+        worker = Worker(LIMITS, forks)
+        stack.push_async_callback(worker.end)
+        keys = KeyFiles(authorities.folder / "keys")
+        bench = Bench(db, store, keys, Anchor(), Turns((worker,)), forks)
+        register = Register(bench, authorities, recovery)
+        await register.tend()
+        dispatcher = Dispatcher(db, store, Anchor(), limits or Limits(), forks)
         stop = asyncio.Event()
         group = await stack.enter_async_context(asyncio.TaskGroup())
         stack.callback(stop.set)
         slots = dispatcher.slots(workers)
         for task in (*slots, repeat(lambda: withdraw(db), name="withdraw", bell=db.bell)):
             group.create_task(task(stop))
-        yield Desk(db, databases, papers, store, authorities, register, dispatcher, recovery)
+        yield Desk(
+            db, databases, papers, store, authorities, register, bench, forks, dispatcher, recovery
+        )
 
 
 def _agency(code: str, id_: UUID) -> AgencyChanged:

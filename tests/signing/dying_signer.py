@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from services.signing.anchor import Anchor
 from services.signing.bench import LIMITS, Bench
+from services.signing.forks import Forks
 from services.signing.keys import Authorities, KeyFiles
 from services.signing.pool import Worker
 from services.signing.sign import activate
@@ -42,12 +43,12 @@ async def sign(order: Order) -> None:
     settings = settings_on(order.databases, "signing", bootstrap="127.0.0.1:1", password="none")  # noqa: S106
     settings = settings.model_copy(update={"kafka_password": SecretStr("none")})
     authorities = Authorities(Path(order.pki))
-    async with Database.open(settings) as db:
+    async with Database.open(settings) as db, Forks.open() as forks:
         db.migrated = True
         keys = KeyFiles(authorities.folder / "keys")
-        worker = Worker(LIMITS)
+        worker = Worker(LIMITS, forks)
         blobs = BlobStore(Path(order.blobs))
-        bench = Bench(db, blobs, keys, Anchor(), Turns((worker,)))
+        bench = Bench(db, blobs, keys, Anchor(), Turns((worker,)), forks)
         try:
             await activate(
                 bench,

@@ -2,10 +2,8 @@
 
 import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -15,28 +13,22 @@ from infra.pki import registrar
 from infra.pki.authority import Use
 from infra.pki.registrar import Holder
 from services.signing import ask
-from services.signing.anchor import Anchor
-from services.signing.api import create
-from services.signing.bench import LIMITS, Bench
-from services.signing.keys import KeyFiles
-from services.signing.pool import Worker
+from services.signing.bench import Bench
 from services.signing.signature import Kind, Role
-from services.signing.turns import Turns
-from shared import agencies
-from shared.events import ClientChanged, SignatureRequested
-from shared.identity import Guard
+from shared.events import SignatureRequested
 from shared.ids import uuid7
 from shared.kafka import Record
-from tests.fixtures.database import settings_of
 from tests.fixtures.papers import CODE, SENDER
-from tests.fixtures.serving import serving
 from tests.fixtures.stack import Backing
-from tests.notify.issuer import Issuer, serve_issuer
+from tests.notify.issuer import Issuer
 from tests.signing.desk import AGENCIES, Desk
+from tests.signing.served import System, served
 
 PIN = "development"
 RECORD = Record("test", 0, 0, "", {}, b"", UUID(int=0))
-SYSTEMS = {"sys-g22": ("G22",), "sys-g01": ("G01",), "hub": ("G22", "G01"), "registrar": ()}
+_SCOPES = ("documents.sign", "documents.send", "registrar")
+_ACTS_FOR = {"sys-g22": ("G22",), "sys-g01": ("G01",), "hub": ("G22", "G01"), "registrar": ()}
+SYSTEMS = {name: System(_SCOPES, codes) for name, codes in _ACTS_FOR.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +90,7 @@ class Signer:
     ) -> httpx2.Response:
         """Send a request as a system; `acting` names an agency, `scope` other scopes."""
         scope = options.pop("scope", "documents.sign")
-        token = self.issuer.token(system, SYSTEMS[system], scope=scope)
+        token = self.issuer.token(system, SYSTEMS[system].agencies, scope=scope)
         headers = {"Authorization": f"Bearer {token}", **options.pop("headers", {})}
         if acting := options.pop("acting", None):
             headers["On-Behalf-Of"] = acting
@@ -150,32 +142,8 @@ class Signer:
 @asynccontextmanager
 async def open_signer(desk: Desk, backing: Backing) -> AsyncGenerator[Signer]:
     """Serve signing over a desk for the length of a `with`."""
-    async with AsyncExitStack() as opened:
-        issuer = await opened.enter_async_context(serve_issuer())
-        settings = settings_of(desk.databases, "signing", backing).model_copy(
-            update={"issuer": issuer.url, "issuer_metadata": issuer.metadata}
-        )
-        for client_id, codes in SYSTEMS.items():
-            event = ClientChanged(
-                client_id=client_id,
-                state="active",
-                agencies=codes,
-                scopes=("documents.sign", "documents.send", "registrar"),
-                not_before=datetime(2025, 1, 1, tzinfo=UTC),
-                version=1,
-            )
-            await desk.db.as_worker(partial(agencies.apply_client, event=event))
-        keys = KeyFiles(desk.authorities.folder / "keys")
-        worker = Worker(LIMITS)
-        opened.push_async_callback(worker.end)
-        bench = Bench(desk.db, desk.blobs, keys, Anchor(), Turns((worker,)))
-        app = create()
-        app.state.db, app.state.authorities, app.state.bench = desk.db, desk.authorities, bench
-        app.state.recovery = desk.recovery
-        app.state.guard = await opened.enter_async_context(Guard.open(settings, desk.db))
-        base = await opened.enter_async_context(serving(app))
-        client = await opened.enter_async_context(httpx2.AsyncClient(base_url=base, timeout=60))
-        yield Signer(desk, bench, client, issuer)
+    async with served(desk, backing, SYSTEMS) as (client, issuer):
+        yield Signer(desk, desk.bench, client, issuer)
 
 
 async def _chunks(content: bytes) -> AsyncIterator[bytes]:

@@ -1,10 +1,9 @@
 """The audit of certificates knows the trust list: other authorities, and those that ended."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-import pytest
 from cryptography import x509
 
 from infra.audit.certificates import Register, check_certificate, registered
@@ -14,14 +13,7 @@ from services.signing.revoke import revoke
 from services.signing.trustlist import EndAuthority
 from tests.signing.desk import AGENCIES, Desk
 from tests.signing.elsewhere import crl
-from tests.signing.trusting import Trusting, open_trusting
-
-
-@pytest.fixture
-async def idle(idle_desk: Desk) -> AsyncIterator[Trusting]:
-    """Signing without anybody who examines, with an authority elsewhere."""
-    async with open_trusting(idle_desk) as opened:
-        yield opened
+from tests.signing.trusting import Trusting
 
 
 async def audited(desk: Desk) -> list[str]:

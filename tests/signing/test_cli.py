@@ -13,8 +13,8 @@ from tests.fixtures.papers import Papers
 from tests.signing.test_evidence import FILES, judged, kept, known
 
 _LOCKED_UP = (
-    "import sys; from services.signing import cli, sandbox;"
-    " sandbox.enter(memory=1 << 30); sys.exit(cli.main(sys.argv[1:]))"
+    "import os, sys; from services.signing import cli, sandbox;"
+    " sandbox.enter(memory=1 << 30, parent=os.getppid()); sys.exit(cli.main(sys.argv[1:]))"
 )
 """No socket, no other process: what it needs is in the bundle or not at all."""
 

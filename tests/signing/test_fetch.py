@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 from uuid import UUID
 
 import pytest
@@ -13,7 +12,6 @@ from services.signing import aging, fetch, heed
 from services.signing import finding as reasons
 from services.signing.trustlist import EndAuthority
 from tests.fixtures.eventually import eventually
-from tests.signing.desk import Desk
 from tests.signing.elsewhere import (
     Handler,
     compressed,
@@ -24,23 +22,9 @@ from tests.signing.elsewhere import (
     redirect,
 )
 from tests.signing.test_revocation import withdrawn
-from tests.signing.trusting import Trusting, open_trusting
+from tests.signing.trusting import Trusting
 
 PROMISED_SECONDS = 60
-
-
-@pytest.fixture
-async def own(own_desk: Desk) -> AsyncIterator[Trusting]:
-    """Signing that examines, with an authority elsewhere."""
-    async with open_trusting(own_desk) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def idle(idle_desk: Desk) -> AsyncIterator[Trusting]:
-    """The same without anybody who examines."""
-    async with open_trusting(idle_desk) as opened:
-        yield opened
 
 
 async def listed(own: Trusting, *, number: int = 1) -> tuple[UUID, list[int]]:

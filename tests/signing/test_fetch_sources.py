@@ -1,7 +1,6 @@
 """Whom signing asks for revocation data: who stands in the trust list, and nobody else."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 from aiohttp import web
@@ -15,28 +14,13 @@ from services.signing.trustlist import ChangeAuthority
 from shared.errors import Problem
 from tests.fixtures.eventually import eventually
 from tests.fixtures.papers import Sheet
-from tests.signing.desk import Desk
 from tests.signing.elsewhere import (
     answered,
     crl,
     open_site,
 )
 from tests.signing.test_revocation import withdrawn
-from tests.signing.trusting import Trusting, open_trusting
-
-
-@pytest.fixture
-async def own(own_desk: Desk) -> AsyncIterator[Trusting]:
-    """Signing that examines, with an authority elsewhere."""
-    async with open_trusting(own_desk) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def idle(idle_desk: Desk) -> AsyncIterator[Trusting]:
-    """The same without anybody who examines."""
-    async with open_trusting(idle_desk) as opened:
-        yield opened
+from tests.signing.trusting import Trusting
 
 
 async def test_nothing_in_a_certificate_or_a_file_is_ever_asked(own: Trusting) -> None:

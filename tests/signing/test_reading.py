@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.x509 import ocsp
 
 from infra.pki.authority import Authority
+from services.signing.forks import Forks
 from services.signing.pipe import AnswerFacts, CertificateFacts, ListFacts, Reading
 from services.signing.pool import Limits, Present, Worker
 from services.signing.reading import read
@@ -132,8 +133,8 @@ def test_an_answer_to_another_question_is_not_usable() -> None:
 
 
 async def test_a_worker_reads_and_says_what_it_cannot_use() -> None:
-    worker, present = Worker(Limits()), Present(material(), NOW)
-    try:
+    async with Forks.open() as forks:
+        worker, present = Worker(Limits(), forks), Present(material(), NOW)
         good = await worker.read(Reading("list", crl(ROOT, number=7), authority="other"), present)
         assert good.answer
         assert isinstance(good.answer.facts, ListFacts)
@@ -144,5 +145,3 @@ async def test_a_worker_reads_and_says_what_it_cannot_use() -> None:
         assert proposed.answer
         assert isinstance(proposed.answer.facts, CertificateFacts)
         assert proposed.answer.facts.issued_by == "other"
-    finally:
-        await worker.end()

@@ -11,7 +11,7 @@ from cryptography import x509
 
 from services.signing import finding as reasons
 from services.signing.examine import settle
-from services.signing.pool import Look, Worker
+from services.signing.pool import Limits, Look, Worker
 from services.signing.revoke import Change, revoke
 from services.signing.store import examinations, lists
 from services.signing.store.examinations import Claim
@@ -111,7 +111,7 @@ async def looked(desk: Desk, dispatch: UUID) -> tuple[Claim, Look]:
     )
     assert held
     assert held.dispatch_id == dispatch
-    worker = Worker(desk.dispatcher.limits)
+    worker = Worker(Limits(), desk.forks)
     try:
         trust = await desk.db.as_worker(desk.dispatcher.anchor.now)
         return held, await worker.look(desk.blobs.path(held.sha256), held.sha256, trust)

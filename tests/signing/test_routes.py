@@ -2,9 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
@@ -13,19 +11,18 @@ import pytest
 from cryptography import x509
 
 from services.signing import cli
-from services.signing.api import create
 from services.signing.examine import settle
-from shared import agencies
-from shared.events import ClientChanged
-from shared.identity import Guard
-from shared.settings import ServiceSettings
-from tests.fixtures.database import settings_of
-from tests.fixtures.serving import serving
 from tests.fixtures.stack import Backing
-from tests.notify.issuer import AUDIENCE, Issuer, serve_issuer
+from tests.notify.issuer import AUDIENCE, Issuer
 from tests.signing.desk import Desk
+from tests.signing.served import System, served
 from tests.signing.test_revocation import digest, looked
 
+_SYSTEMS = {
+    "registrar": System(("registrar", "directory")),
+    "service-docs": System(("internal",)),
+    "sys-g22": System(("documents.send",)),
+}
 INTERNAL = "https://lienthong.vn/internal/signing"
 
 
@@ -56,37 +53,8 @@ class Face:
 @pytest.fixture
 async def face(idle_desk: Desk, backing: Backing) -> AsyncIterator[Face]:
     """Serve signing's routes over a desk of its own."""
-    async with AsyncExitStack() as opened:
-        issuer = await opened.enter_async_context(serve_issuer())
-        settings = _settings(idle_desk, backing, issuer)
-        for client_id, scopes in {
-            "registrar": ("registrar", "directory"),
-            "service-docs": ("internal",),
-            "sys-g22": ("documents.send",),
-        }.items():
-            event = ClientChanged(
-                client_id=client_id,
-                state="active",
-                agencies=(),
-                scopes=scopes,
-                not_before=datetime(2025, 1, 1, tzinfo=UTC),
-                version=1,
-            )
-            await idle_desk.db.as_worker(
-                lambda conn, event=event: agencies.apply_client(conn, event)
-            )
-        app = create()
-        app.state.db, app.state.authorities = idle_desk.db, idle_desk.authorities
-        app.state.recovery = idle_desk.recovery
-        app.state.guard = await opened.enter_async_context(Guard.open(settings, idle_desk.db))
-        base = await opened.enter_async_context(serving(app))
-        client = await opened.enter_async_context(httpx2.AsyncClient(base_url=base, timeout=40))
+    async with served(idle_desk, backing, _SYSTEMS) as (client, issuer):
         yield Face(client, issuer, idle_desk)
-
-
-def _settings(desk: Desk, backing: Backing, issuer: Issuer) -> ServiceSettings:
-    settings = settings_of(desk.databases, "signing", backing)
-    return settings.model_copy(update={"issuer": issuer.url, "issuer_metadata": issuer.metadata})
 
 
 async def test_anybody_gets_the_authorities_and_their_lists(face: Face) -> None:

@@ -10,6 +10,7 @@ import pikepdf
 import pytest
 
 from services.signing.bench import LIMITS, Bench
+from services.signing.forks import Forks
 from services.signing.pool import Limits, Worker
 from services.signing.sign import activate
 from services.signing.turns import MOST_EACH, Turns
@@ -58,12 +59,12 @@ async def order_of(turns: Turns, wanted: list[AgencyId]) -> list[AgencyId]:
 
 
 async def test_agencies_are_served_in_turn() -> None:
-    turns = Turns((Worker(LIMITS),))
+    turns = Turns((Worker(LIMITS, Forks()),))
     assert await order_of(turns, [A, A, A, A, B, C, B]) == [A, B, C, A, B, A, A]
 
 
 async def test_an_agency_has_one_file_in_a_workers_hands() -> None:
-    turns = Turns((Worker(LIMITS), Worker(LIMITS)))
+    turns = Turns((Worker(LIMITS, Forks()), Worker(LIMITS, Forks())))
     async with turns.of(A) as first, asyncio.TaskGroup() as group:
         second = group.create_task(hold(turns, A))
         await queued(turns, 1)
@@ -83,7 +84,7 @@ async def hold(turns: Turns, agency: AgencyId) -> None:
 
 
 async def test_who_gives_up_waiting_takes_no_worker_along() -> None:
-    turns = Turns((Worker(LIMITS),))
+    turns = Turns((Worker(LIMITS, Forks()),))
     for served_first in (False, True):
         async with asyncio.TaskGroup() as group, AsyncExitStack() as busy:
             await busy.enter_async_context(turns.of(A))
@@ -100,7 +101,7 @@ async def test_who_gives_up_waiting_takes_no_worker_along() -> None:
 
 
 def test_an_agency_may_have_so_many_under_way() -> None:
-    turns = Turns((Worker(LIMITS),))
+    turns = Turns((Worker(LIMITS, Forks()),))
     with ExitStack() as held:
         for _ in range(MOST_EACH):
             held.enter_context(turns.admitted(A))
@@ -118,7 +119,8 @@ async def test_a_file_that_takes_too_long_fails_and_delays_no_other(signer: Sign
     letter = signer.desk.papers.letter.pdf
     limits = Limits(cpu_seconds=1)
     async with AsyncExitStack() as opened:
-        workers = (Worker(limits), Worker(LIMITS))
+        forks = signer.desk.forks
+        workers = (Worker(limits, forks), Worker(LIMITS, forks))
         for worker in workers:
             opened.push_async_callback(worker.end)
             await worker.warm()

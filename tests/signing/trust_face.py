@@ -1,37 +1,26 @@
 """Signing's HTTP face with clients that may change the trust list, and one that may not."""
 
 from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
 import httpx2
 
-from services.signing.anchor import Anchor
-from services.signing.api import create
-from services.signing.bench import LIMITS, Bench
-from services.signing.keys import KeyFiles
-from services.signing.pool import Worker
-from services.signing.turns import Turns
-from shared import agencies
-from shared.events import ClientChanged
-from shared.identity import Guard
-from tests.fixtures.database import settings_of
-from tests.fixtures.serving import serving
 from tests.fixtures.stack import Backing
-from tests.notify.issuer import Issuer, serve_issuer
+from tests.notify.issuer import Issuer
 from tests.signing.desk import Desk
 from tests.signing.elsewhere import make_ca, pem
+from tests.signing.served import System, served
 
 OTHER = make_ca("CA gốc khác")
 PATH = "/v1/trust-list"
 CLIENTS = {
-    "operator-a": ("operator",),
-    "registrar-b": ("registrar",),
-    "registrar-c": ("registrar",),
-    "sys-g22": ("documents.send", "documents.sign"),
+    "operator-a": System(("operator",)),
+    "registrar-b": System(("registrar",)),
+    "registrar-c": System(("registrar",)),
+    "sys-g22": System(("documents.send", "documents.sign")),
 }
 
 
@@ -49,7 +38,7 @@ class Face:
         """Ask as a client; a POST has a fresh key or this one."""
         headers: dict[str, str] = {"Idempotency-Key": key or str(uuid4())}
         if by is not None:
-            token = self.issuer.token(by, [], scope=" ".join(CLIENTS[by]))
+            token = self.issuer.token(by, [], scope=" ".join(CLIENTS[by].scopes))
             headers["Authorization"] = f"Bearer {token}"
         return await self.client.request(method, PATH + path, json=body, headers=headers)
 
@@ -92,29 +81,5 @@ def adding(**other: Any) -> dict[str, Any]:  # noqa: ANN401 (fields of the chang
 @asynccontextmanager
 async def open_face(desk: Desk, backing: Backing) -> AsyncGenerator[Face]:
     """Serve signing's routes over a desk for the length of a `with`."""
-    async with AsyncExitStack() as opened:
-        issuer = await opened.enter_async_context(serve_issuer())
-        settings = settings_of(desk.databases, "signing", backing).model_copy(
-            update={"issuer": issuer.url, "issuer_metadata": issuer.metadata}
-        )
-        for client_id, scopes in CLIENTS.items():
-            event = ClientChanged(
-                client_id=client_id,
-                state="active",
-                agencies=(),
-                scopes=scopes,
-                not_before=datetime(2025, 1, 1, tzinfo=UTC),
-                version=1,
-            )
-            await desk.db.as_worker(lambda conn, event=event: agencies.apply_client(conn, event))
-        worker = Worker(LIMITS)
-        opened.push_async_callback(worker.end)
-        keys = KeyFiles(desk.authorities.folder / "keys")
-        app = create()
-        app.state.db, app.state.authorities = desk.db, desk.authorities
-        app.state.bench = Bench(desk.db, desk.blobs, keys, Anchor(), Turns((worker,)))
-        app.state.recovery = desk.recovery
-        app.state.guard = await opened.enter_async_context(Guard.open(settings, desk.db))
-        base = await opened.enter_async_context(serving(app))
-        client = await opened.enter_async_context(httpx2.AsyncClient(base_url=base, timeout=60))
+    async with served(desk, backing, CLIENTS) as (client, issuer):
         yield Face(client, issuer, desk)

@@ -4,24 +4,19 @@ from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, cast
 
 from cryptography import x509
 
 from infra.pki.authority import Authority, Use
 from services.signing import entrust, fetch, heed
-from services.signing.anchor import Anchor
-from services.signing.bench import LIMITS, Bench
+from services.signing.bench import Bench
 from services.signing.entrust import Wanted
-from services.signing.keys import KeyFiles
 from services.signing.pipe import CertificateFacts, Reading
-from services.signing.pool import Worker
 from services.signing.store import fetches
 from services.signing.store.fetches import Freshness
 from services.signing.store.trust import Proposal
 from services.signing.trustlist import AddAuthority, AnyChange
-from services.signing.turns import Turns
 from tests.fixtures.papers import Papers, Sheet
 from tests.signing.desk import Desk
 from tests.signing.elsewhere import Site, der, make_ca, open_site, pem
@@ -96,9 +91,5 @@ class Trusting:
 async def open_trusting(desk: Desk) -> AsyncGenerator[Trusting]:
     """Open a bench and a site over a desk for the length of a `with`."""
     async with AsyncExitStack() as opened:
-        worker = Worker(LIMITS)
-        opened.push_async_callback(worker.end)
-        keys = KeyFiles(Path(desk.authorities.folder) / "keys")
-        bench = Bench(desk.db, desk.blobs, keys, Anchor(), Turns((worker,)))
         site = await opened.enter_async_context(open_site())
-        yield Trusting(desk, bench, site, make_ca("CA gốc khác"))
+        yield Trusting(desk, desk.bench, site, make_ca("CA gốc khác"))

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from services.signing.finding import Signature, SubIndication
-from services.signing.report.stored import Stored, is_of_the_whole, proved_at
+from services.signing.report.stored import Stored, is_of_the_whole
 from services.signing.validation.policy import Policy
 from shared.events.types import Indication
 
@@ -93,7 +93,7 @@ def _concerns(one: Signature, name: str) -> bool:
 
 def _by_stamps(one: Signature) -> list[str]:
     """Return the rules that what there is of time stamps has brought into play."""
-    found = [_UNSTAMPED if proved_at(one) is None else _STAMPED]
+    found = [_UNSTAMPED if one.proved_at is None else _STAMPED]
     if any(stamp.made_at is None for stamp in one.stamps):
         found.append(_STRANGE)
     return found

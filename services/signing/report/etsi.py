@@ -13,7 +13,7 @@ from services.signing.finding import Signature
 from services.signing.report import objects
 from services.signing.report.constraints import Status, evaluated, worth
 from services.signing.report.objects import DOCUMENT, URN, digest, reference
-from services.signing.report.stored import Stored, is_of_the_whole, proved_at, read
+from services.signing.report.stored import Stored, is_of_the_whole, read
 from services.signing.validation.policy import Policy
 
 _OWN = "urn:lienthong:signing"
@@ -79,7 +79,7 @@ def _common(
         "ValidationConstraintsEvaluationReport": _constraints(stored, one, policy)
     }
     if stored.finding:
-        best = proved_at(one) if one else None
+        best = one.proved_at if one else None
         common["ValidationTimeInfo"] = {
             "ValidationTime": stored.finding.checked_at,
             "BestSignatureTime": {

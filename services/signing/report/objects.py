@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.signing.finding import Signature
-from services.signing.report.stored import Stored, proved_at
+from services.signing.report.stored import Stored
 
 URN = "urn:etsi:019102"
 DOCUMENT = "D-1"
@@ -96,7 +96,7 @@ def stamps(place: int, one: Signature) -> list[dict[str, Any]]:
 
 def proof(place: int, one: Signature) -> dict[str, Any]:
     """Return what the best time of a signature was taken from, if it is a time stamp."""
-    best = proved_at(one)
+    best = one.proved_at
     for number, stamp in enumerate(one.stamps):
         if best is not None and stamp.made_at == best:
             return {"POEObject": reference(_stamp(place, number))}

@@ -2,7 +2,7 @@
 
 from services.signing.finding import Signature
 from services.signing.report.parts import Evidence, Fact, Objection, Part, Time
-from services.signing.report.stored import Stored, is_of_the_whole, proved_at
+from services.signing.report.stored import Stored, is_of_the_whole
 from services.signing.report.wording import moment, shown
 from services.signing.report.words import reason
 from services.signing.validation.policy import Policy
@@ -90,7 +90,7 @@ def _algorithm(one: Signature) -> str:
 
 def _times(stored: Stored, one: Signature) -> tuple[Time, ...]:
     judged = stored.finding.checked_at if stored.finding else None
-    best = proved_at(one)
+    best = one.proved_at
     found = [
         Time(
             "Chắc chắn đã được ký trước",

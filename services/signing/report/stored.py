@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -75,9 +74,3 @@ def is_of_the_whole(stored: Stored) -> bool:
     verdict, finding = stored.verdict, stored.finding
     own = (finding.rule, finding.reason) if finding else (None, None)
     return verdict.rule is not None and (verdict.rule, verdict.reason) != own
-
-
-def proved_at(signature: Signature) -> str | None:
-    """Return since when a signature was there for certain, by its earliest good time stamp."""
-    moments = [stamp.made_at for stamp in signature.stamps if stamp.made_at]
-    return min(moments, key=datetime.fromisoformat, default=None)

@@ -26,6 +26,8 @@ class Claim:
     trace: str | None
     fence: int
     alone: bool
+    size: int
+    """In bytes."""
     strikes: int
     signature_sha256: str | None
     """Of its detached seal, a stored file; None: the file is a PDF."""
@@ -139,7 +141,7 @@ async def claim(
             alone = e.alone or e.claimed_until is not null
         from chosen c where e.dispatch_id = c.dispatch_id and e.sha256 = c.sha256
         returning e.dispatch_id, e.sha256, e.document_id, e.document_code, e.sender_id, e.lane,
-            e.role, e.trace, e.fence, e.alone, e.strikes, e.signature_sha256,
+            e.role, e.trace, e.fence, e.alone, e.size, e.strikes, e.signature_sha256,
             clock_timestamp() - e.requested_at as waiting
         """,
         lane,

@@ -5,7 +5,7 @@ from datetime import datetime
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.x509 import ocsp
-from cryptography.x509.oid import ExtendedKeyUsageOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 
 from services.signing.validation.algorithms import (
     SIGNATURES,
@@ -15,9 +15,15 @@ from services.signing.validation.algorithms import (
     is_right,
     key_of,
 )
+from services.signing.validation.extensions import extension
 from services.signing.validation.indication import Refused
 from services.signing.validation.material import digest
 from services.signing.validation.revocation import Accepts, Status, Unusable
+
+_KNOWN = frozenset(
+    (ExtensionOID.KEY_USAGE, ExtensionOID.EXTENDED_KEY_USAGE, ExtensionOID.BASIC_CONSTRAINTS)
+)
+"""Critical extensions of a responder's certificate that are understood here."""
 
 
 def answer(
@@ -34,9 +40,11 @@ def answer(
             return None
         if len(singles) > 1:  # of several the library does not show the extensions
             raise Unusable("an answer about several certificates")
-        extensions = [*response.extensions, *response.single_extensions]
-        if any(extension.critical for extension in extensions):
+        if any(each.critical for each in (*response.extensions, *response.single_extensions)):
             raise Unusable("a critical extension")
+        if response.this_update_utc > response.produced_at_utc:
+            # Whether the responder may speak is judged when it spoke: it cannot choose that freely.
+            raise Unusable("an answer that was given before it was right (RFC 6960 2.4)")
         _check_responder(response, issuer, key, accepts)
         return _status(der, found[0])
     except (ValueError, UnsupportedAlgorithm, Refused, x509.DuplicateExtension) as error:
@@ -78,13 +86,16 @@ def _is_delegated(
     at: datetime,
 ) -> bool:
     try:
-        purposes = one.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-    except (x509.ExtensionNotFound, ValueError):
+        purposes = extension(one.extensions, x509.ExtendedKeyUsage)
+    except ValueError:
+        return False
+    if purposes is None:
         return False
     how = certificate_scheme(one)
     return (
         ExtendedKeyUsageOID.OCSP_SIGNING in purposes
         and one.issuer == issuer.subject
+        and all(each.oid in _KNOWN for each in one.extensions if each.critical)
         and one.not_valid_before_utc <= at <= one.not_valid_after_utc
         and accepts(how, key, at)
         and is_right(key, one.signature, one.tbs_certificate_bytes, how)

@@ -15,6 +15,7 @@ from services.signing.validation.algorithms import (
     Scheme,
     certificate_scheme,
 )
+from services.signing.validation.extensions import extension
 from services.signing.validation.indication import Refused
 from services.signing.validation.material import digest
 from services.signing.validation.structures import TbsRevocationList
@@ -127,11 +128,8 @@ class RevocationList:
 
 def _check_issuer(issuer: x509.Certificate) -> None:
     """Check that the issuer may sign lists (RFC 5280 6.3.3 (f)). Raises Unusable."""
-    try:
-        usage = issuer.extensions.get_extension_for_class(x509.KeyUsage).value
-    except x509.ExtensionNotFound:
-        return
-    if not usage.crl_sign:
+    usage = extension(issuer.extensions, x509.KeyUsage)
+    if usage is not None and not usage.crl_sign:
         raise Unusable("its issuer is not for lists")
 
 
@@ -149,10 +147,7 @@ def _check_entries(body: bytes) -> None:
 
 def _points(one: x509.Certificate) -> frozenset[str]:
     """Return the addresses at which a certificate says that its list is found."""
-    try:
-        points = one.extensions.get_extension_for_class(x509.CRLDistributionPoints).value
-    except x509.ExtensionNotFound:
-        return frozenset()
+    points = extension(one.extensions, x509.CRLDistributionPoints) or ()
     return frozenset(_texts(name for point in points for name in point.full_name or ()))
 
 
@@ -182,6 +177,8 @@ def _scope(extensions: Extensions) -> Literal["users", "authorities"] | None:
     for one in extensions:
         if one.critical and one.oid.dotted_string not in _UNDERSTOOD:
             raise Unusable(f"critical extension {one.oid.dotted_string}")
+        if one.oid == ExtensionOID.DELTA_CRL_INDICATOR:  # critical or not: it is no whole list
+            raise Unusable("the changes of a list alone")
         if isinstance(one.value, x509.IssuingDistributionPoint):
             point = one.value
             partial = point.only_some_reasons or point.only_contains_attribute_certs

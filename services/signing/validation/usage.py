@@ -1,12 +1,9 @@
 """What a certificate says that it is for, held against the policy (RFC 5280 4.2.1)."""
 
-from typing import TypeVar
-
 from cryptography import x509
 
+from services.signing.validation.extensions import extension
 from services.signing.validation.policy import Certificate
-
-_T = TypeVar("_T", bound=x509.ExtensionType)
 
 
 def allows(certificate: x509.Certificate, rule: Certificate) -> bool:
@@ -19,7 +16,7 @@ def allows(certificate: x509.Certificate, rule: Certificate) -> bool:
 
 
 def _has_usage(certificate: x509.Certificate, rule: Certificate) -> bool:
-    usage = _extension(certificate, x509.KeyUsage)
+    usage = extension(certificate.extensions, x509.KeyUsage)
     if usage is None:
         return False
     set_bits = {
@@ -30,7 +27,7 @@ def _has_usage(certificate: x509.Certificate, rule: Certificate) -> bool:
 
 
 def _has_purpose(certificate: x509.Certificate, rule: Certificate) -> bool:
-    purposes = _extension(certificate, x509.ExtendedKeyUsage)
+    purposes = extension(certificate.extensions, x509.ExtendedKeyUsage)
     if purposes is None:
         return not rule.only
     named = {one.dotted_string for one in purposes}
@@ -44,13 +41,6 @@ def _has_purpose(certificate: x509.Certificate, rule: Certificate) -> bool:
 def _named(certificate: x509.Certificate, rule: Certificate) -> bool:
     if not rule.certificate_policies:
         return True
-    policies = _extension(certificate, x509.CertificatePolicies)
+    policies = extension(certificate.extensions, x509.CertificatePolicies)
     named = {one.policy_identifier.dotted_string for one in policies or ()}
     return bool(named & set(rule.certificate_policies))
-
-
-def _extension(certificate: x509.Certificate, kind: type[_T]) -> _T | None:
-    try:
-        return certificate.extensions.get_extension_for_class(kind).value
-    except x509.ExtensionNotFound:
-        return None

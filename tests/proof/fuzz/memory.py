@@ -38,8 +38,8 @@ class Memory:
                 self.deaths.append(service)
                 self._pids[service] = pid
             self._note(service, _megabytes(pid, "VmHWM"))
-            for child in _children(pid):
-                self._note(f"{service} worker", _megabytes(child, "VmHWM"))
+            for below in _below(pid):
+                self._note(f"{service} worker", _megabytes(below, "VmHWM"))
 
     def now(self) -> dict[str, float]:
         """Return the resident memory of each service at this moment."""
@@ -66,8 +66,10 @@ def _megabytes(pid: int, field_name: str) -> float:
     return 0.0
 
 
-def _children(pid: int) -> list[int]:
+def _below(pid: int) -> list[int]:
+    """Return the children of a process, and theirs."""
     with contextlib.suppress(OSError, ValueError):
         text = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8")
-        return [int(one) for one in text.split()]
+        children = [int(one) for one in text.split()]
+        return [below for child in children for below in (child, *_below(child))]
     return []
