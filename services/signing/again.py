@@ -12,12 +12,11 @@ from pydantic import TypeAdapter, ValidationError
 from services.signing.certificate import Registered
 from services.signing.evidence import SCHEMA, Incomplete, material, named
 from services.signing.finding import Finding
-from services.signing.validation.cades import validate_detached
+from services.signing.validation.file import validate
 from services.signing.validation.material import digest
-from services.signing.validation.pades import validate_pdf
 from services.signing.validation.policy import BadPolicy, Policy
 from services.signing.validation.trust import Trust
-from services.signing.verdict import Verdict, judge
+from services.signing.verdict import Verdict, given_up, judge
 from shared.ids import AgencyId
 
 _REGISTERED = TypeAdapter(tuple[Registered, ...])
@@ -55,14 +54,15 @@ def repeat(
         moment = at or datetime.fromisoformat(stored["finding"]["checked_at"])
     except (BadPolicy, ValidationError, ValueError, KeyError) as error:
         raise Incomplete(str(error)) from None
-    if names.signature is None:
-        finding = validate_pdf(content, trust, moment)
-    else:
-        finding = validate_detached(content, kept[names.signature], trust, moment)
+    signature = kept[names.signature] if names.signature else None
+    finding = validate(content, signature, trust, moment)
     registered = {row.sha256: row for row in rows}
     verdict = judge(
         finding, registered, role=subject["role"], sender=AgencyId(UUID(subject["sender_id"]))
     )
+    waited = stored.get("waited")
+    if waited is not None and at is None and verdict.indication == "INDETERMINATE":
+        verdict = given_up(verdict, str(waited))
     differs = _differences(stored, verdict, finding) if at is None else ()
     return Repeated(verdict, finding, trust.policy, differs)
 

@@ -107,13 +107,18 @@ def written(
     given: Material | None,
     *,
     detached: bytes | None = None,
+    waited: str | None = None,
 ) -> tuple[bytes, str]:
-    """Return the verdict with all it rests on as JSON bytes, and their SHA-256."""
+    """Return the verdict with all it rests on as JSON bytes, and their SHA-256.
+
+    `waited`: for so long nobody could tell, and the file was given up.
+    """
     content = orjson.dumps(
         {
             "schema": SCHEMA,
             "subject": asdict(subject),
             "verdict": asdict(verdict),
+            "waited": waited,
             "finding": asdict(finding) if finding else None,
             "registered": [asdict(registered[digest]) for digest in sorted(registered)],
             "material": asdict(_named(given, detached)) if given else None,

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cache
 
 import structlog
 
@@ -18,16 +19,19 @@ from services.signing.pool import Look
 from services.signing.store import answers, certificates, examinations, materials, withdrawals
 from services.signing.store.examinations import Claim, NewVerdict
 from services.signing.validation.material import digest as digest_of
+from services.signing.validation.policy import NEWEST, load
 from services.signing.verdict import (
     NotBound,
     Outdated,
     Verdict,
+    given_up,
     judge,
     proved,
     unread,
     used,
 )
 from shared import outbox, telemetry
+from shared.chain import Lane
 from shared.db import Connection
 from shared.events import DocumentDispatched, DocumentExamined
 from shared.failpoint import reach
@@ -38,8 +42,6 @@ STRIKES = 3
 _AT_ONCE = timedelta(0)
 _SOON = timedelta(seconds=1)
 _LATER = timedelta(seconds=5)
-_PATIENCE = {"normal": timedelta(hours=24), "urgent": timedelta(hours=1)}
-"""How long a file waits for revocation lists or for the file store before it is returned."""
 _log = structlog.get_logger()
 
 
@@ -59,6 +61,8 @@ class _Result:
     verdict: Verdict | None
     pause: timedelta = _AT_ONCE
     strikes: int = 0
+    waited: str | None = None
+    """How long it was tried in vain before it was given up."""
 
 
 async def settle(conn: Connection, held: Claim, look: Look) -> Verdict | None:
@@ -74,27 +78,48 @@ async def settle(conn: Connection, held: Claim, look: Look) -> Verdict | None:
     result = _weigh(held, look, finding, registered)
     verdict = result.verdict
     if verdict and verdict.indication != standing.indication:
-        content, digest = written(
-            _subject(held), verdict, finding, registered, look.material, detached=look.detached
-        )
-        if look.material is not None:
-            await materials.keep(conn, pieces(look.material, look.detached))
-            reach("signing.materials_kept")
-        passed = verdict.indication == "TOTAL-PASSED"
-        new = NewVerdict(
-            judgement=standing.judgement + 1,
-            indication=verdict.indication,
-            reason=verdict.reason,
-            evidence=content,
-            evidence_sha256=digest,
-            rests_on=_rests_on(finding, registered) if passed and finding else {},
-        )
-        await _tell(conn, held, new)
-    if verdict is not None and verdict.reason == REVOCATION_UNKNOWN:
+        new = await _kept(conn, held, look, verdict, registered, waited=result.waited)
+        await _tell(conn, held, replace(new, judgement=standing.judgement + 1))
+    if verdict and (verdict.indication == "TOTAL-PASSED" or verdict.reason == REVOCATION_UNKNOWN):
+        # A file may bring an answer of its own: what comes of the certificate later it cannot.
         await answers.want(conn, _asked(look, registered))
     if verdict is None or verdict.indication == "INDETERMINATE":
         await examinations.release(conn, held, pause=result.pause, strikes=result.strikes)
     return verdict
+
+
+async def _kept(
+    conn: Connection,
+    held: Claim,
+    look: Look,
+    verdict: Verdict,
+    registered: dict[str, Registered],
+    *,
+    waited: str | None,
+) -> NewVerdict:
+    """Keep what a verdict rests on; return it, to be numbered."""
+    finding = look.answer.finding if look.answer else None
+    content, digest = written(
+        _subject(held),
+        verdict,
+        finding,
+        registered,
+        look.material,
+        detached=look.detached,
+        waited=waited,
+    )
+    if look.material is not None:
+        await materials.keep(conn, pieces(look.material, look.detached))
+        reach("signing.materials_kept")
+    passed = verdict.indication == "TOTAL-PASSED"
+    return NewVerdict(
+        judgement=0,
+        indication=verdict.indication,
+        reason=verdict.reason,
+        evidence=content,
+        evidence_sha256=digest,
+        rests_on=_rests_on(finding, registered) if passed and finding else {},
+    )
 
 
 def _asked(look: Look, registered: dict[str, Registered]) -> list[str]:
@@ -161,17 +186,16 @@ def _weigh(
 
 
 def _weigh_failure(held: Claim, look: Look) -> _Result:
-    detail = look.answer.detail if look.answer else look.detail
-    match look.answer.failure if look.answer else look.end:
+    match look.failure:
         case "store":
-            return _patient(held, unread(STORE_TROUBLE, detail, final=False))
+            return _patient(held, unread(STORE_TROUBLE, look.cause, final=False))
         case "died":
             # Something from outside ended the worker: that says nothing about the file.
             return _Result(None, _SOON, held.strikes)
         case "parser":
-            return _strike(held, UNREADABLE, detail)
+            return _strike(held, UNREADABLE, look.cause)
         case _:
-            return _strike(held, TOO_HEAVY, detail)
+            return _strike(held, TOO_HEAVY, look.cause)
 
 
 def _strike(held: Claim, reason: str, detail: str) -> _Result:
@@ -182,10 +206,15 @@ def _strike(held: Claim, reason: str, detail: str) -> _Result:
     return _Result(unread(reason, detail, final=False), _AT_ONCE, strikes)
 
 
+@cache
+def _patience(lane: Lane) -> timedelta:
+    """Return how long a file waits for revocation data, or for the store, before it is returned."""
+    hours = load(NEWEST.read_bytes()).page.revocation.known.patience_hours
+    return timedelta(hours=hours.normal if lane == "normal" else hours.urgent)
+
+
 def _patient(held: Claim, verdict: Verdict) -> _Result:
-    if held.waiting > _PATIENCE[held.lane]:
-        ended = replace(
-            verdict, indication="TOTAL-FAILED", detail=f"{verdict.detail}, for {held.waiting}"
-        )
-        return _Result(ended, strikes=held.strikes)
+    if held.waiting > _patience(held.lane):
+        waited = str(held.waiting)
+        return _Result(given_up(verdict, waited), strikes=held.strikes, waited=waited)
     return _Result(verdict, _LATER, held.strikes)

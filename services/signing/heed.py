@@ -12,6 +12,7 @@ from services.signing.store import certificates, fetches, lists, trust
 from services.signing.store.fetches import Unapplied
 from services.signing.trustlist import in_force
 from shared.db import Connection
+from shared.errors import Unavailable
 
 _AT_ONCE = 200
 _HOLD = "certificateHold"
@@ -19,21 +20,30 @@ _log = structlog.get_logger()
 
 
 async def heed(bench: Bench) -> bool:
-    """Bring some certificates to the newest list of one authority; True when there may be more.
+    """Bring certificates to the newest lists of their authorities; True when any was heeded.
 
-    Our own authority's lists say what certificates are, not the other way round.
+    Our own authority's lists say what certificates are, not the other way round. A list that
+    cannot be read now stays to be heeded, and keeps no other waiting.
     """
 
-    async def look(conn: Connection) -> Unapplied | None:
+    async def look(conn: Connection) -> list[Unapplied]:
         names = in_force((await trust.current(conn)).entries).keys() - {ISSUING}
         return await fetches.unapplied(conn, names)
 
-    found = await bench.db.look(look)
-    if found is None:
-        return False
+    heeded = False
+    for found in await bench.db.look(look):
+        try:
+            await _heed(bench, found)
+            heeded = True
+        except Unavailable as why:
+            _log.warning("revocation list not heeded yet", authority=found.name, cause=str(why))
+    return heeded
+
+
+async def _heed(bench: Bench, found: Unapplied) -> None:
     newest = await bench.db.look(lambda conn: lists.newest(conn, found.name))
     if newest is None or newest.number != found.number:
-        return True
+        return  # a newer one has come
     serials = await bench.db.look(lambda conn: certificates.serials_of(conn, found.name))
     wanted = tuple(f"{one:x}" for one in serials)
     try:
@@ -42,20 +52,24 @@ async def heed(bench: Bench) -> bool:
         # It was put into the folder, or was accepted under another policy: it says nothing.
         _log.error("revocation list not heeded", authority=found.name, cause=str(why))
         await bench.db.as_worker(lambda conn: fetches.applied(conn, found))
-        return True
+        return
     facts = cast("ListFacts", read)
-    await bench.db.as_worker(lambda conn: apply(conn, found, facts))
-    return True
+    while await bench.db.as_worker(lambda conn: apply(conn, found, facts)):
+        pass
 
 
-async def apply(conn: Connection, found: Unapplied, facts: ListFacts) -> None:
-    """Change the certificates that stand otherwise than listed, `_AT_ONCE` of them."""
+async def apply(conn: Connection, found: Unapplied, facts: ListFacts) -> bool:
+    """Change certificates that stand otherwise than listed; True when there may be more.
+
+    One that is revoked stays so, and a list may still say that it was so before.
+    """
     await fetches.held(conn, found.name)  # locks the authority: one process at a time
     listed = {int(one.serial, 16): one for one in facts.revoked}
+    gone = [serial for serial, one in listed.items() if one.reason != _HOLD]
     changed = await certificates.other_states(
         conn,
         found.name,
-        revoked=[serial for serial, one in listed.items() if one.reason != _HOLD],
+        revoked=gone,
         suspended=[serial for serial, one in listed.items() if one.reason == _HOLD],
         most=_AT_ONCE,
     )
@@ -71,8 +85,15 @@ async def apply(conn: Connection, found: Unapplied, facts: ListFacts) -> None:
             since=one.since if one else None,
         )
         _log.warning("certificate as it was listed", sha256=sha256, before=before, now=state)
-    if len(changed) < _AT_ONCE:
-        await fetches.applied(conn, found)
+    if len(changed) == _AT_ONCE:
+        return True
+    sooner = await certificates.date_back(
+        conn, found.name, {serial: listed[serial].since for serial in gone}
+    )
+    for sha256 in sooner:
+        _log.warning("certificate was revoked sooner than it was listed", sha256=sha256)
+    await fetches.applied(conn, found)
+    return False
 
 
 async def apply_answer(conn: Connection, sha256: str, facts: AnswerFacts) -> None:

@@ -89,10 +89,10 @@ async def withdraw(db: Database) -> bool:
         certificate = await withdrawals.next_revoked(conn)
         if certificate is None:
             return False
-        gone = await withdrawals.withdraw(conn, certificate, reason=REVOKED, most=_AT_ONCE)
+        gone, more = await withdrawals.withdraw(conn, certificate, reason=REVOKED, most=_AT_ONCE)
         for event in gone:
             await outbox.put(conn, event)
-        if len(gone) < _AT_ONCE:
+        if not more:
             await withdrawals.done(conn, certificate)
         if gone:
             _log.warning("verdicts withdrawn", certificate=certificate, dispatches=len(gone))

@@ -1,7 +1,7 @@
 """From what a worker found and who is registered for what to a verdict (pure)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from services.signing.certificate import Registered
@@ -68,6 +68,11 @@ def unread(reason: str, detail: str, *, final: bool) -> Verdict:
     )
 
 
+def given_up(verdict: Verdict, waited: str) -> Verdict:
+    """Return the verdict on a file that could not be judged for so long: it is refused."""
+    return replace(verdict, indication="TOTAL-FAILED", detail=f"{verdict.detail}, for {waited}")
+
+
 def found(finding: Finding) -> Verdict:
     """Return the verdict that a file's signatures alone lead to."""
     if finding.outcome == "sound":
@@ -103,16 +108,21 @@ def proved(finding: Finding) -> dict[str, datetime]:
     """
     last: dict[str, datetime | None] = {}
     for one in finding.signatures:
-        made = [datetime.fromisoformat(stamp.made_at) for stamp in one.stamps if stamp.made_at]
+        made = datetime.fromisoformat(one.proved_at) if one.proved_at else None
         before = last.get(one.certificate, datetime.min.replace(tzinfo=UTC))
-        last[one.certificate] = max(min(made), before) if made and before else None
+        last[one.certificate] = max(made, before) if made and before else None
     return {certificate: at for certificate, at in last.items() if at is not None}
 
 
 def outdated(finding: Finding, registered: Mapping[str, Registered]) -> bool:
-    """Say whether a certificate's state changed after the lists that were verified with."""
+    """Say whether a certificate's state changed after the lists that were verified with.
+
+    An authority without a list, such as one whose trust has ended, tells nothing: the row does.
+    """
     numbers = {known.authority: known.number for known in finding.lists}
-    return any(row.changed_in > numbers.get(row.issuer, 0) for row in registered.values())
+    return any(
+        row.changed_in > numbers[row.issuer] for row in registered.values() if row.issuer in numbers
+    )
 
 
 def judge(

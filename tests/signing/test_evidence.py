@@ -60,6 +60,18 @@ def judged(content: bytes, given: Material) -> bytes:
     return written(subject, verdict, finding, registered, given)[0]
 
 
+def test_a_file_that_was_given_up_is_repeated_too(papers: Papers) -> None:
+    content, given = papers.good_main.content, replace(known(papers), lists=())
+    evidence = orjson.loads(judged(content, given))
+    assert evidence["verdict"]["indication"] == "INDETERMINATE"
+    detail = evidence["verdict"]["detail"]
+    evidence["verdict"] |= {"indication": "TOTAL-FAILED", "detail": f"{detail}, for 1:00:01"}
+    again = repeat(orjson.dumps(evidence), kept(given), content)
+    assert again.differs == ("verdict.indication", "verdict.detail")
+    evidence["waited"] = "1:00:01"
+    assert repeat(orjson.dumps(evidence), kept(given), content).differs == ()
+
+
 def kept(given: Material) -> dict[str, bytes]:
     """Return the pieces as they are stored."""
     return {one.sha256: one.content for one in pieces(given)}

@@ -1,13 +1,14 @@
 """Until when signers are proved to have signed: where every signature has a time stamp."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
 from services.signing.certificate import Registered, State
-from services.signing.finding import Finding, Signature, TimeStamp
-from services.signing.verdict import judge, proved
+from services.signing.finding import Finding, ListUsed, Signature, TimeStamp
+from services.signing.verdict import judge, outdated, proved
 from shared.ids import AgencyId
 
 _ONE, _TWO = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC)
@@ -95,3 +96,11 @@ def test_what_is_proved_to_be_older_than_a_revocation_stands_and_nothing_else(
     assert verdict.indication == ("TOTAL-PASSED" if stands else "TOTAL-FAILED")
     unproved = judge(finding(signature("a")), rows, role="ANNEX", sender=agency)
     assert (unproved.indication == "TOTAL-PASSED") == (state == "good")
+
+
+@pytest.mark.parametrize(("listed", "old"), [({}, False), ({"ca": 7}, False), ({"ca": 6}, True)])
+def test_a_state_is_newer_than_lists_that_there_are(listed: dict[str, int], *, old: bool) -> None:
+    """An ended authority has none: its certificates' rows say what is to be known."""
+    lists = tuple(ListUsed(name, number, "", "", None) for name, number in listed.items())
+    row = Registered("a", "seal", AgencyId(UUID(int=1)), "ca", "revoked", 7)
+    assert outdated(replace(finding(signature("a")), lists=lists), {"a": row}) == old

@@ -22,7 +22,7 @@ class Question:
 
 
 async def want(conn: Connection, certificates: Sequence[str]) -> None:
-    """Have the states of certificates asked for, because a verdict waits; ever after, too."""
+    """Have the states of certificates asked for from now on: a verdict waits, or rests on them."""
     await conn.executemany(
         "insert into answers (certificate) values ($1) on conflict do nothing",
         [(one,) for one in sorted(certificates)],

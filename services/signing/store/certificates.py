@@ -1,6 +1,6 @@
 """Certificates: who registered them for whom, and what state they are in."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -239,6 +239,26 @@ async def other_states(
         most,
     )
     return [(row["sha256"], row["state"], row["listed"]) for row in rows]
+
+
+async def date_back(conn: Connection, authority: str, since: Mapping[int, datetime]) -> list[str]:
+    """Move the dates of revoked certificates back to what is said now; return their digests.
+
+    Verdicts are withdrawn anew: a time stamp between the dates proves no longer what it did.
+    """
+    rows = await conn.fetch(
+        """
+        update certificates as c set revoked_at = said.since, withdrawing = true
+        from unnest($2::numeric[], $3::timestamptz[]) as said (serial, since)
+        where c.issuer = $1 and c.serial = said.serial and c.state = 'revoked'
+            and c.revoked_at > said.since
+        returning c.sha256
+        """,
+        authority,
+        list(since),
+        list(since.values()),
+    )
+    return [row["sha256"] for row in rows]
 
 
 async def revoked(conn: Connection, authority: str) -> list[Revoked]:

@@ -126,19 +126,19 @@ class Unapplied:
     """The list that they were brought to before; -1: others were registered since."""
 
 
-async def unapplied(conn: Connection, names: Collection[str]) -> Unapplied | None:
-    """Return one of these authorities whose newest list is still to be applied."""
-    row = await conn.fetchrow(
+async def unapplied(conn: Connection, names: Collection[str]) -> list[Unapplied]:
+    """Return those of these authorities whose newest list is still to be applied."""
+    rows = await conn.fetch(
         """
         select a.name, newest.number, a.applied as before from authorities as a
         cross join lateral (
             select max(number) as number from revocation_lists where authority = a.name
         ) as newest
-        where a.name = any($1) and newest.number > a.applied order by a.name limit 1
+        where a.name = any($1) and newest.number > a.applied order by a.name
         """,
         list(names),
     )
-    return Unapplied(**dict(row)) if row else None
+    return [Unapplied(**dict(row)) for row in rows]
 
 
 async def apply_anew(conn: Connection, names: Collection[str]) -> None:

@@ -24,10 +24,11 @@ async def next_revoked(conn: Connection) -> str | None:
 
 async def withdraw(
     conn: Connection, certificate: str, *, reason: str, most: int
-) -> list[VerdictWithdrawn]:
+) -> tuple[list[VerdictWithdrawn], bool]:
     """Withdraw dispatches with a good verdict that rests on a certificate; `most` at once.
 
-    What a time stamp proves to be older than the revocation stays (Decree 68/2024 art. 17).
+    Also says whether there may be more. What a time stamp proves to be older than the revocation
+    stays (Decree 68/2024 art. 17).
     """
     rows = await conn.fetch(
         """
@@ -41,18 +42,23 @@ async def withdraw(
                 and (v.proved_at is null or v.proved_at >= c.revoked_at)
                 and not exists (select from withdrawals w where w.dispatch_id = v.dispatch_id)
             order by v.dispatch_id limit $3
+        ), gone as (
+            insert into withdrawals
+                (dispatch_id, document_id, sender_id, judgement, certificate, reason)
+            select dispatch_id, document_id, sender_id, judgement, $1, $2 from hit
+            on conflict do nothing
+            returning dispatch_id, document_id, judgement, reason
         )
-        insert into withdrawals
-            (dispatch_id, document_id, sender_id, judgement, certificate, reason)
-        select dispatch_id, document_id, sender_id, judgement, $1, $2 from hit
-        on conflict do nothing
-        returning dispatch_id, document_id, judgement, reason
+        select gone.dispatch_id, gone.document_id, gone.judgement, gone.reason
+        from hit left join gone on gone.dispatch_id = hit.dispatch_id
         """,
         certificate,
         reason,
         most,
     )
-    return [VerdictWithdrawn(**dict(row)) for row in rows]
+    # What another process withdrew meanwhile, for another certificate, was hit and is not ours.
+    gone = [VerdictWithdrawn(**dict(row)) for row in rows if row["dispatch_id"] is not None]
+    return gone, len(rows) == most
 
 
 async def done(conn: Connection, certificate: str) -> None:
