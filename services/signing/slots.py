@@ -12,8 +12,8 @@ from services.signing.pool import Limits, Worker
 
 MOST_BESIDE = 4
 """So many looks may go on beside the slots; one more keeps its slot."""
-_GLANCE_SECONDS = 0.1
-_SLOW_SECONDS, _SLOW_SECONDS_PER_MB, _SLOWEST_SECONDS = 0.4, 0.02, 2.0
+_GLANCE_SECONDS = 0.05
+_SLOW_SECONDS, _SLOW_SECONDS_PER_MB, _SLOWEST_SECONDS = 0.2, 0.02, 1.0
 """Of a processor: files take 10 ms per MB, and a large one is not slow for its size."""
 _REMEMBERED_SECONDS = 600.0
 """So long after a slow file its sender's others are looked at beside the slots from the start."""
@@ -38,7 +38,7 @@ class Slots:
     """Workers of the slots, and those beside them, which run when nobody else wants a processor.
 
     A sender with looks beside the slots waits with its other files: so whoever sends poisonous
-    files takes half a second of one slot, once, and then only what nobody else uses.
+    files takes a fraction of a second of the slots, once, and then only what nobody else uses.
     """
 
     def __init__(
