@@ -73,6 +73,9 @@ DISPATCHES: dict[str, Query] = {
             array(select c.proved_at from verdict_certificates as c
                 where c.dispatch_id = v.dispatch_id and c.sha256 = v.sha256
                     and c.judgement = v.judgement order by c.certificate) as proved,
+            array(select array_to_string(c.proved_by, ' ') from verdict_certificates as c
+                where c.dispatch_id = v.dispatch_id and c.sha256 = v.sha256
+                    and c.judgement = v.judgement order by c.certificate) as proved_by,
             (select e.signature_sha256 from examinations as e
                 where e.dispatch_id = v.dispatch_id and e.sha256 = v.sha256) as signature
         from verdicts as v order by v.dispatch_id, v.sha256, v.judgement""",

@@ -67,8 +67,11 @@ def _evidence(where: str, verdict: Row, books: Books) -> Iterator[Finding]:
             "indication": content["verdict"]["indication"],
             "reason": content["verdict"]["reason"],
         }
-        rests = sorted(one["sha256"] for one in content["registered"])
-        stamped = _proved(content["finding"]["signatures"] if content["finding"] else [])
+        judged: list[dict[str, Any]] = (
+            content["finding"]["signatures"] if content["finding"] else []
+        )
+        needed, proofs = _needed(judged), _proofs(judged)
+        rests = sorted(one["sha256"] for one in content["registered"] if one["sha256"] in needed)
         if content["material"] is not None:
             books.materials |= named(content["material"])
             if content["material"]["signature"] != verdict["signature"]:
@@ -82,18 +85,40 @@ def _evidence(where: str, verdict: Row, books: Books) -> Iterator[Finding]:
     expected = rests if said["indication"] == "TOTAL-PASSED" else []
     if verdict["certificates"] != expected:
         yield Finding(where, "does not rest on the certificates that its evidence names")
-    elif verdict["proved"] != [stamped.get(one) for one in expected]:
+    elif [*zip(verdict["proved"], verdict["proved_by"], strict=True)] != [
+        proofs.get(one, (None, "")) for one in expected
+    ]:
         yield Finding(where, "is proved by other time stamps than its evidence names")
 
 
-def _proved(signatures: Sequence[Mapping[str, Any]]) -> dict[str, datetime]:
-    """Until when each signer is proved: the last first stamp, if every signature has one."""
-    found: dict[str, list[datetime | None]] = {}
+def _needed(signatures: Sequence[Mapping[str, Any]]) -> set[str]:
+    """Without which there would be no verdict: time stamps' where a signature leans on them."""
+    found: set[str] = set()
     for one in signatures:
-        made = [datetime.fromisoformat(at) for stamp in one["stamps"] if (at := stamp["made_at"])]
-        found.setdefault(one["certificate"], []).append(min(made, default=None))
-    known = {name: [at for at in times if at] for name, times in found.items()}
-    return {name: max(known[name]) for name, times in found.items() if all(times)}
+        found |= {one["certificate"], *one["chain"]}
+        stamp = _first(one)
+        if one["leans"] and stamp is not None:
+            found |= set(stamp["chain"])
+    return found
+
+
+def _first(signature: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    good = [stamp for stamp in signature["stamps"] if stamp["made_at"]]
+    return min(good, key=lambda stamp: datetime.fromisoformat(stamp["made_at"]), default=None)
+
+
+def _proofs(signatures: Sequence[Mapping[str, Any]]) -> dict[str, tuple[datetime, str]]:
+    """Until when each signer is proved and by whom: the last first stamp, if each has one."""
+    found: dict[str, list[Mapping[str, Any] | None]] = {}
+    for one in signatures:
+        found.setdefault(one["certificate"], []).append(_first(one))
+    proofs: dict[str, tuple[datetime, str]] = {}
+    for name, stamps in found.items():
+        good = [stamp for stamp in stamps if stamp is not None]
+        if len(good) == len(stamps):
+            at = max(datetime.fromisoformat(stamp["made_at"]) for stamp in good)
+            proofs[name] = at, " ".join(sorted({one for stamp in good for one in stamp["chain"]}))
+    return proofs
 
 
 def _last(where: str, case: Case) -> Iterator[Finding]:

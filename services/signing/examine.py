@@ -1,7 +1,7 @@
 """Examines files: claims one, has a worker look at it, settles the verdict in one transaction."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import cache
 
 import structlog
@@ -23,9 +23,11 @@ from services.signing.validation.policy import NEWEST, load
 from services.signing.verdict import (
     NotBound,
     Outdated,
+    Proof,
     Verdict,
     given_up,
     judge,
+    needed,
     proved,
     unread,
     used,
@@ -134,9 +136,9 @@ def _asked(look: Look, registered: dict[str, Registered]) -> list[str]:
     ]
 
 
-def _rests_on(finding: Finding, registered: dict[str, Registered]) -> dict[str, datetime | None]:
-    known = proved(finding)
-    return {certificate: known.get(certificate) for certificate in sorted(registered)}
+def _rests_on(finding: Finding, registered: dict[str, Registered]) -> dict[str, Proof | None]:
+    known, wanted = proved(finding), needed(finding)
+    return {one: known.get(one) for one in sorted(registered) if one in wanted}
 
 
 def _subject(held: Claim) -> Subject:

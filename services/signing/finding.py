@@ -72,6 +72,8 @@ class TimeStamp:
     """When the signature was there for certain (ISO 8601); None: it proves nothing."""
     detail: str
     """Why it proves nothing."""
+    chain: tuple[str, ...] = ()
+    """Of what it rests on, from the root to its authority's certificate: SHA-256 digests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +108,19 @@ class Signature:
     detail: str
     """What exactly was found, in English, without names."""
     checked: tuple[Checked, ...]
+    leans: bool = False
+    """It is sound because of a time stamp: without one it would not be."""
+
+    @property
+    def proof(self) -> TimeStamp | None:
+        """Return the earliest good time stamp."""
+        good = [stamp for stamp in self.stamps if stamp.made_at]
+        return min(good, key=lambda one: datetime.fromisoformat(one.made_at or ""), default=None)
 
     @property
     def proved_at(self) -> str | None:
-        """Return since when it was there for certain, by its earliest good time stamp."""
-        moments = [stamp.made_at for stamp in self.stamps if stamp.made_at]
-        return min(moments, key=datetime.fromisoformat, default=None)
+        """Return since when it was there for certain."""
+        return self.proof.made_at if self.proof else None
 
 
 @dataclass(frozen=True, slots=True)

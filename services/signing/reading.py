@@ -142,7 +142,7 @@ def _answer(job: Reading, trust: Trust) -> AnswerFacts:
     if job.certificate is None:
         raise Unusable("an answer to no question")
     about = x509.load_der_x509_certificate(job.certificate)
-    said = answer(job.content, about, issuer.certificate, issuer.key, trust.accepts)
+    said = answer(job.content, about, issuer.answering, trust.accepts)
     if said is None:
         raise Unusable("the answer does not speak of the certificate")
     _check_nonce(job)

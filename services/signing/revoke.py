@@ -12,6 +12,7 @@ from services.signing.store import certificates, lists, withdrawals
 from shared import outbox
 from shared.db import Connection, Database
 from shared.errors import Problem
+from shared.failpoint import reach
 
 _AT_ONCE = 200
 _log = structlog.get_logger()
@@ -77,25 +78,28 @@ async def _distrust(conn: Connection, row: Registered, reason: str) -> Change:
 
 
 async def withdraw(db: Database) -> bool:
-    """Withdraw some verdicts of one revoked certificate; True when there may be more.
+    """Withdraw some verdicts of revoked certificates; True when there may be more.
 
     A good verdict that commits after the revocation was verified with its list, so this ends.
     """
+    done = False
+    for certificate in await db.look(withdrawals.waiting):
+        # On its own: a verdict locks several certificates, in order.
+        await db.as_worker(lambda conn, one=certificate: withdrawals.reopen(conn, one))
+        reach("signing.withdrawals_reopened")
+        done |= await db.as_worker(lambda conn, one=certificate: _withdraw(conn, one))
+    return done
 
-    if not await db.look(withdrawals.any_left):
+
+async def _withdraw(conn: Connection, certificate: str) -> bool:
+    """Withdraw some verdicts of one certificate; False when another process has it."""
+    if not await withdrawals.lock(conn, certificate):
         return False
-
-    async def step(conn: Connection) -> bool:
-        certificate = await withdrawals.next_revoked(conn)
-        if certificate is None:
-            return False
-        gone, more = await withdrawals.withdraw(conn, certificate, reason=REVOKED, most=_AT_ONCE)
-        for event in gone:
-            await outbox.put(conn, event)
-        if not more:
-            await withdrawals.done(conn, certificate)
-        if gone:
-            _log.warning("verdicts withdrawn", certificate=certificate, dispatches=len(gone))
-        return True
-
-    return await db.as_worker(step)
+    gone, more = await withdrawals.withdraw(conn, certificate, reason=REVOKED, most=_AT_ONCE)
+    for event in gone:
+        await outbox.put(conn, event)
+    if not more:
+        await withdrawals.done(conn, certificate)
+    if gone:
+        _log.warning("verdicts withdrawn", certificate=certificate, dispatches=len(gone))
+    return True

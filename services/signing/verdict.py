@@ -19,6 +19,7 @@ from services.signing.finding import (
     Finding,
     Signature,
     SubIndication,
+    TimeStamp,
 )
 from shared.events.types import Indication
 from shared.ids import AgencyId
@@ -95,23 +96,51 @@ def _against(rule: str, reason: str, detail: str) -> Verdict:
 
 
 def used(finding: Finding) -> list[str]:
-    """Return the digests of all certificates that a finding rests on."""
+    """Return the digests of all certificates that a finding rests on, time stamps' too."""
+    stamps = {
+        digest for one in finding.signatures if one.proof is not None for digest in one.proof.chain
+    }
+    return sorted(needed(finding) | stamps)
+
+
+def needed(finding: Finding) -> set[str]:
+    """Return the digests of the certificates without which a finding would not be.
+
+    Those of time stamps are among them where a signature would not be sound without.
+    """
     digests = {one.certificate for one in finding.signatures}
     digests.update(digest for one in finding.signatures for digest in one.chain)
-    return sorted(digests)
+    for one in finding.signatures:
+        if one.leans and one.proof is not None:
+            digests.update(one.proof.chain)
+    return digests
 
 
-def proved(finding: Finding) -> dict[str, datetime]:
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """Until when a certificate is proved to have been used, and by which certificates."""
+
+    at: datetime
+    by: frozenset[str]
+
+
+def proved(finding: Finding) -> dict[str, Proof]:
     """Return until when signers' certificates are proved to have been used, by digest.
 
     Those with a signature that no time stamp proves are left out.
     """
-    last: dict[str, datetime | None] = {}
+    last: dict[str, Proof | None] = {}
     for one in finding.signatures:
-        made = datetime.fromisoformat(one.proved_at) if one.proved_at else None
-        before = last.get(one.certificate, datetime.min.replace(tzinfo=UTC))
-        last[one.certificate] = max(made, before) if made and before else None
-    return {certificate: at for certificate, at in last.items() if at is not None}
+        before = last.get(one.certificate, Proof(datetime.min.replace(tzinfo=UTC), frozenset()))
+        last[one.certificate] = _both(before, one.proof)
+    return {certificate: proof for certificate, proof in last.items() if proof is not None}
+
+
+def _both(before: Proof | None, stamp: TimeStamp | None) -> Proof | None:
+    if before is None or stamp is None or stamp.made_at is None:
+        return None
+    made = datetime.fromisoformat(stamp.made_at)
+    return Proof(max(made, before.at), before.by | set(stamp.chain))
 
 
 def outdated(finding: Finding, registered: Mapping[str, Registered]) -> bool:
@@ -146,20 +175,21 @@ def judge(
     problem = _incomplete(kinds, role)
     if problem:
         return problem
-    until = proved(finding)
-    if any(_bars(row, until.get(row.sha256)) for row in registered.values()):
+    until, wanted = proved(finding), needed(finding)
+    rests_on = [row for sha256, row in registered.items() if sha256 in wanted]
+    if any(_bars(row, until.get(row.sha256)) for row in rests_on):
         return _against("revocation.revoked", REVOKED, "revoked or suspended in the register")
     return found(finding)
 
 
-def _bars(row: Registered, until: datetime | None) -> bool:
+def _bars(row: Registered, until: Proof | None) -> bool:
     """Say whether a certificate's state speaks against what it is proved to have signed by then.
 
     The lists have spoken of it already, but not all that the register knows stands in a list.
     """
     if row.state == "good":
         return False
-    return until is None or row.revoked_at is None or until >= row.revoked_at
+    return until is None or row.revoked_at is None or until.at >= row.revoked_at
 
 
 def _stranger(row: Registered | None, sender: AgencyId) -> Verdict | None:

@@ -1,5 +1,8 @@
 """Withdrawals of docs and of signing, without any database."""
 
+import hashlib
+import json
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -70,3 +73,66 @@ def test_judgements_come_to_what_docs_decides() -> None:
     assert weigh(files, [good, other], []) == ("good", set())
     assert weigh(files, [good, bad], []) == ("bad", {"SIG-4222"})
     assert weigh(files, [good], [{"reason": "SIG-4225"}]) == ("withdrawn", {"SIG-4225"})
+
+
+def proved(**changed: Any) -> list[str]:  # noqa: ANN401 (columns)
+    """Return what is found at a verdict whose signature leans on a time stamp, or not."""
+    leans = changed.pop("leans", True)
+    stamps: list[dict[str, Any]] = [
+        {"made_at": "2026-02-01T00:00:00+00:00", "chain": ["late"]},
+        {"made_at": "2026-01-01T00:00:00+00:00", "chain": ["root", "tsa"]},
+        {"made_at": None, "chain": []},
+    ]
+    signature: dict[str, Any] = {
+        "certificate": "seal",
+        "chain": ["root", "seal"],
+        "stamps": stamps,
+        "leans": leans,
+    }
+    evidence = json.dumps(
+        {
+            "subject": {"dispatch_id": str(DISPATCH), "sha256": FILE, "sender_id": str(SENDER)},
+            "verdict": {"indication": "TOTAL-PASSED", "reason": None},
+            "registered": [{"sha256": name} for name in ("root", "seal", "tsa")],
+            "finding": {"signatures": [signature]},
+            "material": None,
+        }
+    ).encode()
+    rests = ["root", "seal", "tsa"] if leans else ["root", "seal"]
+    row = {
+        "dispatch": DISPATCH,
+        "sha256": FILE,
+        "sender": SENDER,
+        "judgement": 1,
+        "indication": "TOTAL-PASSED",
+        "reason": None,
+        "evidence": evidence,
+        "evidence_sha256": hashlib.sha256(evidence).hexdigest(),
+        "certificates": rests,
+        "proved": [datetime(2026, 1, 1, tzinfo=UTC) if one == "seal" else None for one in rests],
+        "proved_by": ["root tsa" if one == "seal" else "" for one in rests],
+        "signature": None,
+        **changed,
+    }
+    one = {**case(ours=[], theirs=[]), "verdict": [row]}
+    return [
+        finding.what
+        for finding in check_verdicts("d", one, Books({}))
+        if "time stamps" in finding.what or "does not rest" in finding.what
+    ]
+
+
+@pytest.mark.parametrize("leans", [True, False])
+def test_a_verdict_is_proved_by_what_its_evidence_names(*, leans: bool) -> None:
+    assert proved(leans=leans) == []
+    assert proved(leans=leans, proved_by=[""] * (2 + leans))
+    assert proved(leans=leans, proved=[None] * (2 + leans))
+    assert proved(leans=leans, certificates=["seal"])
+
+
+def test_a_time_stamp_is_rested_on_where_a_signature_leans_on_it() -> None:
+    usual = ["root", "seal"]
+    stamped = [None, datetime(2026, 1, 1, tzinfo=UTC)]
+    less = {"certificates": usual, "proved": stamped, "proved_by": ["", "root tsa"]}
+    assert proved(leans=True, **less)
+    assert not proved(leans=False, **less)

@@ -144,6 +144,33 @@ async def test_verdicts_that_another_process_withdraws_meanwhile_end_nothing_ear
     assert {one.dispatch_id for one in gone} == set(made)
 
 
+async def test_what_a_time_stamp_spared_is_withdrawn_when_its_authority_is_revoked(
+    idle_desk: Desk,
+) -> None:
+    db = idle_desk.db
+    rows = await db.as_worker(
+        lambda conn: conn.fetch("select sha256 from certificates order by sha256 limit 2")
+    )
+    stamping, seal = (row["sha256"] for row in rows)
+    (spared,) = await resting(idle_desk, seal, 1)
+    await idle_desk.execute(
+        "update verdict_certificates set proved_at = '2026-01-01', proved_by = array[$1]", stamping
+    )
+
+    async def revoked(certificate: str) -> bool:
+        await idle_desk.execute(
+            "update certificates set state = 'revoked', reason = 'keyCompromise',"
+            " revoked_at = '2026-02-01', withdrawing = true where sha256 = $1",
+            certificate,
+        )
+        while await revoke.withdraw(db):
+            pass
+        return bool(await db.as_worker(lambda conn: withdrawals.known(conn, [spared])))
+
+    assert not await revoked(seal)
+    assert await revoked(stamping)
+
+
 async def test_whoever_brings_its_own_answer_is_asked_about_all_the_same(own: Trusting) -> None:
     """What becomes of a certificate after its file passed is known only by asking."""
     sheet, serials = await asyncio.to_thread(own.paper)

@@ -8,10 +8,13 @@ import pytest
 
 from services.signing.certificate import Registered, State
 from services.signing.finding import Finding, ListUsed, Signature, TimeStamp
-from services.signing.verdict import judge, outdated, proved
+from services.signing.verdict import Proof, judge, needed, outdated, proved, used
 from shared.ids import AgencyId
 
 _ONE, _TWO = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC)
+
+
+BY_ONE, BY_TWO = frozenset(("tsa of 1",)), frozenset(("tsa of 2",))
 
 
 def signature(certificate: str, *stamps: datetime | None) -> Signature:
@@ -24,7 +27,10 @@ def signature(certificate: str, *stamps: datetime | None) -> Signature:
         digest="sha256",
         key="ec secp256r1",
         claimed_at=None,
-        stamps=tuple(TimeStamp(at.isoformat() if at else None, "") for at in stamps),
+        stamps=tuple(
+            TimeStamp(at.isoformat(), "", (f"tsa of {at.month}",)) if at else TimeStamp(None, "")
+            for at in stamps
+        ),
         coverage="ENTIRE_FILE",
         changed_after="NONE",
         trusted_for=("seal",),
@@ -63,16 +69,16 @@ def finding(*signatures: Signature) -> Finding:
         ((), {}),
         ((signature("a"),), {}),
         ((signature("a", None),), {}),
-        ((signature("a", _TWO, _ONE),), {"a": _ONE}),
-        ((signature("a", None, _ONE),), {"a": _ONE}),
-        ((signature("a", _ONE), signature("b")), {"a": _ONE}),
-        ((signature("a", _ONE), signature("a", _TWO)), {"a": _TWO}),
+        ((signature("a", _TWO, _ONE),), {"a": Proof(_ONE, BY_ONE)}),
+        ((signature("a", None, _ONE),), {"a": Proof(_ONE, BY_ONE)}),
+        ((signature("a", _ONE), signature("b")), {"a": Proof(_ONE, BY_ONE)}),
+        ((signature("a", _ONE), signature("a", _TWO)), {"a": Proof(_TWO, BY_ONE | BY_TWO)}),
         ((signature("a", _ONE), signature("a")), {}),
         ((signature("a"), signature("a", _ONE)), {}),
     ],
 )
 def test_a_signer_is_proved_when_every_signature_is(
-    signatures: tuple[Signature, ...], expected: dict[str, datetime]
+    signatures: tuple[Signature, ...], expected: dict[str, Proof]
 ) -> None:
     assert proved(finding(*signatures)) == expected
 
@@ -104,3 +110,22 @@ def test_a_state_is_newer_than_lists_that_there_are(listed: dict[str, int], *, o
     lists = tuple(ListUsed(name, number, "", "", None) for name, number in listed.items())
     row = Registered("a", "seal", AgencyId(UUID(int=1)), "ca", "revoked", 7)
     assert outdated(replace(finding(signature("a")), lists=lists), {"a": row}) == old
+
+
+def test_a_time_stamp_is_needed_where_a_signature_leans_on_it() -> None:
+    plain, leaning = signature("a", _ONE), replace(signature("b", _TWO, _ONE), leans=True)
+    assert needed(finding(plain)) == {"a"}
+    assert used(finding(plain)) == ["a", "tsa of 1"]
+    assert needed(finding(plain, leaning)) == {"a", "b", "tsa of 1"}
+
+
+def test_an_authority_of_time_stamps_bars_only_what_leans_on_it() -> None:
+    sender = AgencyId(UUID(int=1))
+    rows = {
+        "a": Registered("a", "seal", sender, "ca", "good", 0),
+        "tsa of 1": Registered("tsa of 1", "authority", None, "root", "revoked", 0, _TWO),
+    }
+    one = signature("a", _ONE)
+    assert judge(finding(one), rows, role="ANNEX", sender=sender).indication == "TOTAL-PASSED"
+    said = judge(finding(replace(one, leans=True)), rows, role="ANNEX", sender=sender)
+    assert said.indication == "TOTAL-FAILED"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from services.signing.verdict import Proof
 from shared.chain import Lane
 from shared.db import Connection
 from shared.events import DocumentDispatched, DocumentExamined
@@ -52,8 +53,8 @@ class NewVerdict:
     reason: str | None
     evidence: bytes
     evidence_sha256: str
-    rests_on: Mapping[str, datetime | None]
-    """Digests of the certificates without which it would not be, and until when each is proved."""
+    rests_on: Mapping[str, Proof | None]
+    """Digests of the certificates without which it would not be, and how far each is proved."""
 
 
 async def insert(conn: Connection, event: DocumentDispatched, *, trace: str | None) -> None:
@@ -238,12 +239,20 @@ async def _keep(conn: Connection, held: Claim, verdict: NewVerdict, judged_at: d
     )
     await conn.executemany(
         """
-        insert into verdict_certificates (certificate, dispatch_id, sha256, judgement, proved_at)
-        values ($1, $2, $3, $4, $5)
+        insert into verdict_certificates
+            (certificate, dispatch_id, sha256, judgement, proved_at, proved_by)
+        values ($1, $2, $3, $4, $5, $6)
         """,
         [
-            (certificate, held.dispatch_id, held.sha256, verdict.judgement, proved_at)
-            for certificate, proved_at in verdict.rests_on.items()
+            (
+                certificate,
+                held.dispatch_id,
+                held.sha256,
+                verdict.judgement,
+                proof.at if proof else None,
+                sorted(proof.by) if proof else [],
+            )
+            for certificate, proof in verdict.rests_on.items()
         ],
     )
 

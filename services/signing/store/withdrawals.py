@@ -7,18 +7,20 @@ from shared.db import Connection
 from shared.events import VerdictWithdrawn
 
 
-async def any_left(conn: Connection) -> bool:
-    """Say whether verdicts of a revoked certificate are still to be withdrawn."""
-    return bool(await conn.fetchval("select exists (select from certificates where withdrawing)"))
+async def waiting(conn: Connection) -> list[str]:
+    """Return revoked certificates whose verdicts are still to be withdrawn."""
+    rows = await conn.fetch("select sha256 from certificates where withdrawing order by sha256")
+    return [row["sha256"] for row in rows]
 
 
-async def next_revoked(conn: Connection) -> str | None:
-    """Lock a revoked certificate whose verdicts are still to be withdrawn; return its digest."""
-    return await conn.fetchval(
-        """
-        select sha256 from certificates where withdrawing
-        order by sha256 limit 1 for update skip locked
-        """
+async def lock(conn: Connection, certificate: str) -> bool:
+    """Lock one of them; False when another process has it, or has done it."""
+    return bool(
+        await conn.fetchval(
+            "select true from certificates where sha256 = $1 and withdrawing"
+            " for update skip locked",
+            certificate,
+        )
     )
 
 
@@ -28,7 +30,7 @@ async def withdraw(
     """Withdraw dispatches with a good verdict that rests on a certificate; `most` at once.
 
     Also says whether there may be more. What a time stamp proves to be older than the revocation
-    stays (Decree 68/2024 art. 17).
+    stays (Decree 68/2024 art. 17), while its authority is not revoked itself.
     """
     rows = await conn.fetch(
         """
@@ -39,7 +41,9 @@ async def withdraw(
             join examinations e on e.dispatch_id = v.dispatch_id and e.sha256 = v.sha256
             join certificates c on c.sha256 = v.certificate
             where v.certificate = $1 and e.indication = 'TOTAL-PASSED'
-                and (v.proved_at is null or v.proved_at >= c.revoked_at)
+                and (v.proved_at is null or v.proved_at >= c.revoked_at or exists (
+                    select from certificates t
+                    where t.sha256 = any(v.proved_by) and t.state = 'revoked'))
                 and not exists (select from withdrawals w where w.dispatch_id = v.dispatch_id)
             order by v.dispatch_id limit $3
         ), gone as (
@@ -59,6 +63,20 @@ async def withdraw(
     # What another process withdrew meanwhile, for another certificate, was hit and is not ours.
     gone = [VerdictWithdrawn(**dict(row)) for row in rows if row["dispatch_id"] is not None]
     return gone, len(rows) == most
+
+
+async def reopen(conn: Connection, certificate: str) -> None:
+    """Have verdicts withdrawn anew that a time stamp by this certificate's proof had spared."""
+    await conn.execute(
+        """
+        update certificates set withdrawing = true where sha256 in (
+            select c.sha256 from certificates c
+            where c.state = 'revoked' and c.sha256 in (
+                select v.certificate from verdict_certificates v where v.proved_by @> array[$1])
+            order by c.sha256 for update)
+        """,
+        certificate,
+    )
 
 
 async def done(conn: Connection, certificate: str) -> None:

@@ -20,7 +20,7 @@ from services.signing.validation.cms import Signed
 from services.signing.validation.indication import Objection
 from services.signing.validation.material import digest
 from services.signing.validation.signature import Judged, Stamp
-from services.signing.validation.trust import Trust
+from services.signing.validation.trust import Chain, Trust
 
 LIBRARIES = {name: version(name) for name in ("pyHanko", "pyhanko-certvalidator", "cryptography")}
 
@@ -102,11 +102,10 @@ def _finding(
 def _signature(one: Seen) -> Signature:
     signed, judged, objection = one.signed, one.judged, one.judged.objection
     links = judged.chain.links if judged.chain else ()
-    path = (links[-1].issuer.sha256, *(link.sha256 for link in reversed(links))) if links else ()
     return Signature(
         field=one.place.field,
         certificate=digest(signed.certificate) if signed else "",
-        chain=path if objection is None or objection.rule != "chain.path" else (),
+        chain=_path(judged.chain) if objection is None or objection.rule != "chain.path" else (),
         algorithm=signed.how.algorithm if signed else "",
         digest=signed.how.digest if signed else "",
         key=_key(judged),
@@ -115,6 +114,7 @@ def _signature(one: Seen) -> Signature:
             TimeStamp(
                 stamp.made_at.isoformat() if stamp.made_at else None,
                 stamp.broken or (stamp.objection.detail if stamp.objection else ""),
+                _path(stamp.chain),
             )
             for stamp in one.stamps
         ),
@@ -137,7 +137,14 @@ def _signature(one: Seen) -> Signature:
             )
             for link, status in zip(links, judged.statuses, strict=False)
         ),
+        leans=judged.leans,
     )
+
+
+def _path(chain: Chain | None) -> tuple[str, ...]:
+    """Return the digests of a chain from the root to the signer."""
+    links = chain.links if chain else ()
+    return (links[-1].issuer.sha256, *(link.sha256 for link in reversed(links))) if links else ()
 
 
 def _key(judged: Judged) -> str:

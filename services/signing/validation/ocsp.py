@@ -1,5 +1,7 @@
 """What OCSP responses say of a certificate (RFC 6960 3.2, 4.2.2.2)."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from cryptography import x509
@@ -18,7 +20,12 @@ from services.signing.validation.algorithms import (
 from services.signing.validation.extensions import extension
 from services.signing.validation.indication import Refused
 from services.signing.validation.material import digest
-from services.signing.validation.revocation import Accepts, Status, Unusable
+from services.signing.validation.revocation import (
+    Accepts,
+    RevocationList,
+    Status,
+    Unusable,
+)
 
 _KNOWN = frozenset(
     (ExtensionOID.KEY_USAGE, ExtensionOID.EXTENDED_KEY_USAGE, ExtensionOID.BASIC_CONSTRAINTS)
@@ -26,16 +33,34 @@ _KNOWN = frozenset(
 """Critical extensions of a responder's certificate that are understood here."""
 
 
-def answer(
-    der: bytes, one: x509.Certificate, issuer: x509.Certificate, key: Key, accepts: Accepts
-) -> Status | None:
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """An authority whose certificates are asked about."""
+
+    certificate: x509.Certificate
+    key: Key
+    lists: Sequence[RevocationList]
+
+    def distrusts(self, one: x509.Certificate) -> bool:
+        """Say whether its lists name the certificate of a responder (RFC 6960 4.2.2.2.1)."""
+        for known in self.lists:
+            try:
+                said = known.says(one, authority=False)
+            except Unusable:
+                continue
+            if said is not None and said.revoked_at is not None:
+                return True
+        return False
+
+
+def answer(der: bytes, one: x509.Certificate, issuer: Answering, accepts: Accepts) -> Status | None:
     """Return what an OCSP response says of a certificate; None when not a word. Raises Unusable."""
     try:
         response = ocsp.load_der_ocsp_response(der)
         if response.response_status is not ocsp.OCSPResponseStatus.SUCCESSFUL:
             return None
         singles = list(response.responses)
-        found = [single for single in singles if _is_about(single, one, issuer)]
+        found = [single for single in singles if _is_about(single, one, issuer.certificate)]
         if not found:
             return None
         if len(singles) > 1:  # of several the library does not show the extensions
@@ -45,7 +70,7 @@ def answer(
         if response.this_update_utc > response.produced_at_utc:
             # Whether the responder may speak is judged when it spoke: it cannot choose that freely.
             raise Unusable("an answer that was given before it was right (RFC 6960 2.4)")
-        _check_responder(response, issuer, key, accepts)
+        _check_responder(response, issuer, accepts)
         return _status(der, found[0])
     except (ValueError, UnsupportedAlgorithm, Refused, x509.DuplicateExtension) as error:
         raise Unusable(str(error)) from None
@@ -61,16 +86,16 @@ def _is_about(
     return (single.issuer_name_hash, single.issuer_key_hash) == names
 
 
-def _check_responder(
-    response: ocsp.OCSPResponse, issuer: x509.Certificate, key: Key, accepts: Accepts
-) -> None:
+def _check_responder(response: ocsp.OCSPResponse, issuer: Answering, accepts: Accepts) -> None:
     """Check that the issuer, or whom it delegated, has signed (RFC 6960 4.2.2.2)."""
     how = _response_scheme(response)
     content, value = response.tbs_response_bytes, response.signature
-    if is_right(key, value, content, how) and accepts(how, key, response.produced_at_utc):
+    if is_right(issuer.key, value, content, how) and accepts(
+        how, issuer.key, response.produced_at_utc
+    ):
         return
     for one in response.certificates:
-        if _is_delegated(one, issuer, key, accepts, response.produced_at_utc):
+        if _is_delegated(one, issuer, accepts, response.produced_at_utc):
             theirs = key_of(one)
             right = is_right(theirs, value, content, how)
             if right and accepts(how, theirs, response.produced_at_utc):
@@ -78,13 +103,7 @@ def _check_responder(
     raise Unusable("nobody who may has signed it")
 
 
-def _is_delegated(
-    one: x509.Certificate,
-    issuer: x509.Certificate,
-    key: Key,
-    accepts: Accepts,
-    at: datetime,
-) -> bool:
+def _is_delegated(one: x509.Certificate, issuer: Answering, accepts: Accepts, at: datetime) -> bool:
     try:
         purposes = extension(one.extensions, x509.ExtendedKeyUsage)
     except ValueError:
@@ -94,11 +113,12 @@ def _is_delegated(
     how = certificate_scheme(one)
     return (
         ExtendedKeyUsageOID.OCSP_SIGNING in purposes
-        and one.issuer == issuer.subject
+        and one.issuer == issuer.certificate.subject
         and all(each.oid in _KNOWN for each in one.extensions if each.critical)
         and one.not_valid_before_utc <= at <= one.not_valid_after_utc
-        and accepts(how, key, at)
-        and is_right(key, one.signature, one.tbs_certificate_bytes, how)
+        and accepts(how, issuer.key, at)
+        and is_right(issuer.key, one.signature, one.tbs_certificate_bytes, how)
+        and not issuer.distrusts(one)
     )
 
 

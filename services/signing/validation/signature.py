@@ -12,7 +12,7 @@ from services.signing.finding import (
     UNTRUSTED,
     WRONG_USE,
 )
-from services.signing.validation.algorithms import is_right, key_term, terms
+from services.signing.validation.algorithms import Term, is_right, key_term, terms
 from services.signing.validation.cms import Signed
 from services.signing.validation.indication import Objection, Refused, refused
 from services.signing.validation.moment import (
@@ -23,7 +23,7 @@ from services.signing.validation.moment import (
     check_trusted,
     check_validity,
 )
-from services.signing.validation.policy import Certificate
+from services.signing.validation.policy import Certificate, Policy
 from services.signing.validation.revocation import Status
 from services.signing.validation.trust import Chain, Trust
 from services.signing.validation.usage import allows
@@ -45,6 +45,8 @@ class Stamp:
     """Why it cannot be this signature's: that is not just ignored."""
     objection: Objection | None
     """Why it proves nothing."""
+    chain: Chain | None = None
+    """Of its authority."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,8 @@ class Judged:
     """Those of them for whom the certificate itself may be used."""
     statuses: tuple[Status, ...] = ()
     """The revocation data that decided, the signer's certificate first."""
+    leans: bool = False
+    """It is sound at the moment of a time stamp alone."""
 
 
 def judge(
@@ -86,11 +90,34 @@ def judge(
     """Return what a signature over content with this digest is worth at a moment."""
     beside = around or Around()
     moment = Moment(at, min(_proved(beside.stamps), default=None))
+    try:
+        chains = trust.chains(signed.certificate)
+        _check_made(signed, content_digest, chains[0])
+        _check(beside.changed)
+    except Refused as why:
+        return Judged(_or_later(why.objection, beside.stamps), None, moment.stamped)
+    one = _One(signed, beside, moment, uses)
+    judged = [_along(one, chain, trust) for chain in chains[:1]]
+    if judged[0].objection is not None:  # another of the authority's certificates may have held
+        judged += [_along(one, chain, trust) for chain in chains[1:]]
+    return next((found for found in judged if found.objection is None), judged[0])
+
+
+@dataclass(frozen=True, slots=True)
+class _One:
+    """A signature whose value is right, with what is to be held against it."""
+
+    signed: Signed
+    beside: Around
+    moment: Moment
+    uses: Sequence[Use]
+
+
+def _along(one: _One, chain: Chain, trust: Trust) -> Judged:
+    """Judge a signature along one chain."""
+    signed, beside, moment = one.signed, one.beside, one.moment
     judged = Judged(None, None, moment.stamped)
     try:
-        chain = trust.chain(signed.certificate)
-        _check_made(signed, content_digest, chain)
-        _check(beside.changed)
         own = (*terms(trust.policy, signed.how), key_term(trust.policy, chain.key))
         check_known(own)
         lists, answers = (*signed.lists, *beside.lists), (*signed.answers, *beside.answers)
@@ -101,14 +128,35 @@ def judge(
         _check_bag(signed, trust)
         check_known(chain.terms)
         check_trusted(chain, moment)
-        judged = replace(judged, trusted_for=_trusted(chain, uses))
+        judged = replace(judged, trusted_for=_trusted(chain, one.uses))
         judged = replace(judged, fits=_fits(chain, trust, judged.trusted_for))
         _check_stamps(beside.stamps)
-        check_terms((*own, *chain.terms), moment)
-        check_validity(chain, moment, trust.policy)
-        return replace(judged, statuses=check_revocation(chain, moment, trust.policy))
+        statuses = _check_at(chain, own, moment, trust.policy)
+        return replace(judged, statuses=statuses, leans=_leans(chain, own, moment, trust.policy))
     except Refused as why:
         return replace(judged, objection=_or_later(why.objection, beside.stamps))
+
+
+def _check_at(
+    chain: Chain, own: Sequence[Term], moment: Moment, policy: Policy
+) -> tuple[Status, ...]:
+    """Check what depends on the moment; return the revocation data that decided. Raises Refused."""
+    check_terms((*own, *chain.terms), moment)
+    check_validity(chain, moment, policy)
+    return check_revocation(chain, moment, policy)
+
+
+def _leans(chain: Chain, own: Sequence[Term], moment: Moment, policy: Policy) -> bool:
+    """Say whether what held at the moment of a time stamp would not hold without one."""
+    if moment.stamped is None:
+        return False
+    bare = Moment(moment.at, None)
+    try:
+        check_trusted(chain, bare)
+        _check_at(chain, own, bare, policy)
+    except Refused:
+        return True
+    return False
 
 
 def _or_later(objection: Objection, stamps: Iterable[Stamp]) -> Objection:

@@ -30,9 +30,9 @@ def stamp(
         info = asn1.decode_der(TimeStampInfo, content)
         imprint = digest(digest_of(info.imprint.digest.algorithm.dotted_string))
     except Refused as why:
-        return _broken(why.objection.detail)
+        return _ignored(f"it cannot be read: {why.objection.detail}")
     except ValueError:
-        return _broken("what it says cannot be read")
+        return _ignored("what it says cannot be read")
     if info.imprint.value != imprint:
         return _broken("it is on something else")
     judged = judge(
@@ -52,7 +52,7 @@ def _conclude(judged: Judged, info: TimeStampInfo, trust: Trust, at: datetime) -
         ends = trust.policy.digest_ends(digest_of(info.imprint.digest.algorithm.dotted_string))
         if ends is None or at >= ends:
             return _ignored("its digest is too weak")
-        return Stamp(made_at, None, None)
+        return Stamp(made_at, None, None, judged.chain)
     if judged.objection and judged.objection.sub_indication in _BROKEN and not _is_strange(judged):
         return _broken(judged.objection.detail)
     return Stamp(None, None, judged.objection)

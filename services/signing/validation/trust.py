@@ -4,7 +4,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain
+from itertools import chain, islice
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -24,13 +24,14 @@ from services.signing.validation.algorithms import (
 from services.signing.validation.failures import UNFIT
 from services.signing.validation.indication import Objection, Refused, refused
 from services.signing.validation.material import Authority, Material, Purpose, digest
-from services.signing.validation.ocsp import answer
+from services.signing.validation.ocsp import Answering, answer
 from services.signing.validation.path import flaw
 from services.signing.validation.policy import Policy, load
 from services.signing.validation.revocation import RevocationList, Status, Unusable
 
 _MOST_CHAINS = 4_096
 _LONGEST = 8
+_MOST_WAYS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,11 @@ class Issuer:
     key: Key
     terms: tuple[Term, ...]
     lists: tuple[RevocationList, ...]
+
+    @property
+    def answering(self) -> Answering:
+        """Return it as one that is asked about its certificates."""
+        return Answering(self.certificate, self.key, self.lists)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +94,7 @@ class Trust:
         self._answers = material.answers
         self._by_name: dict[bytes, list[Issuer]] = {}
         self._listed: set[bytes] = set()
-        self._chains: OrderedDict[bytes, Chain] = OrderedDict()
+        self._chains: OrderedDict[bytes, tuple[Chain, ...]] = OrderedDict()
         lists: dict[str, list[bytes]] = {}
         for one in material.lists:
             lists.setdefault(one.authority, []).append(one.der)
@@ -116,7 +122,15 @@ class Trust:
         return der in self._listed
 
     def chain(self, der: bytes) -> Chain:
-        """Return the chain of a certificate, with its objection if it is none. Raises Refused."""
+        """Return the first chain of a certificate. Raises Refused."""
+        return self.chains(der)[0]
+
+    def chains(self, der: bytes) -> tuple[Chain, ...]:
+        """Return the chains of a certificate, each with its objection if it is none.
+
+        There is more than one where an authority has several certificates for one name and key:
+        which of them was valid the moment decides (EN 319 102-1 5.2.6.4). Raises Refused.
+        """
         known = self._chains.get(der)
         if known is None:
             known = self._build(der)
@@ -176,16 +190,14 @@ class Trust:
         found: list[Status] = []
         for der in answers:
             try:
-                said = answer(
-                    der, link.certificate, link.issuer.certificate, link.issuer.key, self.accepts
-                )
+                said = answer(der, link.certificate, link.issuer.answering, self.accepts)
             except Unusable:
                 continue
             if said is not None:
                 found.append(said)
         return found
 
-    def _build(self, der: bytes) -> Chain:
+    def _build(self, der: bytes) -> tuple[Chain, ...]:
         try:
             certificate = x509.load_der_x509_certificate(der)
             _ = certificate.extensions
@@ -194,46 +206,51 @@ class Trust:
                 "FORMAT_FAILURE", "format.cms", UNREADABLE, "the certificate cannot be read"
             ) from None
         key = key_of(certificate)
-        issuers = self._way(certificate)
-        if not issuers:
+        ways = list(islice(self._ways(certificate, ()), _MOST_WAYS))
+        if not ways:
             objection = Objection(
                 "NO_CERTIFICATE_CHAIN_FOUND", "chain.listed", UNTRUSTED, "no listed authority"
             )
-            return Chain(key, (), (), frozenset(), objection)
-        links = tuple(self._links(certificate, issuers))
+            return (Chain(key, (), (), frozenset(), objection),)
+        found = [self._along(der, certificate, key, issuers) for issuers in ways]
+        return tuple(sorted(found, key=lambda one: one.objection is not None))
+
+    def _along(
+        self, der: bytes, certificate: x509.Certificate, key: Key, issuers: Sequence[Issuer]
+    ) -> Chain:
         used = [term for issuer in issuers for term in issuer.terms]
-        purposes = frozenset(issuers[0].listed.purposes)
         found = flaw(der, [issuer.listed.der for issuer in issuers])
         objection = (
             Objection("CERTIFICATE_CHAIN_GENERAL_FAILURE", "chain.path", UNTRUSTED, found)
             if found
             else None
         )
-        all_terms = (*_terms(self.policy, certificate), *used)
-        return Chain(key, links, all_terms, purposes, objection)
+        return Chain(
+            key=key,
+            links=tuple(self._links(certificate, issuers)),
+            terms=(*_terms(self.policy, certificate), *used),
+            purposes=frozenset(issuers[0].listed.purposes),
+            objection=objection,
+        )
 
-    def _way(self, certificate: x509.Certificate) -> list[Issuer]:
-        """Return the listed authorities from the issuer to an anchor; empty: there is no way."""
-        way: list[Issuer] = []
-        below = certificate
-        while len(way) < _LONGEST:
-            issuer = self._issuer_of(below)
-            if issuer is None or issuer in way:
-                return []
-            way.append(issuer)
+    def _ways(
+        self, below: x509.Certificate, so_far: tuple[Issuer, ...]
+    ) -> Iterator[tuple[Issuer, ...]]:
+        """Yield the ways of listed authorities from the issuer to an anchor."""
+        for issuer in self._issuers_of(below):
+            way = (*so_far, issuer)
             if issuer.listed.anchor:
-                return way
-            below = issuer.certificate
-        return []
+                yield way
+            elif issuer not in so_far and len(way) < _LONGEST:
+                yield from self._ways(issuer.certificate, way)
 
-    def _issuer_of(self, below: x509.Certificate) -> Issuer | None:
+    def _issuers_of(self, below: x509.Certificate) -> Iterator[Issuer]:
         for issuer in self._by_name.get(below.issuer.public_bytes(), []):
             try:
                 if _is_issued(below, issuer):
-                    return issuer
+                    yield issuer
             except (*UNFIT, Refused):
                 continue
-        return None
 
     def _links(self, certificate: x509.Certificate, issuers: Sequence[Issuer]) -> list[Link]:
         links: list[Link] = []

@@ -72,6 +72,16 @@ def _by_delegate(world: World) -> Iterator[Trial]:
     ):
         told = _told(world, responder=delegate)
         yield Trial(name=name, by=world.seal, setting=alone.answered(told))
+    early = _told(world, responder=world.issued("OCSP", ended), produced=NOW - 2 * DAY)
+    yield Trial(name="ocsp-dated-back", by=world.seal, setting=alone.answered(early))
+    strange = replace(_RESPONDER, extra=(no_check(), unknown(critical=True)))
+    told = _told(world, responder=world.issued("OCSP", strange))
+    yield Trial(name="ocsp-by-a-strange-delegate", by=world.seal, setting=alone.answered(told))
+    revoked = world.issued("OCSP", replace(_RESPONDER, extra=()))
+    entry = Entry(serial=revoked.serial, at=NOW - 90 * HOUR, reason="keyCompromise")
+    old = alone.knowing(known("issuing", world.issuing, NOW - 60 * HOUR, entry))
+    told = _told(world, responder=revoked)
+    yield Trial(name="ocsp-by-a-revoked-delegate", by=world.seal, setting=old.answered(told))
 
 
 def _beside_lists(world: World) -> Iterator[Trial]:

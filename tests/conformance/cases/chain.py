@@ -78,6 +78,7 @@ def _usual(world: World) -> Iterator[Trial]:
         setting=anchored.knowing(known("issuing", world.issuing, NOW)),
     )
     yield _rekeyed(world, usual)
+    yield from _renewed(world, usual)
     yield _self_issued(world, usual)
 
 
@@ -90,6 +91,20 @@ def _rekeyed(world: World, usual: Setting) -> Trial:
         authority("old-key", first, *SIGNERS), authority("new-key", second, *SIGNERS)
     ).knowing(known("old-key", first, NOW), known("new-key", second, NOW))
     return Trial(name="ca-with-two-keys", by=seal, setting=setting)
+
+
+def _renewed(world: World, usual: Setting) -> Iterator[Trial]:
+    """An authority with two certificates of one key, of which the first has ended."""
+    new = world.made("CA gia han", world.root, ISSUING)
+    ended = replace(ISSUING, ends=NOW - 30 * DAY)
+    old = issue(new.name, new.key, world.root, ended, serial=next_serial())
+    seal = world.made("Văn phòng Chính phủ", new, SUBSCRIBER)
+    both = (authority("old-one", old, *SIGNERS), authority("new-one", new, *SIGNERS))
+    for name, order in (("before", both), ("behind", both[::-1])):
+        setting = usual.trusting(*order).knowing(
+            known("old-one", old, NOW), known("new-one", new, NOW)
+        )
+        yield Trial(name=f"ca-renewed-{name}", by=seal, setting=setting)
 
 
 def _self_issued(world: World, usual: Setting) -> Trial:
