@@ -1,10 +1,13 @@
 """What revocation lists do to a good letter: a revoked CA, lists too old, forged or missing."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from infra.pki.authority import Authority, Period, sign_list
 from infra.pki.establish import Office
@@ -14,6 +17,7 @@ from services.signing.validation.pades import validate_pdf
 from services.signing.validation.trust import Trust
 from tests.fixtures.papers import Papers, days
 
+DER = serialization.Encoding.DER
 Lists = dict[str, bytes]
 GOOD = days(-1, 1)
 
@@ -68,7 +72,7 @@ CASES: dict[str, tuple[str, str | None, Callable[[Papers], Lists]]] = {
 
 def der(authority: Authority) -> bytes:
     """Return an authority's certificate."""
-    return authority.certificate.public_bytes(serialization.Encoding.DER)
+    return authority.certificate.public_bytes(DER)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -78,3 +82,32 @@ def test_a_good_letter_is_worth_what_the_lists_say(papers: Papers, case: str) ->
     trust = Trust(material(der(office.root), der(office.issuing), make(papers).items()))
     found = validate_pdf(papers.good_main.content, trust, datetime.now(UTC))
     assert (found.outcome, found.reason) == (outcome, reason)
+
+
+def _by_no_known_algorithm(office: Office) -> bytes:
+    own = office.issuing.certificate
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(own.subject)
+        .issuer_name(own.subject)
+        .public_key(own.public_key())
+        .serial_number(1)
+        .not_valid_before(own.not_valid_before_utc)
+        .not_valid_after(own.not_valid_after_utc)
+    )
+    return builder.sign(ed25519.Ed25519PrivateKey.generate(), None).public_bytes(DER)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [lambda _: b"", lambda _: b"0\x00", _by_no_known_algorithm],
+    ids=["none", "junk", "ed25519"],
+)
+def test_a_listed_authority_that_cannot_be_read_is_left_out(
+    papers: Papers, odd: Callable[[Office], bytes]
+) -> None:
+    office = papers.office
+    usual = material(der(office.root), der(office.issuing), both(office).items())
+    strange = replace(usual.authorities[1], name="odd", der=odd(office))
+    trust = Trust(replace(usual, authorities=(strange, *usual.authorities)))
+    assert validate_pdf(papers.good_main.content, trust, datetime.now(UTC)).outcome == "sound"

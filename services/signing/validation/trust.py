@@ -167,10 +167,10 @@ class Trust:
         try:
             certificate = x509.load_der_x509_certificate(authority.der)
             key = key_of(certificate)
-        except (ValueError, Refused):
+            signed = () if authority.anchor else _terms(self.policy, certificate)
+        except (*UNFIT, Refused):
             return None
         own = [known for der in lists if (known := self._list(der, certificate, key))]
-        signed = () if authority.anchor else _terms(self.policy, certificate)
         return Issuer(
             listed=authority,
             sha256=digest(authority.der),
