@@ -23,6 +23,7 @@ from services.signing.store.answers import Question
 from services.signing.store.lists import Published
 from services.signing.trustlist import OWN, Entry, in_force
 from shared.db import Connection
+from shared.errors import Unavailable
 
 _LEASE = timedelta(seconds=90)
 """Longer than fetching and reading take at most; who dies meanwhile leaves the rest of it."""
@@ -73,7 +74,7 @@ async def _fetch_list(bench: Bench, entry: Entry, failures: int) -> None:
         facts = cast("ListFacts", await bench.read(Reading("list", der, authority=entry.name)))
         found = _Fetched(entry.name, der, facts)
         newer = await bench.db.as_worker(lambda conn: _keep(conn, found))
-    except (NotFetched, Unfit, Refused) as why:
+    except (NotFetched, Unfit, Refused, Unavailable) as why:
         pause = pause_after(failures, chance=random.random())  # noqa: S311 (only spreads)
         _log.warning("revocation list not taken", authority=entry.name, cause=str(why))
         note = partial(fetches.went_wrong, name=entry.name, why=str(why), pause=pause)
@@ -130,13 +131,18 @@ async def _ask(bench: Bench, entry: Entry, question: Question) -> None:
         )
         facts = cast("AnswerFacts", await bench.read(reading))
         await bench.db.as_worker(lambda conn: _keep_answer(conn, question, der, facts))
-    except (NotFetched, Unfit, Refused) as why:
-        pause = pause_after(question.failures, chance=random.random())  # noqa: S311 (spreads)
+    except (NotFetched, Unfit, Refused, Unavailable) as why:
         _log.warning("no answer taken", authority=entry.name, cause=str(why))
-        note = partial(
-            answers.went_wrong, certificate=question.certificate, why=str(why), pause=pause
-        )
-        await bench.db.as_worker(note)
+        await bench.db.as_worker(partial(_note, question=question, why=why))
+
+
+async def _note(conn: Connection, question: Question, why: Exception) -> None:
+    """Note that a question has no answer; whom nobody reaches is left alone for a while."""
+    pause = pause_after(question.failures, chance=random.random())  # noqa: S311 (spreads)
+    await answers.went_wrong(conn, question.certificate, why=str(why), pause=pause)
+    if isinstance(why, NotFetched):
+        longer = pause_after(question.worst, chance=random.random())  # noqa: S311 (spreads)
+        await answers.rest(conn, question.authority, pause=longer)
 
 
 def _request(question: Question, entry: Entry, nonce: bytes) -> bytes:

@@ -87,6 +87,30 @@ async def test_an_authority_with_ocsp_alone_is_asked_for_what_waits(own: Trustin
     await eventually(lambda: withdrawn(own.desk, dispatch), "it is withdrawn", timeout=60)
 
 
+async def test_whom_nobody_reaches_is_left_alone_with_all_questions(own: Trusting) -> None:
+    sheet, _ = await asyncio.to_thread(own.paper)
+    await own.agree(own.adding(crl=[], ocsp=[own.site.url("/nobody")]))
+    await own.desk.register.tend()
+    dispatch = await own.desk.send(sheet)
+
+    async def held() -> bool:
+        (seen,) = await own.desk.seen(dispatch)
+        return seen.indication == "INDETERMINATE"
+
+    await eventually(held, "it is held", timeout=30)
+    await own.work()
+    assert own.site.asked == ["/nobody"], "one question is enough to know"
+    await own.desk.execute("update answers set failures = 9")
+    await own.again()
+    assert own.site.asked == ["/nobody"] * 2
+    waits = await own.desk.db.as_worker(
+        lambda conn: conn.fetchval(
+            "select extract(epoch from min(due_at) - clock_timestamp())::float8 from answers"
+        )
+    )
+    assert waits > 60, "the longer, the more often nobody was reached"
+
+
 async def about_of(one: Trusting, serial: int) -> x509.Certificate:
     """Return a registered certificate by its serial number."""
     der = await one.desk.db.as_worker(

@@ -19,6 +19,8 @@ class Question:
     der: bytes
     authority: str
     failures: int
+    worst: int
+    """The most failures of any question to its authority."""
 
 
 async def want(conn: Connection, certificates: Sequence[str]) -> None:
@@ -43,7 +45,9 @@ async def claim(
         )
         update answers as a set due_at = clock_timestamp() + $1
         from chosen where a.certificate = chosen.certificate
-        returning a.certificate, chosen.der, chosen.issuer as authority, a.failures
+        returning a.certificate, chosen.der, chosen.issuer as authority, a.failures, (
+            select max(b.failures) from answers as b join certificates as d
+            on d.sha256 = b.certificate where d.issuer = chosen.issuer) as worst
         """,
         lease,
         list(authorities),
@@ -111,6 +115,19 @@ async def went_wrong(conn: Connection, certificate: str, *, why: str, pause: tim
         """,
         certificate,
         why,
+        pause,
+    )
+
+
+async def rest(conn: Connection, authority: str, *, pause: timedelta) -> None:
+    """Ask an authority that could not be reached nothing for a while: others come first."""
+    await conn.execute(
+        """
+        update answers as a set due_at = clock_timestamp() + $2
+        from certificates as c
+        where c.sha256 = a.certificate and c.issuer = $1 and a.due_at < clock_timestamp() + $2
+        """,
+        authority,
         pause,
     )
 
