@@ -59,7 +59,7 @@ async def test_brackets_without_end_are_unreadable(small: Desk) -> None:
 async def test_a_file_that_takes_too_long_by_the_clock_is_refused(
     backing: Backing, papers: Papers, tmp_path: Path
 ) -> None:
-    short = Limits(cpu_seconds=60, wall_seconds=0.5)
+    short = Limits(cpu_seconds=60, wall_seconds=0.5, slow_wall_seconds=0.5)
     async with (
         backing.fresh_database("signing") as databases,
         open_desk(backing, databases, papers, tmp_path, limits=short, workers=1) as desk,
