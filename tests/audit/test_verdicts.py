@@ -75,29 +75,27 @@ def test_judgements_come_to_what_docs_decides() -> None:
     assert weigh(files, [good], [{"reason": "SIG-4225"}]) == ("withdrawn", {"SIG-4225"})
 
 
-def proved(**changed: Any) -> list[str]:  # noqa: ANN401 (columns)
-    """Return what is found at a verdict whose signature leans on a time stamp, or not."""
-    leans = changed.pop("leans", True)
+def judged(*, leans: bool) -> bytes:
+    """Return evidence of a seal with several time stamps."""
     stamps: list[dict[str, Any]] = [
         {"made_at": "2026-02-01T00:00:00+00:00", "chain": ["late"]},
         {"made_at": "2026-01-01T00:00:00+00:00", "chain": ["root", "tsa"]},
         {"made_at": None, "chain": []},
     ]
-    signature: dict[str, Any] = {
-        "certificate": "seal",
-        "chain": ["root", "seal"],
-        "stamps": stamps,
-        "leans": leans,
+    seal: dict[str, Any] = {"certificate": "seal", "chain": ["root", "seal"], "stamps": stamps}
+    evidence = {
+        "subject": {"dispatch_id": str(DISPATCH), "sha256": FILE, "sender_id": str(SENDER)},
+        "verdict": {"indication": "TOTAL-PASSED", "reason": None},
+        "registered": [{"sha256": name} for name in ("root", "seal", "tsa")],
+        "finding": {"signatures": [{**seal, "leans": leans}]},
+        "material": None,
     }
-    evidence = json.dumps(
-        {
-            "subject": {"dispatch_id": str(DISPATCH), "sha256": FILE, "sender_id": str(SENDER)},
-            "verdict": {"indication": "TOTAL-PASSED", "reason": None},
-            "registered": [{"sha256": name} for name in ("root", "seal", "tsa")],
-            "finding": {"signatures": [signature]},
-            "material": None,
-        }
-    ).encode()
+    return json.dumps(evidence).encode()
+
+
+def proved(*, leans: bool, **changed: Any) -> list[str]:  # noqa: ANN401 (columns)
+    """Return what is found at a verdict whose signature leans on a time stamp, or not."""
+    evidence = judged(leans=leans)
     rests = ["root", "seal", "tsa"] if leans else ["root", "seal"]
     row = {
         "dispatch": DISPATCH,
@@ -115,11 +113,8 @@ def proved(**changed: Any) -> list[str]:  # noqa: ANN401 (columns)
         **changed,
     }
     one = {**case(ours=[], theirs=[]), "verdict": [row]}
-    return [
-        finding.what
-        for finding in check_verdicts("d", one, Books({}))
-        if "time stamps" in finding.what or "does not rest" in finding.what
-    ]
+    found = [finding.what for finding in check_verdicts("d", one, Books({}))]
+    return [what for what in found if "time stamps" in what or "does not rest" in what]
 
 
 @pytest.mark.parametrize("leans", [True, False])
