@@ -3,7 +3,6 @@
 import gc
 import logging
 import os
-import resource
 import selectors
 import signal
 import socket
@@ -17,6 +16,7 @@ from services.signing.pipe import ENDED, KILL, LONGEST_ORDER, MADE, MAKE
 from services.signing.worker import work
 
 _LOWEST = 19
+_MOST_DESCRIPTORS = 1 << 20
 
 
 class ForkServer:
@@ -110,7 +110,7 @@ def main() -> None:
     given = int(sys.argv[1])
     # The service's own sockets are inherited: no worker may close them for everybody.
     os.closerange(3, given)
-    os.closerange(given + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+    os.closerange(given + 1, _MOST_DESCRIPTORS)
     # What a library prints goes to standard error: standard output is the service's log.
     os.dup2(2, 1)
     # pyHanko logs subjects of certificates: personal names have no place in our logs.
