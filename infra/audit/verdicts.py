@@ -97,7 +97,7 @@ def _needed(signatures: Sequence[Mapping[str, Any]]) -> set[str]:
     for one in signatures:
         found |= {one["certificate"], *one["chain"]}
         stamp = _first(one)
-        if one["leans"] and stamp is not None:
+        if one.get("leans") and stamp is not None:  # evidence of before says nothing of it
             found |= set(stamp["chain"])
     return found
 
@@ -117,7 +117,8 @@ def _proofs(signatures: Sequence[Mapping[str, Any]]) -> dict[str, tuple[datetime
         good = [stamp for stamp in stamps if stamp is not None]
         if len(good) == len(stamps):
             at = max(datetime.fromisoformat(stamp["made_at"]) for stamp in good)
-            proofs[name] = at, " ".join(sorted({one for stamp in good for one in stamp["chain"]}))
+            by = {one for stamp in good for one in stamp.get("chain", ())}
+            proofs[name] = at, " ".join(sorted(by))
     return proofs
 
 
