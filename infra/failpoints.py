@@ -51,6 +51,7 @@ _DRIVEN: Mapping[str, str] = {
     "signing.list.": "certificate",
     "signing.sign.": "signature",
     "signing.trust.": "trust",
+    "signing.withdrawals_": "trust",
 }
 """By how a point begins: what has to be done for it to be passed, beside ordinary load."""
 
