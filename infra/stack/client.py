@@ -12,6 +12,7 @@ from typing import cast
 
 from infra.stack import endings
 from infra.stack.alive import Process
+from infra.stack.brokers import asked_brokers
 from infra.stack.control import Door, Next, command
 from infra.stack.folder import TREE, Folder
 from infra.stack.seed import asked_seed, fixed_seed
@@ -40,8 +41,8 @@ class Client:
             fixed_seed(self.folder, asked_seed())  # says so before anything is started
         began = time.monotonic()
         await self._supervisor()
-        said = {"only": only, "seed": asked_seed(), "env": environment_given()}
-        outcome = await self._exchange("up", said)
+        asked = {"seed": asked_seed(), "brokers": asked_brokers()}
+        outcome = await self._exchange("up", {"only": only, "env": environment_given(), **asked})
         ports = cast("dict[str, object]", outcome.get("ports") or {})
         names = only.split(",") if only else [name for name in ports if name != "metrics"]
         for name in names:

@@ -61,9 +61,8 @@ class Three:
 async def three(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Three]:
     """PostgreSQL and three nodes in a folder of the test's own, a relay and a consumer at work."""
     folder = aside(tmp_path_factory.mktemp("three") / "run")
-    fixed_brokers(folder, "3")
     try:
-        await asyncio.to_thread(start, folder, "--only", "postgres,kafka")
+        await asyncio.to_thread(start, folder, "--only", "postgres,kafka", env={"BROKERS": "3"})
         async with _at_work(folder) as three:
             yield three
     finally:
