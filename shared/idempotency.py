@@ -40,34 +40,37 @@ class _Undone(Exception):  # noqa: N818
         self.response = response
 
 
-async def once(
-    conn: Connection,
-    request: Request,
-    caller: Caller,
-    *,
-    digest: bytes,
-    work: Callable[[], Awaitable[Response]],
-) -> Response:
-    """Do `work` once per (client, acting agency, method, path, key) and store a 2xx answer.
+Step = Callable[[Connection], Awaitable[Response]]
+"""What a request does in its transaction."""
 
-    Runs inside the request's transaction. `digest` is SHA-256 of what was asked (parsed JSON,
-    each part's name and SHA-256); the query is added here. A twin waits for the first, then gets
-    its answer. An answer other than 2xx undoes what `work` has written and leaves the key free.
-    Raises Problem REQ-4002 without a key, REQ-4222 for another digest, REQ-4091 past the wait.
+
+def once(request: Request, caller: Caller, *, digest: bytes, work: Step) -> Step:
+    """Return `work` as done once per (client, acting agency, method, path, key).
+
+    It stores a 2xx answer in the request's transaction. `digest` is SHA-256 of what was asked
+    (parsed JSON, each part's name and SHA-256); the query is added here. A twin waits for the
+    first, then gets its answer. An answer other than 2xx undoes what `work` has written and leaves
+    the key free.
+    Raises Problem REQ-4002 without a key; the step REQ-4222 for another digest, REQ-4091 past the
+    wait.
     """
     agency = caller.agency().id if caller.agencies else _NOBODY
     place = (caller.client_id, agency, request.method, request.url.path, _key(request))
     asked = hashlib.sha256(digest + request.scope["query_string"]).digest()
-    try:
-        async with conn.transaction():
-            if not await _begin(conn, place, asked):
-                return await _replay(conn, place, asked)
-            response = await work()
-            _require_success(response)
-            await _finish(conn, place, response)
-    except _Undone as undone:
-        return undone.response
-    return response
+
+    async def step(conn: Connection) -> Response:
+        try:
+            async with conn.transaction():
+                if not await _begin(conn, place, asked):
+                    return await _replay(conn, place, asked)
+                response = await work(conn)
+                _require_success(response)
+                await _finish(conn, place, response)
+        except _Undone as undone:
+            return undone.response
+        return response
+
+    return step
 
 
 def _require_success(response: Response) -> None:

@@ -61,10 +61,8 @@ async def post_thing(
 ) -> Response:
     db: Database = request.app.state.db
     digest = hashlib.sha256(body.model_dump_json().encode()).digest()
-    return await db.as_caller(
-        caller.visible,
-        lambda conn: once(conn, request, caller, digest=digest, work=lambda: make(conn, body)),
-    )
+    step = once(request, caller, digest=digest, work=lambda conn: make(conn, body))
+    return await db.as_caller(caller.visible, step)
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ _WRITES = re.compile(r"\s*(with\b.*\b)?(insert|update|delete)\b", re.IGNORECASE 
 _NAME = re.compile(r"[a-z]+(\.[a-z_]+)+")
 
 EXEMPT = {
-    "shared/idempotency.py:once": "a savepoint: the request's transaction commits it",
+    "shared/idempotency.py:step": "a savepoint: the request's transaction commits it",
     "shared/inbox.py:forget": "deletes what nobody asks for any more, again after a crash",
     "shared/jwks.py:_fetch": "reads public keys into memory",
     "shared/migrate.py:_run_one": "nothing is served before it; what has run is written with it",

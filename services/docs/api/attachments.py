@@ -125,7 +125,7 @@ async def _announce(
 
     return await db.as_caller(
         caller.visible,
-        lambda conn: once(conn, request, caller, digest=digest, work=lambda: work(conn)),
+        once(request, caller, digest=digest, work=work),
     )
 
 

@@ -69,7 +69,7 @@ async def post_dispatch(
 
     sent = await db.as_caller(
         caller.visible,
-        lambda conn: once(conn, request, caller, digest=digest, work=lambda: work(conn)),
+        once(request, caller, digest=digest, work=work),
         by_keys=True,
     )
     reach("docs.dispatch.committed")

@@ -137,7 +137,7 @@ async def _make(
 
     return await db.as_caller(
         caller.visible,
-        lambda conn: once(conn, request, caller, digest=form.digest, work=lambda: work(conn)),
+        once(request, caller, digest=form.digest, work=work),
         by_keys=True,
     )
 

@@ -138,11 +138,8 @@ async def _change(
     db: Database = request.app.state.db
     digest = await digest_of_json(request)
 
-    async def step(conn: Connection) -> Response:
-        async def work() -> Response:
-            agency = await change(conn)
-            return await agency_answer(conn, agency, status=201)
+    async def work(conn: Connection) -> Response:
+        agency = await change(conn)
+        return await agency_answer(conn, agency, status=201)
 
-        return await once(conn, request, caller, digest=digest, work=work)
-
-    return await db.as_caller(caller.visible, step)
+    return await db.as_caller(caller.visible, once(request, caller, digest=digest, work=work))

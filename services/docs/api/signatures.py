@@ -107,7 +107,7 @@ async def post_signature(
 
     return await db.as_caller(
         caller.visible,
-        lambda conn: once(conn, request, caller, digest=digest, work=lambda: work(conn)),
+        once(request, caller, digest=digest, work=work),
     )
 
 

@@ -1,7 +1,7 @@
 """Connected systems as registrars see them: registered, changed, given keys, revoked."""
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
@@ -117,7 +117,8 @@ async def post_client(request: Request, body: NewClient, caller: Registrar) -> R
     async def work(conn: Connection) -> Response:
         return _answer(await clients.register(conn, client), 201)
 
-    return await _once(request, caller, body, work)
+    db: Database = request.app.state.db
+    return await db.as_worker(once(request, caller, digest=digest_of(body), work=work))
 
 
 @router.get(
@@ -199,7 +200,8 @@ async def post_key(
     async def work(conn: Connection) -> Response:
         return _answer(await clients.change(conn, client_id, edit), 201)
 
-    return await _once(request, caller, body, work)
+    db: Database = request.app.state.db
+    return await db.as_worker(once(request, caller, digest=digest_of(body), work=work))
 
 
 @router.delete(
@@ -229,18 +231,6 @@ async def _change(
     db: Database = request.app.state.db
     expected = _expected(request)
     return await db.as_worker(lambda conn: clients.change(conn, client_id, edit, expected=expected))
-
-
-async def _once(
-    request: Request,
-    caller: Caller,
-    body: BaseModel | dict[str, Any],
-    work: Callable[[Connection], Awaitable[Response]],
-) -> Response:
-    db: Database = request.app.state.db
-    return await db.as_worker(
-        lambda conn: once(conn, request, caller, digest=digest_of(body), work=lambda: work(conn))
-    )
 
 
 def _expected(request: Request) -> frozenset[int] | None:

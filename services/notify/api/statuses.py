@@ -119,13 +119,11 @@ async def post_status(
     db: Database = request.app.state.db
     new = Report(body.code, body.reopen, _words(body))
 
-    async def step(conn: Connection) -> Response:
-        async def work() -> Response:
-            made = await report.report(conn, caller, DeliveryId(delivery_id), new)
-            return answer(_recorded(made, caller.agency().code), 201, Location=request.url.path)
+    async def work(conn: Connection) -> Response:
+        made = await report.report(conn, caller, DeliveryId(delivery_id), new)
+        return answer(_recorded(made, caller.agency().code), 201, Location=request.url.path)
 
-        return await once(conn, request, caller, digest=digest_of(body), work=work)
-
+    step = once(request, caller, digest=digest_of(body), work=work)
     recorded = await db.as_caller(caller.visible, step)
     reach("notify.status.committed")
     return recorded

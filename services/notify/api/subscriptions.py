@@ -62,13 +62,11 @@ async def post_subscription(
     db: Database = request.app.state.db
     itself = replace(caller, agencies=())  # the subscription is the system's, not an agency's
 
-    async def step(conn: Connection) -> Response:
-        async def work() -> Response:
-            found = await subscribe.subscribe(conn, caller, body.kind)
-            return await _one(request, conn, found, 202)
+    async def work(conn: Connection) -> Response:
+        found = await subscribe.subscribe(conn, caller, body.kind)
+        return await _one(request, conn, found, 202)
 
-        return await once(conn, request, itself, digest=digest_of(body), work=work)
-
+    step = once(request, itself, digest=digest_of(body), work=work)
     return await db.as_caller(caller.visible, step)
 
 

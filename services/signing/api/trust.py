@@ -117,7 +117,8 @@ async def post_trust_change(request: Request, body: NewTrustChange, caller: Trus
     async def work(conn: Connection) -> Response:
         return _made(await entrust.propose(conn, wanted))
 
-    return await _once(request, caller, body, work)
+    db: Database = request.app.state.db
+    return await db.as_worker(once(request, caller, digest=digest_of(body), work=work))
 
 
 @router.get(
@@ -244,7 +245,7 @@ async def post_trust_import(request: Request, body: TrustImport, caller: Trustee
         )
         return _answer(shown, 201, headers={"Location": f"{_CHANGES}?state=proposed"})
 
-    return await _once(request, caller, body, work)
+    return await db.as_worker(once(request, caller, digest=digest_of(body), work=work))
 
 
 def _by(caller: Caller) -> str:
@@ -276,15 +277,3 @@ def _answer(
     body: BaseModel, status: int = 200, *, headers: dict[str, str] | None = None
 ) -> Response:
     return Response(body.model_dump_json(), status, headers, media_type=_JSON)
-
-
-async def _once(
-    request: Request,
-    caller: Caller,
-    body: BaseModel,
-    work: Callable[[Connection], Awaitable[Response]],
-) -> Response:
-    db: Database = request.app.state.db
-    return await db.as_worker(
-        lambda conn: once(conn, request, caller, digest=digest_of(body), work=lambda: work(conn))
-    )
