@@ -23,7 +23,9 @@ __all__ = ["Handler", "On", "consume"]
 _MOST = 500
 _CHUNK = 64
 """Records of one partition in one transaction; one by one as soon as one of them fails."""
-_WAIT, _SHOW, _STUCK = 1.0, 5.0, 15.0
+_WAIT, _SHOW = 1.0, 5.0
+_STUCK, _STILL_STUCK = 15.0, 5.0
+"""Seconds without a record until one looks for unread ones, and until one looks again."""
 _PAUSE, _LONGEST_PAUSE = 0.1, 3.0
 _FETCH_MS, _FETCH_ALONE_MS = 250, 2000
 _log = structlog.get_logger()
@@ -114,8 +116,9 @@ class Loop:
                 self.positions.clear()  # read again from what is known to be done
                 await asyncio.sleep(pause)
                 pause, busy = min(2 * pause, _LONGEST_PAUSE), True
-            moved = clock() if busy else moved
-            if clock() - moved > _STUCK:
+            if busy:
+                moved, self.unread = clock(), {}
+            elif clock() - moved > (_STILL_STUCK if self.unread else _STUCK):
                 await self._look_for_unread()
                 moved = clock()
             if clock() - show > _SHOW:
@@ -181,11 +184,12 @@ class Loop:
     async def _look_for_unread(self) -> None:
         """End this reader when records wait that nobody brings (aiokafka #1154).
 
-        Ours at once; those of others (a member without places may hang too) at the second look.
+        Ours at once; those of others (a member without places may hang too) when nobody has come
+        further at the second look, however many came after them.
         """
         unread = await positions.unread(self.sub.db, self.reader, self.sub.group, self.sub.topics)
         ours = any(place in self.positions for place in unread)
-        if ours or (unread and unread == self.unread):
+        if ours or unread.items() & self.unread.items():
             _log.error("consumer hangs", group=self.sub.group)
             raise KafkaLost
         self.unread = unread

@@ -148,14 +148,14 @@ async def advance(conn: Connection, group: str, record: Record, *, generation: i
 async def unread(
     db: Database, reader: Reader, group: str, topics: Collection[str]
 ) -> dict[Place, int]:
-    """Return where records wait that the group has not handled, and the end of those logs."""
+    """Return where records wait that the group has not handled, and the first of each place."""
     stored = await db.as_worker(_offsets)
     bounds = await reader.bounds(await reader.partitions(topics))
-    return {
-        place: end
+    waiting = {
+        place: (max(first, stored.get((group, *place), 0)), end)
         for place, (first, end) in bounds.items()
-        if end > max(first, stored.get((group, *place), 0))
     }
+    return {place: next_one for place, (next_one, end) in waiting.items() if end > next_one}
 
 
 async def behind(db: Database, access: KafkaAccess, service: Service) -> float:

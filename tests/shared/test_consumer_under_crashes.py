@@ -1,8 +1,8 @@
 """Every event has its effect exactly once: killed, frozen, redelivered, restarted at random."""
 
+import asyncio
 import signal
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from shared import consumer, outbox
 from shared.consumer import On, consume
-from shared.kafka import KafkaAccess
+from shared.kafka import KafkaAccess, Place
 from shared.kafka.reader import Reader
 from tests.fixtures.eventually import eventually
 from tests.shared.conftest import Ground
@@ -107,21 +107,8 @@ async def test_a_reader_that_brings_nothing_is_thrown_away(
     ground: Ground, monkeypatch: pytest.MonkeyPatch
 ):
     """aiokafka can hang without an error (#1154): a paused one looks the same from outside."""
-    monkeypatch.setattr(consumer, "_STUCK", 1.0)
-    topic, made = ground.fresh_topic(), list[Any]()
-
-    class Watched(Reader):
-        def __init__(
-            self, access: KafkaAccess, *, group: str | None = None, wait_ms: int = 250
-        ) -> None:
-            super().__init__(access, group=group, wait_ms=wait_ms)
-            made.append(self)
-
-        def pause(self) -> None:
-            self._client.pause(*self._client.assignment())
-
-    monkeypatch.setattr(consumer, "Reader", Watched)
-    on = On(Noted, note)
+    made = _watched(monkeypatch)
+    topic, on = ground.fresh_topic(), On(Noted, note)
     reader = consume(ground.db, ground.access, service="docs", topics=[topic], handlers=[on])
     async with sending(ground), ground.running(reader):
         await put(ground, topic, ("a", 1))
@@ -130,3 +117,56 @@ async def test_a_reader_that_brings_nothing_is_thrown_away(
         await put(ground, topic, ("a", 2))
         await has_done(ground, ("a", 1), ("a", 2))
     assert len(made) == 2
+
+
+@pytest.mark.usefixtures("effects")
+async def test_a_reader_without_places_is_thrown_away_while_more_and_more_comes(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+):
+    """It may hang in its group's rebalance, and nobody else has its places then."""
+    made = _watched(monkeypatch)
+    topic, on = ground.fresh_topic(), On(Noted, note)
+    reader = consume(ground.db, ground.access, service="docs", topics=[topic], handlers=[on])
+    async with sending(ground), ground.running(reader):
+        await put(ground, topic, ("a", 1))
+        await has_done(ground, ("a", 1))
+        made[0].lose_places()
+        async with asyncio.timeout(30):
+            sent = 1
+            while len(made) == 1:
+                sent += 1
+                await put(ground, topic, ("a", sent))
+                await asyncio.sleep(0.2)
+        await has_done(ground, *(("a", n + 1) for n in range(sent)))
+
+
+class _Watched(Reader):
+    """A reader that can be made to hang."""
+
+    hangs = False
+
+    def places(self) -> set[Place]:
+        return set() if self.hangs else super().places()
+
+    def lose_places(self) -> None:
+        self.hangs = True
+
+    def pause(self) -> None:
+        self._client.pause(*self._client.assignment())
+
+
+def _watched(monkeypatch: pytest.MonkeyPatch) -> list[_Watched]:
+    """Return what will hold every reader that is made, which is soon found to hang."""
+    made = list[_Watched]()
+
+    class Noticed(_Watched):
+        def __init__(
+            self, access: KafkaAccess, *, group: str | None = None, wait_ms: int = 250
+        ) -> None:
+            super().__init__(access, group=group, wait_ms=wait_ms)
+            made.append(self)
+
+    monkeypatch.setattr(consumer, "Reader", Noticed)
+    monkeypatch.setattr(consumer, "_STUCK", 1.0)
+    monkeypatch.setattr(consumer, "_STILL_STUCK", 1.0)
+    return made
