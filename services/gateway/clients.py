@@ -20,7 +20,7 @@ from shared.restored import Recovery
 from shared.tokens import MAX_AGENCIES
 
 _PAUSE = 0.2
-_REGISTRAR = "registrar"
+_OPERATOR, _REGISTRAR = "operator", "registrar"
 _log = structlog.get_logger()
 
 
@@ -141,14 +141,15 @@ async def change(
     client_id: str,
     edit: Callable[[StoredClient], StoredClient],
     *,
+    by: str,
     expected: frozenset[int] | None = None,
 ) -> StoredClient:
     """Write what `edit` makes of a client, and tell all services; the same object: no change.
 
     Whoever loses an agency, a scope, a key or everything loses its tokens too: none issued until
     now is taken any more. Raises Problem REQ-4041, REQ-4121 when the client is in none of the
-    `expected` versions, AUT-4092 when it was revoked before, AUT-4093 when nobody could
-    register systems any more.
+    `expected` versions, AUT-4092 when it was revoked before, AUT-4032 when it is not for the
+    client `by` to change, AUT-4093 when nobody could register systems any more.
     """
     version = await store.lock_versions(conn) + 1
     client = await find(conn, client_id)
@@ -159,6 +160,8 @@ async def change(
         return client
     if client.state == "revoked":
         raise Problem("AUT-4092")
+    if by != client_id and not _may_change(client, edited):
+        raise Problem("AUT-4032")
     ends = _registers(client) and not _registers(edited)
     # Decided under the lock on versions: two at once cannot both go.
     if ends and not await store.others_hold(conn, _REGISTRAR, than=client_id):
@@ -175,11 +178,32 @@ def _registers(client: StoredClient) -> bool:
     return client.state == "active" and _REGISTRAR in client.scopes and proves
 
 
+def _may_change(before: StoredClient, after: StoredClient) -> bool:
+    """Say whether a registrar may make this of a client other than itself.
+
+    Whoever gives a client a key can act as that client. Of those with which it shares a decision
+    (four eyes on the trust list) it would be the second pair too: what they have is given by the
+    bootstrap file only. A registrar whose key was lost can be ended by another one, which gives
+    nobody anything; an operator is for who runs the machine.
+    """
+    if _OPERATOR in before.scopes:
+        return False
+    return _REGISTRAR not in before.scopes or not _gains(before, after)
+
+
+def _gains(before: StoredClient, after: StoredClient) -> bool:
+    given = set(after.agencies) - set(before.agencies) or set(after.scopes) - set(before.scopes)
+    return bool(given) or _has_keys_beyond(after, before)
+
+
 def _loses(before: StoredClient, after: StoredClient) -> bool:
     taken = set(before.agencies) - set(after.agencies) or set(before.scopes) - set(after.scopes)
-    left = after.jwks.get("keys", [])
-    key_gone = any(key not in left for key in before.jwks.get("keys", []))
-    return bool(taken) or key_gone or after.state != before.state
+    return bool(taken) or _has_keys_beyond(before, after) or after.state != before.state
+
+
+def _has_keys_beyond(client: StoredClient, other: StoredClient) -> bool:
+    known = other.jwks.get("keys", [])
+    return any(key not in known for key in client.jwks.get("keys", []))
 
 
 async def find(conn: Connection, client_id: str) -> StoredClient:

@@ -27,7 +27,8 @@ _VERSION = re.compile(r'(?:W/)?"(\d{1,18})"')
 router = APIRouter(dependencies=[Depends(refuse_meanwhile)])
 
 Registrar = Annotated[Caller, Depends(Scoped("registrar"))]
-# Operators and registrars are named by the bootstrap file only: none of them makes another.
+# Operators and registrars are named by the bootstrap file only: none of them makes another, nor
+# gives another one a key or anything else (`clients.change`).
 Scope = Literal["directory", "documents.send", "documents.receive", "documents.sign"]
 Codes = Annotated[
     list[Annotated[str, Field(min_length=1, max_length=35)]], Field(max_length=MAX_AGENCIES)
@@ -141,13 +142,11 @@ async def get_client(request: Request, client_id: str, _caller: Registrar) -> Re
         refuses=(404, 409, 412, 422),
     ),
 )
-async def patch_client(
-    request: Request, client_id: str, body: Edit, _caller: Registrar
-) -> Response:
+async def patch_client(request: Request, client_id: str, body: Edit, caller: Registrar) -> Response:
     """Change agencies and scopes (merge patch).
 
     When something is taken away, tokens issued until now are refused within seconds, and what is
-    open with them ends.
+    open with them ends. Another registrar can be given nothing (403).
     """
     given = body.model_fields_set
 
@@ -160,7 +159,7 @@ async def patch_client(
             scopes=tuple(dict.fromkeys(body.scopes)) if "scopes" in given else client.scopes,
         )
 
-    return _answer(await _change(request, client_id, edit))
+    return _answer(await _change(request, client_id, edit, caller))
 
 
 @router.delete(
@@ -168,13 +167,16 @@ async def patch_client(
     status_code=204,
     **told("Revoke a system", "Thu hồi một hệ thống", refuses=(404, 409, 412)),
 )
-async def delete_client(request: Request, client_id: str, _caller: Registrar) -> Response:
-    """Revoke a system for good: no token any more, and what is open ends within seconds."""
+async def delete_client(request: Request, client_id: str, caller: Registrar) -> Response:
+    """Revoke a system for good: no token any more, and what is open ends within seconds.
+
+    An operator is not revoked here (403).
+    """
 
     def edit(client: StoredClient) -> StoredClient:
         return client if client.state == "revoked" else replace(client, state="revoked")
 
-    await _change(request, client_id, edit)
+    await _change(request, client_id, edit, caller)
     return Response(status_code=204)
 
 
@@ -189,7 +191,8 @@ async def post_key(
 ) -> Response:
     """Add a public key (a JWK). To rotate: add the new one, let the system use it, delete the old.
 
-    A system may hold 10 keys.
+    A system may hold 10 keys. Operators and other registrars get none here (403): who gives a
+    system a key can act as that system.
     """
 
     def edit(client: StoredClient) -> StoredClient:
@@ -198,7 +201,7 @@ async def post_key(
         return replace(client, jwks={"keys": keys})
 
     async def work(conn: Connection) -> Response:
-        return _answer(await clients.change(conn, client_id, edit), 201)
+        return _answer(await clients.change(conn, client_id, edit, by=caller.client_id), 201)
 
     db: Database = request.app.state.db
     return await db.as_worker(once(request, caller, digest=digest_of(body), work=work))
@@ -209,7 +212,7 @@ async def post_key(
     status_code=204,
     **told("Take a key from a system", "Gỡ một khóa của hệ thống", refuses=(404, 409, 412)),
 )
-async def delete_key(request: Request, client_id: str, kid: str, _caller: Registrar) -> Response:
+async def delete_key(request: Request, client_id: str, kid: str, caller: Registrar) -> Response:
     """Take a key away; tokens issued until now are refused too, by whichever key they came."""
 
     def edit(client: StoredClient) -> StoredClient:
@@ -219,7 +222,7 @@ async def delete_key(request: Request, client_id: str, kid: str, _caller: Regist
             raise Problem("REQ-4041")
         return replace(client, jwks={"keys": left})
 
-    await _change(request, client_id, edit)
+    await _change(request, client_id, edit, caller)
     return Response(status_code=204)
 
 
@@ -227,10 +230,13 @@ async def _change(
     request: Request,
     client_id: str,
     edit: Callable[[StoredClient], StoredClient],
+    caller: Caller,
 ) -> StoredClient:
     db: Database = request.app.state.db
-    expected = _expected(request)
-    return await db.as_worker(lambda conn: clients.change(conn, client_id, edit, expected=expected))
+    by, expected = caller.client_id, _expected(request)
+    return await db.as_worker(
+        lambda conn: clients.change(conn, client_id, edit, by=by, expected=expected)
+    )
 
 
 def _expected(request: Request) -> frozenset[int] | None:
