@@ -175,6 +175,16 @@ def judge(
     problem = _incomplete(kinds, role)
     if problem:
         return problem
+    return unless_revoked(finding, registered)
+
+
+def unless_revoked(finding: Finding, registered: Mapping[str, Registered]) -> Verdict:
+    """Return the verdict that signatures lead to if the register lets what they rest on count.
+
+    `registered`: those of the certificates `used` that the register knows, whoever signed.
+    """
+    if finding.outcome == "bad":
+        return found(finding)
     until, wanted = proved(finding), needed(finding)
     rests_on = [row for sha256, row in registered.items() if sha256 in wanted]
     if any(_bars(row, until.get(row.sha256)) for row in rests_on):

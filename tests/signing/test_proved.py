@@ -8,7 +8,15 @@ import pytest
 
 from services.signing.certificate import Registered, State
 from services.signing.finding import Finding, ListUsed, Signature, TimeStamp
-from services.signing.verdict import Proof, judge, needed, outdated, proved, used
+from services.signing.verdict import (
+    Proof,
+    judge,
+    needed,
+    outdated,
+    proved,
+    unless_revoked,
+    used,
+)
 from shared.ids import AgencyId
 
 _ONE, _TWO = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC)
@@ -98,10 +106,13 @@ def test_what_is_proved_to_be_older_than_a_revocation_stands_and_nothing_else(
 ) -> None:
     agency = AgencyId(uuid4())
     rows = {"a": Registered("a", "seal", agency, "issuing", state, 0, revoked_at)}
-    verdict = judge(finding(signature("a", _ONE)), rows, role="ANNEX", sender=agency)
+    stamped, plain = finding(signature("a", _ONE)), finding(signature("a"))
+    verdict = judge(stamped, rows, role="ANNEX", sender=agency)
     assert verdict.indication == ("TOTAL-PASSED" if stands else "TOTAL-FAILED")
-    unproved = judge(finding(signature("a")), rows, role="ANNEX", sender=agency)
+    unproved = judge(plain, rows, role="ANNEX", sender=agency)
     assert (unproved.indication == "TOTAL-PASSED") == (state == "good")
+    shown = [unless_revoked(one, rows) for one in (stamped, plain)]
+    assert shown == [verdict, unproved], "the same for a file that is only shown"
 
 
 @pytest.mark.parametrize(("listed", "old"), [({}, False), ({"ca": 7}, False), ({"ca": 6}, True)])

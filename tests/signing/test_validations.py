@@ -1,16 +1,23 @@
 """`POST /v1/validations`: any file is judged now, whatever it is, and nothing of it is kept."""
 
+import asyncio
 import base64
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import httpx2
 import pytest
 
-from services.signing.shown import MOST_BYTES
+from services.signing.finding import REVOKED
+from services.signing.revoke import revoke
+from services.signing.shown import MOST_BYTES, Shown, judge
+from shared.ids import AgencyId
 from tests.fixtures import tampering
-from tests.fixtures.papers import Papers
+from tests.fixtures.papers import SENDER, Papers
+from tests.signing.desk import AGENCIES
+from tests.signing.elsewhere import crl
 from tests.signing.signer import Signer
+from tests.signing.trusting import Trusting
 
 PDF = {"Content-Type": "application/pdf"}
 WRONG: dict[str, tuple[Callable[[Papers], bytes], str, str]] = {
@@ -63,6 +70,37 @@ async def test_what_is_wrong_is_said(signer: Signer, kind: str) -> None:
     assert told["indication"] == "TOTAL-FAILED"
     assert told["sub_indication"] == sub_indication
     assert told["reason"]["code"] == code
+
+
+async def test_what_the_register_alone_has_revoked_does_not_pass(idle: Trusting) -> None:
+    """No list tells of another authority's certificate that was revoked here."""
+    idle.site.serve("/crl", crl(idle.ca, number=1))
+    await idle.agree(idle.adding())
+    sheet, serials = await asyncio.to_thread(idle.paper)
+    desk = idle.desk
+    await desk.register.tend()
+    await idle.work()
+
+    async def seen() -> Shown:
+        return await judge(idle.bench, AgencyId(AGENCIES[SENDER]), _chunks(sheet.content))
+
+    assert (await seen()).verdict.validation == "TOTAL-PASSED"
+    sha256 = await desk.db.as_worker(
+        lambda conn: conn.fetchval("select sha256 from certificates where serial = $1", serials[0])
+    )
+    await desk.db.as_worker(
+        lambda conn: revoke(conn, desk.authorities, sha256=sha256, reason="keyCompromise")
+    )
+    found = (await seen()).verdict
+    assert (found.validation, found.rule, found.reason) == (
+        "INDETERMINATE",
+        "revocation.revoked",
+        REVOKED,
+    )
+
+
+async def _chunks(content: bytes) -> AsyncIterator[bytes]:
+    yield content
 
 
 async def test_a_detached_signature_that_is_none_is_a_verdict(signer: Signer) -> None:
