@@ -1,4 +1,4 @@
-"""How much one document may hold: held by docs, shown by the gateway (`GET /v1/me`)."""
+"""How much is taken: held by docs and signing, shown by the gateway (`GET /v1/me`)."""
 
 FILES_PER_DOCUMENT = 100
 FILE_BYTES = 1 << 30
@@ -7,3 +7,6 @@ DOCUMENT_BYTES = 1 << 30
 """Of all files of one document, as they were announced."""
 SIGNATURE_BYTES = 64 << 10
 """Of the detached signature of one file."""
+
+AT_ONCE = 16
+"""So many signatures of one agency may be in the making, and so many of its files validated."""

@@ -32,16 +32,17 @@ async def judge(
 ) -> Shown:
     """Take a file in, have a worker judge it, and forget it.
 
-    Raises Problem REQ-4131 for a file that is too large, REQ-4291 for too many of one agency,
+    Raises Problem REQ-4131 for a file that is too large, REQ-4291 for too many at once,
     Unavailable.
     """
-    with bench.turns.admitted(agency), bench.blobs.stage() as stage:
+    with bench.blobs.stage() as stage:
+        # Whole on disk before it counts: a slow client takes nobody's place.
         blob = await stage.write(chunks, limit=MOST_BYTES)
-        async with bench.turns.of(agency) as worker:
-            present = await bench.db.as_worker(bench.anchor.now)
-            look = await worker.look(
-                stage.path(blob.sha256), blob.sha256, present, detached=detached
-            )
+        with bench.turns.admitted(agency, "validation"):
+            async with bench.turns.of(agency) as worker:
+                present = await bench.db.as_worker(bench.anchor.now)
+                path = stage.path(blob.sha256)
+                look = await worker.look(path, blob.sha256, present, detached=detached)
     finding = look.answer.finding if look.answer else None
     if finding is None:
         return Shown(blob.sha256, _unread(look), None, {})

@@ -37,7 +37,7 @@ async def activate(
     another SIG code when the request has failed for that reason; REQ-4291 (too many of the
     agency), SIG-503x and Unavailable: activate again.
     """
-    with bench.turns.admitted(agency):
+    with bench.turns.admitted(agency, "signature"):
         return await _activate(
             bench, signature_id=signature_id, pin=pin, agency=agency, client_id=client_id
         )

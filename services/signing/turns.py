@@ -1,20 +1,42 @@
 """Whose file a worker takes next: agencies in turn, each with one in a worker's hands at most."""
 
 import asyncio
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
+from typing import Literal, TypeAlias
 
 from services.signing.pool import Worker
 from shared.errors import Problem
 from shared.ids import AgencyId
+from shared.sizes import AT_ONCE
 
-MOST_EACH = 16
-"""So many activations of one agency may be under way, those that wait among them."""
+Work: TypeAlias = Literal["signature", "validation"]
+
 MOST = 256
-"""So many of all agencies: what waits holds a connection, not a file."""
+"""So many of all agencies may be under way, those that wait among them, apart for each work."""
 _TOO_MANY = "REQ-4291"
 _RETRY_SECONDS = 5
+_OWN: dict[Work, tuple[str, str]] = {
+    "signature": (
+        f"Tối đa {AT_ONCE} yêu cầu ký số của một cơ quan được xử lý cùng lúc.",
+        f"At most {AT_ONCE} signatures of an agency are made at the same time.",
+    ),
+    "validation": (
+        f"Tối đa {AT_ONCE} tệp của một cơ quan được kiểm tra chữ ký số cùng lúc.",
+        f"At most {AT_ONCE} files of an agency are validated at the same time.",
+    ),
+}
+_ALL: dict[Work, tuple[str, str]] = {
+    "signature": (
+        f"Trục liên thông đang xử lý {MOST} yêu cầu ký số của các cơ quan, là mức tối đa.",
+        f"The exchange is making {MOST} signatures of all agencies, the most at the same time.",
+    ),
+    "validation": (
+        f"Trục liên thông đang kiểm tra chữ ký số {MOST} tệp của các cơ quan, là mức tối đa.",
+        f"The exchange is validating {MOST} files of all agencies, the most at the same time.",
+    ),
+}
 _Queue = deque[asyncio.Future[Worker]]
 
 
@@ -30,7 +52,10 @@ class Turns:
         self._free = list(workers)
         self._served: set[AgencyId] = set()
         self._queues: OrderedDict[AgencyId, _Queue] = OrderedDict()
-        self._under_way: dict[AgencyId, int] = {}
+        self._under_way: dict[Work, Counter[AgencyId]] = {
+            "signature": Counter(),
+            "validation": Counter(),
+        }
 
     @property
     def waiting(self) -> int:
@@ -38,20 +63,24 @@ class Turns:
         return sum(len(queue) for queue in self._queues.values())
 
     @contextmanager
-    def admitted(self, agency: AgencyId) -> Generator[None]:
-        """Count an activation in for the length of a `with`. Raises Problem REQ-4291."""
-        mine = self._under_way.get(agency, 0)
-        if mine >= MOST_EACH or sum(self._under_way.values()) >= MOST:
-            vi = f"Tối đa {MOST_EACH} yêu cầu ký số của một cơ quan được xử lý cùng lúc."
-            en = f"At most {MOST_EACH} signatures of an agency are made at the same time."
+    def admitted(self, agency: AgencyId, work: Work) -> Generator[None]:
+        """Count a piece of work in for the length of a `with`. Raises Problem REQ-4291.
+
+        Validations keep no signature out. What is admitted waits for workers only, never for its
+        client: whoever sends slowly would keep all others out.
+        """
+        under_way = self._under_way[work]
+        full = _OWN if under_way[agency] >= AT_ONCE else _ALL
+        if full is _OWN or under_way.total() >= MOST:
+            vi, en = full[work]
             raise Problem(_TOO_MANY, vi=vi, en=en, retry_after=_RETRY_SECONDS)
-        self._under_way[agency] = mine + 1
+        under_way[agency] += 1
         try:
             yield
         finally:
-            self._under_way[agency] -= 1
-            if not self._under_way[agency]:
-                del self._under_way[agency]
+            under_way[agency] -= 1
+            if not under_way[agency]:
+                del under_way[agency]
 
     @asynccontextmanager
     async def of(self, agency: AgencyId) -> AsyncGenerator[Worker]:

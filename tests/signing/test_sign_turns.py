@@ -13,9 +13,10 @@ from services.signing.bench import LIMITS, Bench
 from services.signing.forks import Forks
 from services.signing.pool import Limits, Worker
 from services.signing.sign import activate
-from services.signing.turns import MOST_EACH, Turns
+from services.signing.turns import MOST, Turns, Work
 from shared.errors import Problem
 from shared.ids import AgencyId, SignatureId
+from shared.sizes import AT_ONCE
 from tests.fixtures.eventually import eventually
 from tests.fixtures.papers import OTHER, SENDER
 from tests.signing.desk import AGENCIES
@@ -100,18 +101,43 @@ async def test_who_gives_up_waiting_takes_no_worker_along() -> None:
             assert turns.waiting == 0
 
 
-def test_an_agency_may_have_so_many_under_way() -> None:
+def refusal(turns: Turns, agency: AgencyId, work: Work) -> str:
+    """Return what an agency is told that is not admitted; nothing when it is."""
+    try:
+        with turns.admitted(agency, work):
+            return ""
+    except Problem as problem:
+        return f"{problem.code}, in {problem.retry_after} s: {problem.en}"
+
+
+WORDS: dict[Work, tuple[str, str]] = {
+    "signature": ("signatures of an agency are made", "is making 256 signatures"),
+    "validation": ("files of an agency are validated", "is validating 256 files"),
+}
+PAIRS: list[tuple[Work, Work]] = [("signature", "validation"), ("validation", "signature")]
+
+
+@pytest.mark.parametrize(("work", "other"), PAIRS)
+def test_an_agency_may_have_so_many_of_each_work_under_way(work: Work, other: Work) -> None:
     turns = Turns((Worker(LIMITS, Forks()),))
     with ExitStack() as held:
-        for _ in range(MOST_EACH):
-            held.enter_context(turns.admitted(A))
-        with pytest.raises(Problem, match="REQ-4291") as refused, turns.admitted(A):
-            pass
-        assert refused.value.retry_after == 5
-        with turns.admitted(B):
-            pass
-    with turns.admitted(A):
-        pass
+        for _ in range(AT_ONCE):
+            held.enter_context(turns.admitted(A, work))
+        assert refusal(turns, A, work).startswith(f"REQ-4291, in 5 s: At most 16 {WORDS[work][0]}")
+        assert refusal(turns, B, work) == refusal(turns, A, other) == ""
+    assert refusal(turns, A, work) == ""
+
+
+@pytest.mark.parametrize(("work", "other"), PAIRS)
+def test_who_meets_the_exchanges_limit_is_not_told_it_were_its_own(work: Work, other: Work) -> None:
+    turns = Turns((Worker(LIMITS, Forks()),))
+    with ExitStack() as held:
+        for number in range(MOST):
+            agency = AgencyId(UUID(int=number // AT_ONCE))
+            held.enter_context(turns.admitted(agency, work))
+        assert WORDS[work][1] in refusal(turns, A, work)
+        assert refusal(turns, A, other) == ""
+    assert refusal(turns, A, work) == ""
 
 
 async def test_a_file_that_takes_too_long_fails_and_delays_no_other(signer: Signer) -> None:
@@ -152,8 +178,8 @@ async def test_too_many_at_once_are_told_when_to_come_again(signer: Signer) -> N
     signature = await signer.asked(signer.desk.papers.letter.pdf)
     agency = AgencyId(AGENCIES[SENDER])
     with ExitStack() as held:
-        for _ in range(MOST_EACH):
-            held.enter_context(signer.bench.turns.admitted(agency))
+        for _ in range(AT_ONCE):
+            held.enter_context(signer.bench.turns.admitted(agency, "signature"))
         answer = await signer.activate(signature)
     assert (answer.status_code, answer.json()["code"]) == (429, "REQ-4291")
     assert answer.headers["retry-after"] == "5"

@@ -12,7 +12,9 @@ from services.signing.finding import REVOKED
 from services.signing.revoke import revoke
 from services.signing.shown import MOST_BYTES, Shown, judge
 from shared.ids import AgencyId
+from shared.sizes import AT_ONCE
 from tests.fixtures import tampering
+from tests.fixtures.eventually import eventually
 from tests.fixtures.papers import SENDER, Papers
 from tests.signing.desk import AGENCIES
 from tests.signing.elsewhere import crl
@@ -32,7 +34,11 @@ WRONG: dict[str, tuple[Callable[[Papers], bytes], str, str]] = {
 }
 
 
-async def shown(signer: Signer, content: bytes, **options: Any) -> httpx2.Response:  # noqa: ANN401
+async def shown(
+    signer: Signer,
+    content: bytes | AsyncIterator[bytes],
+    **options: Any,  # noqa: ANN401
+) -> httpx2.Response:
     """Show a PDF."""
     options.setdefault("headers", PDF)
     return await signer.call("POST", "/v1/validations", content=content, **options)
@@ -130,6 +136,22 @@ async def test_other_kinds_and_sizes_are_refused(signer: Signer) -> None:
     other = await shown(signer, b"x", headers={"Content-Type": "text/plain"})
     assert other.status_code == 415
     assert (await shown(signer, bytes(MOST_BYTES + 1))).status_code == 413
+
+
+async def test_slow_uploads_take_nobodys_place(signer: Signer) -> None:
+    whole, begun = asyncio.Event(), signer.desk.blobs.path("0" * 64).parents[2] / "begun"
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield b"khong "
+        await whole.wait()
+        yield b"phai PDF"
+
+    async with asyncio.TaskGroup() as group:
+        late = [group.create_task(shown(signer, slow())) for _ in range(AT_ONCE)]
+        await eventually(lambda: len(list(begun.iterdir())) == AT_ONCE, "all have begun")
+        assert (await shown(signer, b"khong phai PDF")).status_code == 200
+        whole.set()
+    assert {one.result().status_code for one in late} == {200}
 
 
 async def test_whoever_may_not_is_refused(signer: Signer) -> None:

@@ -92,7 +92,8 @@ class Me(BaseModel):
     keys: list[OwnKey]
     has_secret: bool
     limits: dict[str, Any] = Field(
-        description="Rates of this client (429 beyond), sizes in bytes (413, 431), items a page."
+        description="Rates of this client, and what is done at once for one agency (429 beyond),"
+        " sizes in bytes (413, 431), items a page."
     )
 
 
