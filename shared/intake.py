@@ -20,7 +20,10 @@ from shared.faults import Json, problem_response
 from shared.language import preferred
 
 LIMIT = 1 << 20
-"""Bytes of a body, unless its route lifts the limit before it reads."""
+"""Bytes of a body, unless its route lifts the limit before it reads: of JSON only in `APART`."""
+APART = frozenset({("POST", "/v1/validations")})
+"""Routes whose JSON may be so large that it is not read here, where many could be in memory at
+once: the door passes it on in a stream, and its service reads it when it has room for it."""
 LEVELS = 100
 """How deep JSON may be nested."""
 MULTIPART_LIMIT = 9 << 20
@@ -34,16 +37,19 @@ that who is slow hears it from there. A body's bytes earn it more time in all:""
 BYTES_PER_SECOND = 1024
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-_LIMIT_KEY = "lienthong.limit"
+_LIMIT_KEY, _BEYOND_KEY = "lienthong.limit", "lienthong.beyond"
 _DOOR_SHARE = 0.75
 _LONG_NUMBER = re.compile(rb"[0-9]{19}")
 _TRACE_KEY = "lienthong.trace_id"
 _log = structlog.get_logger()
 
 
-def lift(request: Request, limit: int | None) -> None:
-    """Let this request's body have `limit` bytes (None: any number). Call before reading."""
-    request.scope[_LIMIT_KEY] = limit
+def lift(request: Request, limit: int | None, *, beyond: str = "REQ-4131") -> None:
+    """Let this request's body have `limit` bytes (None: any number). Call before reading.
+
+    Reading more raises Problem `beyond`.
+    """
+    request.scope[_LIMIT_KEY], request.scope[_BEYOND_KEY] = limit, beyond
 
 
 def trace_id(scope: Scope) -> str:
@@ -139,7 +145,7 @@ class Intake:
             if content_type.lower().startswith("multipart/form-data"):
                 scope.setdefault(_LIMIT_KEY, MULTIPART_LIMIT)
             receive = _limited(scope, _paced(scope, receive, sender))
-            if is_json(content_type):
+            if is_json(content_type) and (scope["method"], scope["path"]) not in APART:
                 receive = await _checked(scope, receive)
             await self._app(scope, receive, sender)
         except ClientDisconnect:
@@ -244,20 +250,19 @@ def _limited(scope: Scope, receive: Receive) -> Receive:
         nonlocal seen
         limit: int | None = scope.get(_LIMIT_KEY, LIMIT)
         if limit is not None and declared.isdecimal() and int(declared) > limit:
-            raise _too_large(limit)
+            raise _too_large(scope, limit)
         message = await receive()
         seen += len(message.get("body", b""))
         if limit is not None and seen > limit:
-            raise _too_large(limit)
+            raise _too_large(scope, limit)
         return message
 
     return limited
 
 
-def _too_large(limit: int) -> Problem:
-    return Problem(
-        "REQ-4131", vi=f"Tối đa {limit} byte.", en=f"At most {limit} bytes.", limit=limit
-    )
+def _too_large(scope: Scope, limit: int) -> Problem:
+    vi, en = f"Tối đa {limit} byte.", f"At most {limit} bytes."
+    return Problem(scope.get(_BEYOND_KEY, "REQ-4131"), vi=vi, en=en, limit=limit)
 
 
 def _late(scope: Scope) -> Problem:

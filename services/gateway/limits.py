@@ -16,7 +16,14 @@ from services.gateway.settings import GatewaySettings
 from shared.connection import HEAD_BYTES
 from shared.errors import Problem
 from shared.intake import LEVELS, LIMIT, MULTIPART_LIMIT
-from shared.sizes import AT_ONCE, DOCUMENT_BYTES, FILE_BYTES, FILES_PER_DOCUMENT
+from shared.sizes import (
+    AT_ONCE,
+    DOCUMENT_BYTES,
+    FILE_BYTES,
+    FILES_PER_DOCUMENT,
+    VALIDATED_BYTES,
+    VALIDATED_JSON_BYTES,
+)
 from shared.tokens import MAX_AGENCIES
 
 REMEMBERED = 10_000
@@ -136,6 +143,8 @@ class Limits:
             "files_per_document": FILES_PER_DOCUMENT,
             "file_bytes": FILE_BYTES,
             "document_bytes": DOCUMENT_BYTES,
+            "validated_bytes": VALIDATED_BYTES,
+            "validated_json_bytes": VALIDATED_JSON_BYTES,
             "signatures_at_once": AT_ONCE,
             "validations_at_once": AT_ONCE,
         }

@@ -1,7 +1,10 @@
 """Judges a file that somebody shows, outside any document: nothing of it is kept."""
 
-from collections.abc import AsyncIterable
+import asyncio
+from collections.abc import AsyncIterable, AsyncIterator, Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
 
 from services.signing.bench import Bench
 from services.signing.certificate import Registered
@@ -11,9 +14,10 @@ from services.signing.store import certificates
 from services.signing.verdict import Verdict, unless_revoked, unread, used
 from shared.errors import Problem, Unavailable
 from shared.ids import AgencyId
+from shared.sizes import VALIDATED_BYTES
 
-MOST_BYTES = 64 << 20
-"""Of a file that is shown; files of documents may be larger."""
+Parts: TypeAlias = Callable[[bytes], tuple[bytes, bytes]]
+"""Takes a body apart into a file of any kind and its detached signature. May raise Problem."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,18 +32,24 @@ class Shown:
 
 
 async def judge(
-    bench: Bench, agency: AgencyId, chunks: AsyncIterable[bytes], *, detached: bytes | None = None
+    bench: Bench, agency: AgencyId, chunks: AsyncIterable[bytes], *, parts: Parts | None = None
 ) -> Shown:
     """Take a file in, have a worker judge it, and forget it.
 
-    Raises Problem REQ-4131 for a file that is too large, REQ-4291 for too many at once,
+    With `parts` the file is within what comes, beside its signature. That lies on disk until it is
+    its turn: memory holds as many as there are workers, however many come at once. Raises Problem
+    REQ-4131 for a file that is too large, REQ-4291 for too many at once, and what `parts` raises;
     Unavailable.
     """
     with bench.blobs.stage() as stage:
         # Whole on disk before it counts: a slow client takes nobody's place.
-        blob = await stage.write(chunks, limit=MOST_BYTES)
+        blob, detached = await stage.write(chunks, limit=VALIDATED_BYTES), None
         with bench.turns.admitted(agency, "validation"):
             async with bench.turns.of(agency) as worker:
+                if parts is not None:
+                    body = stage.path(blob.sha256)
+                    content, detached = await asyncio.to_thread(_taken_apart, body, parts)
+                    blob = await stage.write(_whole(content), limit=VALIDATED_BYTES)
                 present = await bench.db.as_worker(bench.anchor.now)
                 path = stage.path(blob.sha256)
                 look = await worker.look(path, blob.sha256, present, detached=detached)
@@ -48,6 +58,14 @@ async def judge(
         return Shown(blob.sha256, _unread(look), None, {})
     registered = await bench.db.as_worker(lambda conn: certificates.known(conn, used(finding)))
     return Shown(blob.sha256, unless_revoked(finding, registered), finding, registered)
+
+
+def _taken_apart(body: Path, parts: Parts) -> tuple[bytes, bytes]:
+    return parts(body.read_bytes())
+
+
+async def _whole(content: bytes) -> AsyncIterator[bytes]:
+    yield content
 
 
 def _unread(look: Look) -> Verdict:

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 from uuid import uuid4
 
 from infra.contracts.tour.guide import Exchange, Guide
+from shared.sizes import VALIDATED_JSON_BYTES
 
 Operation: TypeAlias = Mapping[str, Any]
 
@@ -154,7 +155,8 @@ def _misshapen(right: Right) -> Asked:
 
 
 def _too_large(right: Right) -> Asked:
-    return _body(right, b'{"subject": "' + b"x" * (2 << 20) + b'"}')
+    size = VALIDATED_JSON_BYTES if right.name == "POST /v1/validations" else 2 << 20
+    return _body(right, b'{"subject": "' + b"x" * size + b'"}')
 
 
 def _wrong_media(right: Right) -> Asked:

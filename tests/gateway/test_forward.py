@@ -257,6 +257,26 @@ async def test_an_upload_that_is_cut_in_front_never_ends_behind(door: Door):
     assert ended[0] != "whole"
 
 
+async def test_json_to_be_validated_goes_on_while_it_comes(door: Door):
+    """It may be large, and come from many at once: none of it waits here to be whole."""
+    arrived = asyncio.Event()
+
+    async def read(request: web.Request) -> web.StreamResponse:
+        size = len(await request.content.readany())
+        arrived.set()
+        return web.json_response({"size": size + len(await request.content.read())})
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield b'{"content": "' + b"A" * MIB
+        await arrived.wait()
+        yield b"A" * MIB + b'"}'
+
+    door.behind.handler = read
+    headers = await door.headers("sys-h14", **{"Content-Type": "application/json"})
+    answer = await door.client.post("/v1/validations", content=chunks(), headers=headers)
+    assert (answer.status_code, answer.json()) == (200, {"size": 2 * MIB + 15})
+
+
 async def test_an_early_refusal_is_passed_on_though_the_upload_goes_on(door: Door):
     async def refuse(_request: web.Request) -> web.StreamResponse:
         return web.json_response({"code": "REQ-4131"}, status=413)

@@ -19,7 +19,9 @@ from infra.pki.sign import sign_detached, signer
 from services.signing.bundle import unpack
 from services.signing.cli import main
 from services.signing.evidence import named
+from shared.sizes import VALIDATED_JSON_BYTES
 from tests.fixtures.eventually import eventually
+from tests.life.refusals import refused
 from tests.life.story import PROVINCE, lease_of, reach, upload
 
 pytestmark = pytest.mark.stack
@@ -100,9 +102,26 @@ async def test_an_annex_under_a_wrong_seal_is_refused(
     sender = systems["sys-g22"]
     sent = await _sent(run, sender, by=by, agency=agency)
 
-    async def refused() -> Json | None:
+    async def ended() -> Json | None:
         seen: Json = (await sender.ask("GET", sent.dispatch)).json()
         return seen if seen["state"] == "refused" else None
 
-    seen = await eventually(refused, "it is refused", timeout=30)
+    seen = await eventually(ended, "it is refused", timeout=30)
     assert seen["reason"]["code"] == code
+
+
+async def test_a_large_file_with_its_seal_is_validated_through_the_gateway(
+    run: Path, systems: Mapping[str, Client]
+) -> None:
+    sender, path, content = systems["sys-g22"], "/v1/validations", bytes(2 << 20)
+    seal = await asyncio.to_thread(sign_detached, content, signer(run, SENDER, "seal"))
+    body = {
+        "content": base64.b64encode(content).decode(),
+        "signature": base64.b64encode(seal).decode(),
+    }
+    told = (await sender.ask("POST", path, body=body)).json()
+    assert (told["indication"], told["rule"]) == ("TOTAL-PASSED", None)
+    assert told["sha256"] == hashlib.sha256(content).hexdigest()
+    larger = {**body, "content": "A" * VALIDATED_JSON_BYTES}
+    problem = await refused(sender, "POST", path, status=413, body=larger)
+    assert (problem["code"], problem["limit"]) == ("SIG-4132", VALIDATED_JSON_BYTES)

@@ -2,17 +2,21 @@
 
 import asyncio
 import base64
+import hashlib
+import threading
 from collections.abc import AsyncIterator, Callable
 from typing import Any
+from uuid import uuid4
 
 import httpx2
 import pytest
 
+from infra.pki.sign import sign_detached
 from services.signing.finding import REVOKED
 from services.signing.revoke import revoke
-from services.signing.shown import MOST_BYTES, Shown, judge
+from services.signing.shown import Shown, judge
 from shared.ids import AgencyId
-from shared.sizes import AT_ONCE
+from shared.sizes import AT_ONCE, SIGNATURE_BYTES, VALIDATED_BYTES, VALIDATED_JSON_BYTES
 from tests.fixtures import tampering
 from tests.fixtures.eventually import eventually
 from tests.fixtures.papers import SENDER, Papers
@@ -109,11 +113,67 @@ async def _chunks(content: bytes) -> AsyncIterator[bytes]:
     yield content
 
 
+async def beside(signer: Signer, content: bytes, signature: bytes) -> httpx2.Response:
+    """Show a file and its detached signature."""
+    given = {"content": content, "signature": signature}
+    body = {name: base64.b64encode(one).decode() for name, one in given.items()}
+    return await signer.call("POST", "/v1/validations", json=body)
+
+
 async def test_a_detached_signature_that_is_none_is_a_verdict(signer: Signer) -> None:
-    body = {name: base64.b64encode(b"x").decode() for name in ("content", "signature")}
-    answer = await signer.call("POST", "/v1/validations", json=body)
+    answer = await beside(signer, b"x", b"x")
     assert answer.status_code == 200
     assert answer.json()["rule"] == "format.cms"
+
+
+async def test_a_large_file_is_judged_by_the_seal_beside_it(signer: Signer) -> None:
+    content = bytes(2 << 20)
+    seal = await asyncio.to_thread(sign_detached, content, signer.desk.papers.seal())
+    told = (await beside(signer, content, seal)).json()
+    assert (told["indication"], told["rule"]) == ("TOTAL-PASSED", None)
+    assert told["sha256"] == hashlib.sha256(content).hexdigest()
+    assert [one["registered"]["kind"] for one in told["signatures"]] == ["seal"]
+
+
+async def test_what_is_too_large_is_told_what_to_do(signer: Signer) -> None:
+    for answer, limit in (
+        (await beside(signer, bytes(VALIDATED_JSON_BYTES), b"x"), VALIDATED_JSON_BYTES),
+        (await shown(signer, bytes(VALIDATED_BYTES + 1)), VALIDATED_BYTES),
+    ):
+        problem = answer.json()
+        assert (answer.status_code, problem["code"], problem["limit"]) == (413, "SIG-4132", limit)
+        assert "dự thảo" not in problem["hint"]
+
+
+async def test_a_signature_longer_than_docs_takes_is_refused(signer: Signer) -> None:
+    assert (await beside(signer, b"x", bytes(SIGNATURE_BYTES))).status_code == 200
+    answer = await beside(signer, b"x", bytes(SIGNATURE_BYTES + 1))
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/signature")
+
+
+async def test_a_body_of_very_many_pieces_is_not_parsed(signer: Signer) -> None:
+    further: list[list[str]] = [[]] * 102
+    body = {"content": "eA==", "signature": "eA==", "further": further}
+    answer = await signer.call("POST", "/v1/validations", json=body)
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "")
+
+
+async def test_memory_holds_as_many_bodies_as_there_are_workers(signer: Signer) -> None:
+    inside, most = 0, 0
+
+    def parts(body: bytes) -> tuple[bytes, bytes]:
+        nonlocal inside, most
+        inside += 1
+        most = max(most, inside)
+        threading.Event().wait(0.05)  # long enough for another one to come in
+        inside -= 1
+        return body, b"x"
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(4):
+            agency = AgencyId(uuid4())
+            group.create_task(judge(signer.bench, agency, _chunks(b"x"), parts=parts))
+    assert most == len(signer.bench.turns.workers) == 1
 
 
 @pytest.mark.parametrize(
@@ -132,10 +192,9 @@ async def test_a_body_that_is_not_understood_is_refused(signer: Signer, body: ob
     assert answer.json()["errors"]
 
 
-async def test_other_kinds_and_sizes_are_refused(signer: Signer) -> None:
+async def test_other_kinds_are_refused(signer: Signer) -> None:
     other = await shown(signer, b"x", headers={"Content-Type": "text/plain"})
     assert other.status_code == 415
-    assert (await shown(signer, bytes(MOST_BYTES + 1))).status_code == 413
 
 
 async def test_slow_uploads_take_nobodys_place(signer: Signer) -> None:

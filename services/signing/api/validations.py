@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-from collections.abc import AsyncIterator
 from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
@@ -16,12 +15,13 @@ from services.signing import shown
 from services.signing.api.answered import Reason
 from services.signing.bench import Bench
 from services.signing.certificate import Registered
-from services.signing.shown import MOST_BYTES, Shown
-from shared.errors import Problem, problem_types
+from services.signing.shown import Shown
+from shared.errors import Fault, Problem, problem_types
 from shared.faults import from_model
 from shared.identity import Caller, Scoped
 from shared.intake import is_json, lift, strict_json
 from shared.openapi import told
+from shared.sizes import SIGNATURE_BYTES, VALIDATED_BYTES, VALIDATED_JSON_BYTES
 
 router = APIRouter(tags=["validations"])
 
@@ -29,8 +29,9 @@ Anybody = Annotated[
     Caller, Depends(Scoped("documents.send", "documents.receive", "documents.sign"))
 ]
 _PDF, _JSON = "application/pdf", "application/json"
-_JSON_BYTES = 12 << 20
-"""Of a JSON body: a file of 8 MiB and its signature, both in base64."""
+_TOO_LARGE = "SIG-4132"
+_COMMAS = 100
+"""In a body with a detached signature, which takes one: base64 has none."""
 
 
 def _decoded(text: object) -> bytes:
@@ -47,7 +48,7 @@ class DetachedSignature(BaseModel):
     """A file of any kind with the signature that stands beside it (CAdES, DER)."""
 
     content: Annotated[_Base64, Field(description="The file, base64.")]
-    signature: Annotated[_Base64, Field(description="The CMS, base64.")]
+    signature: Annotated[_Base64, Field(description="The CMS (to 64 KiB), base64.")]
 
 
 class Signer(BaseModel):
@@ -119,7 +120,10 @@ _BODY = {
     ),
 )
 async def post_validation(request: Request, caller: Anybody) -> Response:
-    """Judge a PDF (to 64 MiB), or a file of any kind with a detached signature, at this moment.
+    """Judge a PDF, or a file of any kind with a detached signature, at this moment.
+
+    A PDF may have 64 MiB; the JSON with another file and its signature 12 MiB, which is a file of
+    8 MiB.
 
     The answer is 200 whatever the signatures are worth; the file is not kept. Whether the signers
     may sign for the sender, and in which order, is judged when a document is dispatched.
@@ -128,13 +132,11 @@ async def post_validation(request: Request, caller: Anybody) -> Response:
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
     agency = caller.agency().id
     if kind == _PDF:
-        lift(request, MOST_BYTES)
+        lift(request, VALIDATED_BYTES, beyond=_TOO_LARGE)
         found = await shown.judge(bench, agency, request.stream())
     elif is_json(kind):
-        lift(request, _JSON_BYTES)
-        given = _detached(await request.body())
-        whole = _whole(given.content)
-        found = await shown.judge(bench, agency, whole, detached=given.signature)
+        lift(request, VALIDATED_JSON_BYTES, beyond=_TOO_LARGE)
+        found = await shown.judge(bench, agency, request.stream(), parts=_parts)
     else:
         vi, en = f"Nhận {_PDF} hoặc {_JSON}.", f"{_PDF} or {_JSON} is accepted."
         raise Problem("REQ-4151", vi=vi, en=en)
@@ -142,16 +144,21 @@ async def post_validation(request: Request, caller: Anybody) -> Response:
     return Response(content, media_type=_JSON)
 
 
-def _detached(body: bytes) -> DetachedSignature:
+def _parts(body: bytes) -> tuple[bytes, bytes]:
+    """Return a file and its signature. Raises Problem REQ-4001, REQ-4221."""
+    # Millions of empty lists would take more than twenty times their bytes in memory.
+    if body.count(b",") > _COMMAS:
+        vi, en = "Chỉ gồm content và signature.", "It consists of content and signature."
+        raise Problem("REQ-4221", faults=[Fault("", vi, en)])
     value = strict_json(body)
     try:
-        return DetachedSignature.model_validate(value)
+        given = DetachedSignature.model_validate(value)
     except ValidationError as error:
         raise from_model(error, value) from None
-
-
-async def _whole(content: bytes) -> AsyncIterator[bytes]:
-    yield content
+    if len(given.signature) > SIGNATURE_BYTES:  # as docs takes none in that is longer
+        vi, en = f"Tối đa {SIGNATURE_BYTES} byte.", f"At most {SIGNATURE_BYTES} bytes."
+        raise Problem("REQ-4221", faults=[Fault("/signature", vi, en)])
+    return given.content, given.signature
 
 
 def _as_json(found: Shown) -> dict[str, Any]:
