@@ -2,8 +2,8 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable, Collection
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -69,33 +69,6 @@ class Turns:
         return None
 
 
-class Room:
-    """Many may be inside together, or one alone."""
-
-    def __init__(self) -> None:
-        """Start empty."""
-        self._condition = asyncio.Condition()
-        self._inside = 0
-        self._closed = False
-
-    @asynccontextmanager
-    async def entered(self, *, alone: bool) -> AsyncGenerator[None]:
-        """Be inside for the length of a `with`; `alone` waits until the others have left."""
-        async with self._condition:
-            await self._condition.wait_for(lambda: not self._closed)
-            if alone:
-                self._closed = True
-                await self._condition.wait_for(lambda: self._inside == 0)
-            self._inside += 1
-        try:
-            yield
-        finally:
-            async with self._condition:
-                self._inside -= 1
-                self._closed = self._closed and not alone
-                self._condition.notify_all()
-
-
 class Dispatcher:
     """All that the slots share: the database, the files, the trust of the moment."""
 
@@ -111,7 +84,7 @@ class Dispatcher:
     ) -> None:
         """Use an open database and blob store; nothing is examined until `may` says so."""
         self._db, self._blobs, self.anchor, self._may = db, blobs, anchor, may
-        self._turns, self._room = Turns(), Room()
+        self._turns = Turns()
         self._claiming = asyncio.Lock()
         self._slots = Slots(limits, forks, freed=db.bell.ring)
 
@@ -189,7 +162,7 @@ class Dispatcher:
     async def _look(self, held: Claim, worker: Worker, present: Present) -> Look:
         async with asyncio.TaskGroup() as group:
             keeper = group.create_task(self._keep(held))
-            async with self._room.entered(alone=held.alone):
+            async with self._slots.entered(worker, alone=held.alone):
                 look = await self._give(held, worker, present)
             keeper.cancel()
         return look

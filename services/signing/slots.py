@@ -1,7 +1,8 @@
 """Which worker has a file: a slot's, or one beside the slots after its sender's slow files."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -11,7 +12,7 @@ from services.signing.forks import Forks
 from services.signing.pool import Limits, Worker
 
 MOST_BESIDE = 4
-"""So many looks may go on beside the slots; one more keeps its slot."""
+"""So many looks may go on beside the slots; one more keeps its slot until there is room."""
 _GLANCE_SECONDS = 0.05
 _SLOW_SECONDS, _SLOW_SECONDS_PER_MB, _SLOWEST_SECONDS = 0.2, 0.02, 1.0
 """Of a processor: files take 10 ms per MB, and a large one is not slow for its size."""
@@ -30,8 +31,38 @@ class Held:
     sender: UUID
     size: int
     """In bytes."""
-    alone: bool = False
-    """It is never put beside the slots."""
+
+
+class Room:
+    """Many may be inside together, or one alone, until they leave or are put out."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self._condition = asyncio.Condition()
+        self._inside: set[object] = set()
+        self._alone: object = None
+
+    @asynccontextmanager
+    async def entered(self, who: object, *, alone: bool) -> AsyncGenerator[None]:
+        """Be inside for the length of a `with`; `alone` waits until the others have left."""
+        try:
+            async with self._condition:
+                await self._condition.wait_for(lambda: self._alone is None)
+                if alone:
+                    self._alone = who
+                    await self._condition.wait_for(lambda: not self._inside)
+                self._inside.add(who)
+            yield
+        finally:
+            await self.put_out(who)
+
+    async def put_out(self, who: object) -> None:
+        """Let the others go on as if somebody had left; nothing when they have left already."""
+        async with self._condition:
+            self._inside.discard(who)
+            if self._alone is who:
+                self._alone = None
+            self._condition.notify_all()
 
 
 class Slots:
@@ -54,6 +85,8 @@ class Slots:
         self._most_beside = most_beside
         self._workers: list[Worker] = []
         self._beside: dict[Worker, UUID] = {}
+        self._together = Room()
+        """Of the looks in the slots: one that may end the whole process is apart from others."""
         self._slow_at: dict[UUID, float] = {}
 
     @property
@@ -84,14 +117,26 @@ class Slots:
     def take(self, number: int, sender: UUID, *, size: int, alone: bool = False) -> Held:
         """Take a worker for a sender's file of so many bytes: the slot's, or one beside the slots.
 
-        From now on the sender waits if it is beside. What is to be `alone` is always the slot's.
+        From now on the sender waits if it is beside. What is to be `alone` begins in the slot.
         """
         worker = self._workers[number]
         if sender in self._suspects() and self._room() and not alone:
             worker = Worker(self._limits, self._forks)
             worker.slow_down()
             self._beside[worker] = sender
-        return Held(worker, sender, size, alone)
+        return Held(worker, sender, size)
+
+    @asynccontextmanager
+    async def entered(self, worker: Worker, *, alone: bool) -> AsyncGenerator[None]:
+        """Keep looks in the slots, or one `alone`, together for the length of a `with`.
+
+        Whoever is slow, or began beside the slots, keeps nobody waiting.
+        """
+        if worker in self._beside:
+            yield
+        else:
+            async with self._together.entered(worker, alone=alone):
+                yield
 
     async def give(self, number: int, held: Held, work: Work, group: asyncio.TaskGroup) -> bool:
         """Have a worker that was taken do something; return when the slot is free again.
@@ -107,12 +152,15 @@ class Slots:
             raise
         working = group.create_task(_outcome(work(worker)))
         if worker not in self._beside:
-            slow = await _slow(working, worker, held.size)
-            if not slow or held.alone or not self._room():
-                if (error := await working) is not None:
+            if await _slow(working, worker, held.size):
+                self._slow_at[held.sender] = asyncio.get_running_loop().time()
+                await self._together.put_out(worker)
+                while not working.done() and not self._room():
+                    await asyncio.wait({working}, timeout=_GLANCE_SECONDS)
+            if working.done():
+                if (error := working.result()) is not None:
                     raise error
                 return False
-            self._slow_at[held.sender] = asyncio.get_running_loop().time()
             self._beside[worker] = held.sender
             self._workers[number] = Worker(self._limits, self._forks)
             worker.slow_down()

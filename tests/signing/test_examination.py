@@ -9,8 +9,9 @@ import pytest
 
 from services.signing import examine
 from services.signing import finding as reasons
-from services.signing.dispatcher import Room, Turns
+from services.signing.dispatcher import Turns
 from services.signing.pool import Look
+from services.signing.slots import Room
 from services.signing.store import examinations
 from services.signing.store.examinations import Claim
 from shared.chain import Lane
@@ -92,13 +93,13 @@ async def test_a_suspected_file_runs_alone() -> None:
     leave, alone_in = asyncio.Event(), asyncio.Event()
 
     async def ordinary(name: str) -> None:
-        async with room.entered(alone=False):
+        async with room.entered(name, alone=False):
             inside.append(name)
             await leave.wait()
         inside.append(f"{name} left")
 
     async def suspect() -> None:
-        async with room.entered(alone=True):
+        async with room.entered("suspect", alone=True):
             inside.append("alone")
             alone_in.set()
             await asyncio.sleep(0.05)
@@ -116,6 +117,35 @@ async def test_a_suspected_file_runs_alone() -> None:
     assert inside.index("first left") < inside.index("alone")
     assert inside.index("alone left") == inside.index("alone") + 1
     assert inside.index("late") > inside.index("alone left")
+
+
+async def test_who_is_put_out_keeps_nobody_waiting() -> None:
+    room = Room()
+    async with asyncio.timeout(5), room.entered("slow and alone", alone=True):
+        await room.put_out("slow and alone")
+        async with room.entered("slow", alone=False):
+            await room.put_out("slow")
+            async with room.entered("suspect", alone=True):
+                pass
+        async with room.entered("late", alone=False):
+            pass
+
+
+async def test_who_waits_to_be_alone_and_gives_up_keeps_nobody_waiting() -> None:
+    room = Room()
+
+    async def suspect() -> None:
+        async with room.entered("suspect", alone=True):
+            pass
+
+    async with asyncio.timeout(5), room.entered("first", alone=False):
+        async with asyncio.TaskGroup() as group:
+            waiting = group.create_task(suspect())
+            await asyncio.wait({waiting}, timeout=0.05)
+            assert not waiting.done()
+            waiting.cancel()
+        async with room.entered("late", alone=False):
+            pass
 
 
 async def test_a_repeated_request_is_answered_by_repeating_what_is_known(desk: Desk) -> None:

@@ -70,6 +70,15 @@ class Ground:
 
         return noting
 
+    def together(self, look: Work, *, alone: bool = False) -> Work:
+        """Return a look as signing's: apart from others, or from one that is alone."""
+
+        async def inside(worker: Worker) -> None:
+            async with self.slots.entered(worker, alone=alone):
+                await look(worker)
+
+        return inside
+
     def _looking(self, path: Path) -> Work:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
 
@@ -134,29 +143,83 @@ async def test_whoever_had_a_slow_file_is_looked_at_beside_from_the_start(ground
     assert ground.niceness == [19, 0]
 
 
-async def test_without_room_beside_a_look_keeps_its_slot_and_suspects_wait(ground: Ground) -> None:
+async def test_without_room_beside_a_slow_look_keeps_its_slot_until_there_is(
+    ground: Ground,
+) -> None:
     slots = ground.slots
     async with asyncio.TaskGroup() as group:
         assert await ground.give(0, BAD, ground.burning(), group)
         kept = group.create_task(ground.give(1, WORSE, ground.burning(), group))
         await asyncio.wait({kept}, timeout=2)
         assert not kept.done()
-        assert slots.waiting() == {BAD}, "who is not known to be slow need not wait"
-        for pid in slots.processes:
-            os.kill(pid, signal.SIGKILL)
-    assert not kept.result()
+        await eventually(lambda: slots.waiting() == {BAD, WORSE}, "it is known to be slow")
+        await _kill_the_slow(slots)
+        assert await kept, "it leaves its slot as soon as there is room"
+        assert slots.waiting() == {BAD, WORSE}
+        await _kill_the_slow(slots)
+    assert slots.waiting() == set()
 
 
-async def test_a_file_that_runs_alone_keeps_its_slot(ground: Ground) -> None:
+async def test_who_is_slow_without_room_is_looked_at_beside_the_next_time(ground: Ground) -> None:
+    slots, burning, workers = ground.slots, ground.burning(), list[Worker]()
+
+    async def noted(worker: Worker) -> None:
+        workers.append(worker)
+        await burning(worker)
+
+    async with asyncio.TaskGroup() as group:
+        assert await ground.give(0, BAD, ground.burning(), group)
+        kept = group.create_task(ground.give(1, WORSE, noted, group))
+        await eventually(lambda: slots.waiting() == {BAD, WORSE}, "it is known to be slow")
+        (pid,) = (worker.pid for worker in workers)
+        assert pid
+        os.kill(pid, signal.SIGKILL)
+        assert not await kept, "it ended in its slot"
+        await _kill_the_slow(slots)
+    async with asyncio.TaskGroup() as group:
+        assert await ground.give(0, WORSE, ground.quick(nice=19), group)
+    assert ground.niceness == [19]
+
+
+async def test_a_slow_look_that_was_alone_goes_beside_and_lets_the_others_in(
+    ground: Ground,
+) -> None:
+    slots, burning = ground.slots, ground.together(ground.burning(), alone=True)
+    async with asyncio.TaskGroup() as group:
+        assert await ground.give(0, BAD, burning, group, alone=True)
+        suspect = ground.together(ground.quick(), alone=True)
+        assert not await ground.give(0, GOOD, suspect, group, alone=True)
+        assert not await ground.give(1, GOOD, ground.together(ground.quick()), group)
+        assert ground.niceness == [0, 0], "the slow one still goes on"
+        assert slots.waiting() == {BAD}
+        await _kill_the_slow(slots)
+
+
+async def test_a_slow_look_that_was_alone_and_has_no_room_lets_the_others_in(
+    ground: Ground,
+) -> None:
+    slots, burning = ground.slots, ground.together(ground.burning(), alone=True)
+    async with asyncio.TaskGroup() as group:
+        assert await ground.give(0, BAD, ground.burning(), group)
+        kept = group.create_task(ground.give(1, WORSE, burning, group, alone=True))
+        await eventually(lambda: slots.waiting() == {BAD, WORSE}, "it is known to be slow")
+        assert not await ground.give(0, GOOD, ground.together(ground.quick()), group)
+        assert not kept.done()
+        for _ in range(2):
+            await _kill_the_slow(slots)
+            await kept
+
+
+async def test_what_begins_beside_keeps_nobody_from_being_alone(ground: Ground) -> None:
     slots = ground.slots
     async with asyncio.TaskGroup() as group:
-        kept = group.create_task(ground.give(0, BAD, ground.burning(), group, alone=True))
-        await asyncio.wait({kept}, timeout=2)
-        assert not kept.done()
-        for pid in slots.processes:
-            os.kill(pid, signal.SIGKILL)
-    assert not kept.result()
-    assert slots.waiting() == set()
+        assert await ground.give(0, BAD, ground.burning(), group)
+        await _kill_the_slow(slots)
+    async with asyncio.TaskGroup() as group:
+        assert await ground.give(0, BAD, ground.together(ground.burning()), group)
+        suspect = ground.together(ground.quick(), alone=True)
+        assert not await ground.give(0, GOOD, suspect, group, alone=True)
+        await _kill_the_slow(slots)
 
 
 async def test_waiting_for_something_else_is_not_slow(ground: Ground) -> None:
