@@ -14,10 +14,31 @@ from dataclasses import dataclass
 from weakref import WeakSet
 
 import structlog
+from pydantic import ValidationError
 
-from services.signing.pipe import ENDED, KILL, LONGEST_ORDER, MAKE, SLOW
+from services.signing import landlock
+from services.signing.pipe import (
+    ANSWERS,
+    ENDED,
+    KILL,
+    LENGTH_BYTES,
+    LONGEST_ORDER,
+    MAKE,
+    MARK,
+    READY,
+    REQUESTS,
+    SLOW,
+    Answer,
+    Request,
+)
 
+_LONGEST_ANSWER = 64 << 20
+"""The longest is of a file that is prepared for a signature: a page's pictures and fonts."""
 _log = structlog.get_logger()
+
+
+class Overcome(Exception):  # noqa: N818 (what the worker is)
+    """A worker says what none says: its file has overcome it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +50,36 @@ class Fork:
     """How it ended: its exit code, or minus the signal that killed it."""
     reader: StreamReader
     writer: StreamWriter
+    channel: socket.socket
+    """Of both; a descriptor goes along with a byte that is sent by itself."""
+
+    async def ready(self) -> None:
+        """Wait until it is locked up. Raises Overcome, OSError or IncompleteReadError."""
+        if await self._receive() != READY:
+            raise Overcome("the worker's first word is another")
+
+    async def ask(self, request: Request, file: int | None = None) -> Answer:
+        """Send one request, with an open file to look at, and wait for the answer.
+
+        Raises Overcome, OSError or IncompleteReadError.
+        """
+        message = REQUESTS.dump_json(request)
+        if file is None:
+            self.writer.write(MARK)
+        else:  # all that was written before has been answered: nothing is overtaken
+            socket.send_fds(self.channel, [MARK], [file])
+        self.writer.write(len(message).to_bytes(LENGTH_BYTES, "big") + message)
+        await self.writer.drain()
+        try:
+            return ANSWERS.validate_json(await self._receive())
+        except ValidationError:
+            raise Overcome("no answer of a worker") from None
+
+    async def _receive(self) -> bytes:
+        length = int.from_bytes(await self.reader.readexactly(LENGTH_BYTES), "big")
+        if length > _LONGEST_ANSWER:
+            raise Overcome("the worker says too much")
+        return await self.reader.readexactly(length)
 
 
 _Made = tuple[int, Future[int]]
@@ -80,7 +131,7 @@ class Forks:
         except BaseException:
             ours.close()  # a worker that was made meanwhile finds nobody there, and ends
             raise
-        return Fork(pid, ended, reader, writer)
+        return Fork(pid, ended, reader, writer, ours)
 
     def slow(self, fork: Fork) -> None:
         """Have a worker go on at the lowest priority, for good."""
@@ -120,6 +171,8 @@ class Forks:
         except BaseException:
             ours.close()
             raise
+        if not landlock.version():
+            _log.warning("no Landlock: a worker that a file overcomes may read what this user may")
         return ours
 
     def _hear(self) -> None:

@@ -1,4 +1,7 @@
-"""What goes between the service, the fork server and workers: orders, then length and JSON."""
+"""What goes between the service, the fork server and workers: orders, then length and JSON.
+
+Each message to a worker begins with a mark, which may bring a descriptor: the file to look at.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,6 +12,8 @@ from pydantic import Base64Bytes, TypeAdapter
 from services.signing.finding import Finding
 from services.signing.validation.material import Material
 
+MARK = b"\0"
+"""The first byte of a message to a worker: a descriptor comes with a byte (unix(7))."""
 LENGTH_BYTES = 4
 READY = b"ready"
 """A worker's first message: it is locked up and waits for files."""
@@ -41,9 +46,8 @@ class Preparation:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One file to look at, and perhaps to prepare for a signature."""
+    """The file that comes along to look at, and perhaps to prepare for a signature."""
 
-    path: str
     sha256: str
     cpu_seconds: int
     at: datetime

@@ -10,29 +10,15 @@ from pathlib import Path
 from typing import Literal
 
 import structlog
-from pydantic import ValidationError
 
-from services.signing.forks import Fork, Forks
-from services.signing.pipe import (
-    ALTERED,
-    ANSWERS,
-    LENGTH_BYTES,
-    READY,
-    REQUESTS,
-    Answer,
-    Job,
-    Preparation,
-    Reading,
-    Request,
-)
+from services.signing.forks import Fork, Forks, Overcome
+from services.signing.pipe import ALTERED, Answer, Job, Preparation, Reading, Request
 from services.signing.validation.material import Material
 
 _MIB = 1 << 20
 _OWN_FAULT = frozenset(
     {signal.SIGXCPU, signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGSYS, signal.SIGILL}
 )
-_LONGEST_ANSWER = 64 * _MIB
-"""The longest is of a file that is prepared for a signature: a page's pictures and fonts."""
 _TICKS = os.sysconf("SC_CLK_TCK")
 _DYING_SECONDS = 2.0
 """From the end of a worker's connection to its own."""
@@ -140,15 +126,20 @@ class Worker:
 
         Never raises for what is in the file.
         """
-        job = Job(str(path), sha256, self._limits.cpu_seconds, present.at, prepare, detached)
-        return await self._give(job, present.material)
+        job = Job(sha256, self._limits.cpu_seconds, present.at, prepare, detached)
+        try:
+            file = await asyncio.to_thread(path.open, "rb", buffering=0)
+        except OSError as error:
+            return Look(Answer(None, "store", type(error).__name__), material=present.material)
+        with file:  # the worker opens nothing: it reads what it is given
+            return await self._give(job, present.material, file.fileno())
 
     async def read(self, reading: Reading, present: Present) -> Look:
         """Have the worker read a piece of a PKI. Never raises for what is in it."""
         job = replace(reading, cpu_seconds=self._limits.cpu_seconds, at=present.at)
         return await self._give(job, present.material)
 
-    async def _give(self, job: Job | Reading, material: Material) -> Look:
+    async def _give(self, job: Job | Reading, material: Material, file: int | None = None) -> Look:
         try:
             await self.warm()
             if self._fork is None:
@@ -156,14 +147,14 @@ class Worker:
             wall = self._limits.slow_wall_seconds if self._slow else self._limits.wall_seconds
             async with asyncio.timeout(wall) as self._deadline:
                 if material is not self._material:
-                    await _ask(self._fork, Request(material=material))
+                    await self._fork.ask(Request(material=material))
                     self._material = material
                 self._began = self._cpu_seconds()
-                answer = await _ask(self._fork, Request(job=job))
+                answer = await self._fork.ask(Request(job=job), file)
         except TimeoutError:
             await self.end()
             return Look(None, "limit", "wall clock")
-        except _Overcome as why:
+        except Overcome as why:
             await self.end()
             return Look(None, "limit", str(why))
         except (OSError, asyncio.IncompleteReadError):
@@ -220,10 +211,10 @@ class Worker:
                     self._forks.slow(self._fork)
                 # Its start is not the file's time: on a busy machine it takes a while.
                 async with asyncio.timeout(self._limits.wall_seconds):
-                    await _ready(self._fork)
+                    await self._fork.ready()
                 if self._closed:
                     await self.end()
-            except (OSError, asyncio.IncompleteReadError, _Overcome):
+            except (OSError, asyncio.IncompleteReadError, Overcome):
                 await self._death()
             except BaseException:
                 await self.end()  # the next one would take its first word for an answer
@@ -240,29 +231,3 @@ class Worker:
         own = code is None or code > 0 or (code < 0 and signal.Signals(-code) in _OWN_FAULT)
         _log.warning("worker ended", code=code, own_limits=own)
         return Look(None, "limit" if own else "died", f"exit {code}")
-
-
-class _Overcome(Exception):  # noqa: N818 (what the worker is)
-    """It says what no worker says: its file has overcome it."""
-
-
-async def _ready(fork: Fork) -> None:
-    if await _receive(fork) != READY:
-        raise _Overcome("the worker's first word is another")
-
-
-async def _ask(fork: Fork, request: Request) -> Answer:
-    message = REQUESTS.dump_json(request)
-    fork.writer.write(len(message).to_bytes(LENGTH_BYTES, "big") + message)
-    await fork.writer.drain()
-    try:
-        return ANSWERS.validate_json(await _receive(fork))
-    except ValidationError:
-        raise _Overcome("no answer of a worker") from None
-
-
-async def _receive(fork: Fork) -> bytes:
-    length = int.from_bytes(await fork.reader.readexactly(LENGTH_BYTES), "big")
-    if length > _LONGEST_ANSWER:
-        raise _Overcome("the worker says too much")
-    return await fork.reader.readexactly(length)

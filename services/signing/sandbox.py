@@ -1,4 +1,4 @@
-"""Locks a worker process up: no network, no other programs, little memory, little time."""
+"""Locks a worker process up: no network, no other programs, little memory, few files."""
 
 import ctypes
 import os
@@ -6,7 +6,11 @@ import platform
 import resource
 import signal
 import struct
-from dataclasses import dataclass
+import sysconfig
+from pathlib import Path
+
+from services.signing import landlock
+from services.signing.calls import MACHINES, Asked
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NO_NEW_PRIVS = 38
@@ -22,65 +26,15 @@ _REFUSE = 0x00050000 | 1  # SECCOMP_RET_ERRNO | EPERM
 _NUMBER, _ARCHITECTURE, _ARGUMENTS, _ARGUMENT_BYTES = 0, 4, 16, 8  # struct seccomp_data
 _FOR_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 _X32 = 0x40000000
-
-
-@dataclass(frozen=True, slots=True)
-class Machine:
-    """How system calls are numbered there, and which of them a worker may not make."""
-
-    audit: int
-    """AUDIT_ARCH_…: what the filter sees as the architecture of a call."""
-    refused: tuple[int, ...]
-    prlimit: int
-    """Allowed for the process itself alone."""
-    opening: tuple[tuple[int, int], ...]
-    """Calls that open a file, each with the place of its flags: allowed for reading alone."""
-
-
-# Sockets of every kind, io_uring (which does their work unseen), other programs and processes:
-# making, signalling, reading, slowing or limiting them; files: making, changing, removing them.
-_BOTH = (424, 425, 426, 427, 435, 437, 438, 452)
-"""pidfd_send_signal, io_uring ×3, clone3, openat2, pidfd_getfd, fchmodat2: the same everywhere."""
-MACHINES = {
-    "x86_64": Machine(
-        0xC000003E,
-        (
-            *(*range(41, 51), 53),  # socket … recvmsg, shutdown, bind, listen, socketpair
-            *(288, 299, 307),  # accept4, recvmmsg, sendmmsg
-            *(56, 57, 58, 59, 322),  # clone, fork, vfork, execve, execveat
-            *(62, 200, 234, 129, 297),  # kill, tkill, tgkill, rt_sigqueueinfo, rt_tgsigqueueinfo
-            *(101, 310, 311, 157),  # ptrace, process_vm_… ×2, prctl
-            *(141, 142, 144, 203, 314),  # setpriority, sched_set…: param, scheduler, affinity, attr
-            *(76, *range(82, 89)),  # truncate, rename, mkdir, rmdir, creat, link, unlink, symlink
-            *(*range(90, 95), 133, *range(258, 261)),  # chmod … lchown, mknod, mkdirat … fchownat
-            *(
-                *range(263, 267),
-                268,
-                280,
-                316,
-            ),  # unlinkat … symlinkat, fchmodat, utimensat, renameat2
-            *_BOTH,
-        ),
-        prlimit=302,
-        opening=((2, 1), (257, 2)),  # open, openat
-    ),
-    "aarch64": Machine(
-        0xC00000B7,
-        (
-            *(*range(198, 204), 206, 207, *range(210, 213)),  # socket …, send…, shutdown, recvmsg
-            *(242, 243, 269),  # accept4, recvmmsg, sendmmsg
-            *(220, 221, 281),  # clone, execve, execveat
-            *(129, 130, 131, 138, 240),  # kill, tkill, tgkill, rt_sigqueueinfo, rt_tgsigqueueinfo
-            *(117, 270, 271, 167),  # ptrace, process_vm_… ×2, prctl
-            *(118, 119, 122, 140, 274),  # sched_set…: param, scheduler, affinity; setpriority, attr
-            *range(33, 39),  # mknodat, mkdirat, unlinkat, symlinkat, linkat, renameat
-            *(45, *range(52, 56), 88, 276),  # truncate, fchmod … fchown, utimensat, renameat2
-            *_BOTH,
-        ),
-        prlimit=261,
-        opening=((56, 2),),  # openat
-    ),
-}
+_CODE = Path(__file__).parents[2]
+_READABLE = (
+    *(Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
+    # Not all of the tree: keys and files may lie in it, too.
+    *(_CODE / package for package in ("services", "shared")),
+    *(Path("/", name) for name in ("lib", "lib64", "usr/lib", "usr/lib64", "etc/ld.so.cache")),
+    *(Path("/", name) for name in ("usr/share/zoneinfo", "etc/localtime", "etc/timezone")),
+)
+"""Code that is loaded at its first use, the libraries that it needs, and time zones."""
 
 
 class NoSandbox(Exception):  # noqa: N818
@@ -94,6 +48,7 @@ class _Program(ctypes.Structure):
 def enter(*, memory: int, parent: int) -> None:
     """Give up network, other processes and writing, and all memory above `memory` bytes.
 
+    Where the kernel has Landlock, nothing is opened any more but code, libraries and time zones.
     The process dies with `parent`. Everything that needs a socket (an event loop) or starts
     threads must exist already. Raises NoSandbox.
     """
@@ -106,6 +61,10 @@ def enter(*, memory: int, parent: int) -> None:
     if os.getppid() != parent:
         raise NoSandbox("the parent died before")
     _prctl(libc, _PR_SET_NO_NEW_PRIVS, 1)
+    try:
+        landlock.confine(_READABLE)
+    except OSError as error:
+        raise NoSandbox(f"Landlock: {error}") from None
     program = system_call_filter(platform.machine())
     buffer = ctypes.create_string_buffer(program, len(program))
     parameters = _Program(len(program) // 8, ctypes.cast(buffer, ctypes.c_void_p))
@@ -124,11 +83,9 @@ def system_call_filter(machine: str) -> bytes:
     known = MACHINES.get(machine)
     if known is None:
         raise NoSandbox(f"no list of system calls for {machine}")
-    asked = [
-        *_asked(known.prlimit, 0, (_EQUAL, 0, 1, 0)),
-        *(line for call, place in known.opening for line in _asked(call, place, _READING)),
-    ]
-    to_refusal = len(known.refused) + len(asked)
+    asked = [line for call in known.asked for line in _by_value(call)]
+    asked += [line for call in known.opening for line in _for_reading(call)]
+    to_allowance = len(known.allowed) + len(asked)
     lines = [
         (_LOAD, 0, 0, _ARCHITECTURE),
         (_EQUAL, 1, 0, known.audit),
@@ -137,26 +94,38 @@ def system_call_filter(machine: str) -> bytes:
         (_AT_LEAST, 0, 1, _X32),
         (_RETURN, 0, 0, _KILL),
         # Each jumps to the last line when it matches.
-        *((_EQUAL, to_refusal - place, 0, call) for place, call in enumerate(known.refused)),
+        *((_EQUAL, to_allowance - place, 0, call) for place, call in enumerate(known.allowed)),
         *asked,
-        (_RETURN, 0, 0, _ALLOW),
         (_RETURN, 0, 0, _REFUSE),
+        (_RETURN, 0, 0, _ALLOW),
     ]
     return b"".join(struct.pack("=HBBI", *line) for line in lines)
 
 
 _Line = tuple[int, int, int, int]
-_READING: _Line = (_ANY_BIT, 1, 0, _FOR_WRITING)
 
 
-def _asked(call: int, place: int, test: _Line) -> tuple[_Line, ...]:
-    """Return the lines that allow a call by one argument's lower half: `test` jumps over one."""
+def _by_value(call: Asked) -> tuple[_Line, ...]:
+    """Return the lines that allow a call when an argument is one of some values."""
+    most = len(call.values)
+    return _decided(
+        call, *((_EQUAL, most - place, 0, value) for place, value in enumerate(call.values))
+    )
+
+
+def _for_reading(call: Asked) -> tuple[_Line, ...]:
+    """Return the lines that allow a call when its flags open nothing for writing."""
+    return _decided(call, (_ANY_BIT, 0, 1, _FOR_WRITING))
+
+
+def _decided(call: Asked, *tests: _Line) -> tuple[_Line, ...]:
+    """Return the lines that decide about a call: `tests` jump to the last one, or refuse it."""
     return (
-        (_EQUAL, 0, 4, call),
-        (_LOAD, 0, 0, _ARGUMENTS + _ARGUMENT_BYTES * place),
-        test,
-        (_RETURN, 0, 0, _ALLOW),
+        (_EQUAL, 0, len(tests) + 3, call.number),
+        (_LOAD, 0, 0, _ARGUMENTS + _ARGUMENT_BYTES * call.place),
+        *tests,
         (_RETURN, 0, 0, _REFUSE),
+        (_RETURN, 0, 0, _ALLOW),
     )
 
 

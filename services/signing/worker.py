@@ -3,12 +3,14 @@
 import gc
 import hashlib
 import os
+import socket
 
 from services.signing import sandbox
 from services.signing.finding import UNSIGNED, Finding
 from services.signing.pipe import (
     ALTERED,
     ANSWERS,
+    MARK,
     READY,
     REQUESTS,
     Answer,
@@ -33,34 +35,40 @@ def work(connection: int, *, memory: int, parent: int) -> None:
 
     Raises NoSandbox when the process cannot be locked up: then no file may be looked at.
     """
+    channel = socket.socket(fileno=connection)
     sandbox.enter(memory=memory, parent=parent)
-    requests, replies = os.fdopen(connection, "rb"), os.fdopen(os.dup(connection), "wb")
+    requests, replies = os.fdopen(os.dup(connection), "rb"), os.fdopen(os.dup(connection), "wb")
     send(replies, READY)
     trust: Trust | None = None
-    while (message := receive(requests)) is not None:
+    while True:
+        # One byte, before anything is read ahead: whatever reads past it loses the descriptor.
+        _, files, _, _ = socket.recv_fds(channel, len(MARK), 1)
+        message = receive(requests)
+        if message is None:
+            return
         request = REQUESTS.validate_json(message)
         if request.material is not None:
             sandbox.allow_cpu(_MATERIAL_CPU_SECONDS)
             trust = Trust(request.material)
-        answer = _answered(request.job, trust)
+        answer = _answered(request.job, files, trust)
         send(replies, ANSWERS.dump_json(answer))
         if answer.failure == "memory":
             return  # a fresh process has a fresh heap
         gc.collect()
 
 
-def _answered(job: Job | Reading | None, trust: Trust | None) -> Answer:
+def _answered(job: Job | Reading | None, files: list[int], trust: Trust | None) -> Answer:
     if job is None:
         return Answer(None)
     if trust is None:
         raise ValueError("a job came before any material")
-    return _read(job, trust) if isinstance(job, Reading) else _look(job, trust)
+    return _read(job, trust) if isinstance(job, Reading) else _look(job, files, trust)
 
 
-def _look(job: Job, trust: Trust) -> Answer:
+def _look(job: Job, files: list[int], trust: Trust) -> Answer:
     sandbox.allow_cpu(job.cpu_seconds)
     try:
-        with open(job.path, "rb") as file:  # noqa: PTH123 (one call less before the limits)
+        with os.fdopen(files[0], "rb") as file:
             content = file.read()
     except OSError as error:
         return Answer(None, "store", type(error).__name__)

@@ -3,6 +3,7 @@
 `python -m tests.conformance.replay` is that process: it reads what to repeat on standard input.
 """
 
+import importlib
 import os
 import pickle
 import subprocess
@@ -73,7 +74,9 @@ def repeater() -> Generator[Repeater]:
 def main() -> None:
     """Repeat verdicts until standard input closes."""
     hexstring.install()
-    # No socket can be opened from here on, no file be written.
+    # Loaded while it may be read: what comes is of this module by its name.
+    importlib.import_module("tests.conformance.replay")
+    # No socket can be opened from here on, no file be written, nothing be read but code.
     sandbox.enter(memory=_MEMORY, parent=os.getppid())
     while (one := _receive(sys.stdin.buffer)) is not None:
         _send(sys.stdout.buffer, repeat(one.evidence, one.kept, one.content).differs)

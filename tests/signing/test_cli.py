@@ -13,10 +13,11 @@ from tests.fixtures.papers import Papers
 from tests.signing.test_evidence import FILES, judged, kept, known
 
 _LOCKED_UP = (
-    "import os, sys; from services.signing import cli, sandbox;"
+    "import os, sys; from services.signing import cli, landlock, sandbox;"
+    " landlock.version = lambda: 0;"
     " sandbox.enter(memory=1 << 30, parent=os.getppid()); sys.exit(cli.main(sys.argv[1:]))"
 )
-"""No socket, no other process: what it needs is in the bundle or not at all."""
+"""No socket, no other process, and files: what it needs is in the bundle or not at all."""
 
 
 def laid(papers: Papers, folder: Path, file: str = "good") -> tuple[Path, Path]:

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 import uvloop
+from structlog.testing import capture_logs
 
+from services.signing import landlock
 from services.signing.forks import Fork, Forks
 from services.signing.forkserver import ForkServer
 from services.signing.pipe import LENGTH_BYTES, READY
@@ -110,6 +112,16 @@ async def test_when_the_server_dies_its_workers_do_and_the_next_starts_another()
         again = await forks.make(MEMORY)
         assert await said(again) == READY
         assert forks.server not in {None, first}
+
+
+async def test_a_kernel_without_landlock_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    for version, told in ((0, 1), (1, 0)):
+        monkeypatch.setattr(landlock, "version", lambda version=version: version)
+        with capture_logs() as logs:
+            async with Forks.open() as forks:
+                fork = await forks.make(MEMORY)
+                assert await said(fork) == READY
+        assert sum("Landlock" in line["event"] for line in logs) == told
 
 
 async def test_who_is_no_longer_wanted_is_not_taken_for_the_next() -> None:
