@@ -167,8 +167,8 @@ class Answer:
     """What came of a job: a finding or facts, or why there is none."""
 
     finding: Finding | None
-    failure: Literal["memory", "parser", "store", "unfit"] | None = None
-    """`unfit`: it was read, and is not what it should be."""
+    failure: Literal["memory", "parser", "store", "unfit", "material"] | None = None
+    """`unfit`: it was read, and is not what it should be; `material`: that cannot be loaded."""
     detail: str = ""
     """The exception's class: enough for an operator, nothing of the document."""
     prepared: Prepared | None = None

@@ -45,6 +45,8 @@ class Limits:
     wall_seconds: float = 40.0
     slow_wall_seconds: float = 400.0
     """Of a look that goes on at the lowest priority: others come first there."""
+    material_wall_seconds: float = 300.0
+    """For loading all that is trusted, before the first look: no file's own time."""
     files: int = 1_000
     """After so many answers a fresh process takes over: what a file has left behind ends here."""
 
@@ -55,7 +57,7 @@ class Look:
 
     answer: Answer | None
     end: Literal["answered", "limit", "died"] = "answered"
-    """`limit`: the worker met its own limits; `died`: something else ended it."""
+    """`limit`: the worker met its own limits; `died`: no file is to blame for its end."""
     detail: str = ""
     material: Material | None = None
     """What an answer rests on."""
@@ -140,17 +142,17 @@ class Worker:
         return await self._give(job, present.material)
 
     async def _give(self, job: Job | Reading, material: Material, file: int | None = None) -> Look:
+        await self.warm()
+        fork = self._fork
+        if fork is None:
+            return Look(None, "died", "the worker does not start")
+        if material is not self._material and (failed := await self._load(fork, material)):
+            return Look(None, "died", f"trust material: {failed}")
         try:
-            await self.warm()
-            if self._fork is None:
-                return Look(None, "died", "the worker does not start")
             wall = self._limits.slow_wall_seconds if self._slow else self._limits.wall_seconds
             async with asyncio.timeout(wall) as self._deadline:
-                if material is not self._material:
-                    await self._fork.ask(Request(material=material))
-                    self._material = material
                 self._began = self._cpu_seconds()
-                answer = await self._fork.ask(Request(job=job), file)
+                answer = await fork.ask(Request(job=job), file)
         except TimeoutError:
             await self.end()
             return Look(None, "limit", "wall clock")
@@ -168,6 +170,34 @@ class Worker:
         if answer.failure == "memory" or self._answered >= self._limits.files:
             await self.end()
         return Look(answer, material=material)
+
+    async def _load(self, fork: Fork, material: Material) -> str:
+        """Have the worker load what is trusted; return what is wrong with that, if anything.
+
+        Whatever it is, each file would meet it: it is told as an alarm, and no file is to blame.
+        """
+        try:
+            async with asyncio.timeout(self._limits.material_wall_seconds):
+                answer = await fork.ask(Request(material=material))
+            if not answer.failure:
+                self._material = material
+                return ""
+            wrong = answer.detail
+        except TimeoutError:
+            wrong = "wall clock"
+        except Overcome as why:
+            wrong = str(why)
+        except (OSError, asyncio.IncompleteReadError):
+            death = await self._death()
+            if death.end == "died":
+                return death.detail  # killed from outside, as it may be at any moment
+            wrong = death.detail
+        except BaseException:
+            await self.end()
+            raise
+        await self.end()
+        _log.error("trust material cannot be loaded", cause=wrong)
+        return wrong
 
     def slow_down(self) -> None:
         """Let looks go on at the lowest priority, and for longer, from now on.

@@ -23,6 +23,7 @@ from services.signing.pipe import (
 from services.signing.prepare import prepare
 from services.signing.reading import read
 from services.signing.validation.file import validate
+from services.signing.validation.material import Material
 from services.signing.validation.revocation import Unusable
 from services.signing.validation.trust import Trust
 
@@ -48,20 +49,26 @@ def work(connection: int, *, memory: int, parent: int) -> None:
             return
         request = REQUESTS.validate_json(message)
         if request.material is not None:
-            sandbox.allow_cpu(_MATERIAL_CPU_SECONDS)
-            trust = Trust(request.material)
-        answer = _answered(request.job, files, trust)
+            trust, answer = _load(request.material)
+        else:
+            answer = _answered(request.job, files, trust)
         send(replies, ANSWERS.dump_json(answer))
-        if answer.failure == "memory":
+        if answer.failure in {"memory", "material"}:
             return  # a fresh process has a fresh heap
         gc.collect()
 
 
+def _load(material: Material) -> tuple[Trust | None, Answer]:
+    sandbox.allow_cpu(_MATERIAL_CPU_SECONDS)
+    try:
+        return Trust(material), Answer(None)
+    except Exception as error:  # noqa: BLE001 (whatever it is, no file is to blame)
+        return None, Answer(None, "material", type(error).__name__)
+
+
 def _answered(job: Job | Reading | None, files: list[int], trust: Trust | None) -> Answer:
-    if job is None:
-        return Answer(None)
-    if trust is None:
-        raise ValueError("a job came before any material")
+    if job is None or trust is None:
+        raise ValueError("a job came before any material, or none came")
     return _read(job, trust) if isinstance(job, Reading) else _look(job, files, trust)
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from infra.bench.poison import numbers, unpacked
 from services.signing import finding as reasons
+from services.signing.examine import STRIKES
 from services.signing.pool import Limits
 from tests.fixtures.eventually import eventually
 from tests.fixtures.papers import OTHER, Papers, Sheet
@@ -85,6 +86,28 @@ async def test_a_worker_killed_from_outside_is_no_fault_of_the_file(
         closed_at = asyncio.get_running_loop().time()
     # The end does not wait for a long file, and its claim is given back.
     assert asyncio.get_running_loop().time() - closed_at < 10
+
+
+async def test_trust_that_no_worker_can_load_is_no_fault_of_the_file(
+    backing: Backing, papers: Papers, tmp_path: Path
+) -> None:
+    hopeless = Limits(material_wall_seconds=0.0)
+    async with (
+        backing.fresh_database("signing") as databases,
+        open_desk(backing, databases, papers, tmp_path, limits=hopeless, workers=1) as desk,
+    ):
+        held = await desk.send(desk.papers.good_main)
+
+        async def tried() -> bool:
+            fence: int = await desk.db.as_worker(
+                lambda conn: conn.fetchval("select max(fence) from examinations")
+            )
+            return fence > STRIKES
+
+        await eventually(tried, "it is tried more often than there are strikes", timeout=60)
+        (seen,) = await desk.seen(held)
+        assert (seen.strikes, seen.indication, seen.settled) == (0, None, False)
+        assert await desk.events(held) == []
 
 
 async def test_a_file_that_the_store_spoiled_is_tried_again_and_then_returned(small: Desk) -> None:

@@ -1,5 +1,10 @@
 """What workers read of PKIs from outside: authorities to be listed, their lists and answers."""
 
+import asyncio
+import os
+import signal
+from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -145,3 +150,48 @@ async def test_a_worker_reads_and_says_what_it_cannot_use() -> None:
         assert proposed.answer
         assert isinstance(proposed.answer.facts, CertificateFacts)
         assert proposed.answer.facts.issued_by == "other"
+
+
+CERTIFICATE = Reading("certificate", der(BELOW))
+
+
+async def test_material_that_cannot_be_loaded_is_told_and_the_next_worker_loads_another() -> None:
+    broken = replace(material(), policy=b"no policy")
+    async with Forks.open() as forks:
+        worker = Worker(Limits(), forks)
+        look = await worker.read(CERTIFICATE, Present(broken, NOW))
+        assert (look.failure, look.cause) == ("died", "trust material: BadPolicy")
+        assert worker.pid is None
+        good = await worker.read(CERTIFICATE, Present(material(), NOW))
+        assert good.answer
+        assert isinstance(good.answer.facts, CertificateFacts)
+
+
+async def test_material_that_takes_too_long_is_no_limit_that_a_job_met() -> None:
+    async with Forks.open() as forks:
+        worker = Worker(Limits(material_wall_seconds=0.0), forks)
+        look = await worker.read(CERTIFICATE, Present(material(), NOW))
+        assert (look.failure, look.cause) == ("died", "trust material: wall clock")
+        assert worker.pid is None
+
+
+@pytest.mark.parametrize(
+    ("end", "failure"), [(signal.SIGXCPU, "died"), (signal.SIGKILL, "died"), (None, "")]
+)
+async def test_the_time_of_a_job_begins_when_the_material_is_loaded(
+    end: signal.Signals | None, failure: str
+) -> None:
+    async with Forks.open() as forks, asyncio.TaskGroup() as group:
+        worker = Worker(Limits(wall_seconds=1.0), forks)
+        await worker.warm()
+        pid = worker.pid
+        assert pid
+        os.kill(pid, signal.SIGSTOP)
+        reading = group.create_task(worker.read(CERTIFICATE, Present(material(), NOW)))
+        await asyncio.wait({reading}, timeout=1.5)
+        assert not reading.done()
+        with suppress(ProcessLookupError):
+            os.kill(pid, end or signal.SIGCONT)
+            os.kill(pid, signal.SIGCONT)
+        assert (await reading).failure == failure
+        await worker.end()
