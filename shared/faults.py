@@ -37,6 +37,7 @@ _VIETNAMESE = {
     "too_short": "Phải có ít nhất {min_length} phần tử.",
     "too_long": "Không được có quá {max_length} phần tử.",
     "list_type": "Phải là danh sách.",
+    "tuple_type": "Phải là danh sách.",
     "dict_type": "Phải là đối tượng JSON.",
     "model_type": "Phải là đối tượng JSON.",
     "model_attributes_type": "Phải là đối tượng JSON.",
@@ -68,6 +69,10 @@ _VIETNAMESE = {
     "due_on": "Hạn trả lời sớm hơn ngày ban hành.",
     "one_of_two": "Nêu một cơ quan hoặc một phép chọn, đúng một trong hai.",
     "empty_selection": "Nêu cấp, cơ quan cấp trên, hoặc cả hai.",
+    "base64": "Phải là base64 (RFC 4648, mục 4).",
+    "one_pem": "Phải là đúng một chứng thư số dạng PEM.",
+    "web_address": "Phải là địa chỉ http hoặc https hợp lệ, có tên máy chủ, chỉ gồm ký tự"
+    " ASCII in được, không có khoảng trắng, tên đăng nhập, mật khẩu và phần sau dấu #.",
 }
 
 

@@ -16,6 +16,7 @@ from services.signing.pipe import (
     Reading,
     Revoked,
 )
+from services.signing.trustlist import NO_AUTHORITY, NO_ISSUING_KEY, TOO_WEAK
 from services.signing.validation.algorithms import (
     certificate_scheme,
     is_right,
@@ -84,7 +85,7 @@ def authority(der: bytes, trust: Trust, at: datetime | None = None) -> Certifica
         path_length=constraints.path_length if constraints else None,
         self_signed=self_signed,
         issued_by=issued_by,
-        objection=f"too weak: {weak[0]}" if weak else flaw,
+        objection=f"{TOO_WEAK}{weak[0]}" if weak else flaw,
     )
 
 
@@ -102,9 +103,9 @@ def _issued(der: bytes, trust: Trust) -> tuple[str | None, str]:
 def _no_authority(extensions: x509.Extensions, constraints: x509.BasicConstraints | None) -> str:
     usage = extension(extensions, x509.KeyUsage)
     if constraints is None or not constraints.ca:
-        return "not an authority's certificate (basicConstraints)"
+        return NO_AUTHORITY
     if usage is None or not usage.key_cert_sign:
-        return "its key may not sign certificates (keyUsage)"
+        return NO_ISSUING_KEY
     return ""
 
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 import orjson
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic_core import PydanticCustomError
 
 from services.signing.due import Forbidden, host_of
 from services.signing.pipe import CertificateFacts
@@ -20,6 +21,14 @@ OWN = frozenset({"root", "issuing"})
 """The two of the PKI folder: without them this exchange issues nothing."""
 _MOST_CERTIFICATE = 20_000
 _BEGINS, _ENDS = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
+NO_AUTHORITY = "not an authority's certificate (basicConstraints)"
+NO_ISSUING_KEY = "its key may not sign certificates (keyUsage)"
+TOO_WEAK = "too weak: "
+"""What a worker objects to in a certificate; anything else is of its path (RFC 5280 6.1)."""
+_OBJECTIONS = {
+    NO_AUTHORITY: "không phải chứng thư số của CA (basicConstraints)",
+    NO_ISSUING_KEY: "khóa không được phép ký chứng thư số (keyUsage)",
+}
 
 
 class Unfit(Exception):  # noqa: N818 (what the change is)
@@ -35,7 +44,7 @@ def _address(text: str) -> str:
     try:
         host_of(text)
     except Forbidden as error:
-        raise ValueError(str(error)) from None
+        raise PydanticCustomError("web_address", "{why}", {"why": str(error)}) from None
     return text
 
 
@@ -44,7 +53,7 @@ def _pem(text: str) -> str:
     try:
         return ssl.DER_cert_to_PEM_cert(base64.b64decode(inner, validate=True))
     except (ValueError, binascii.Error):
-        raise ValueError("one certificate in PEM") from None
+        raise PydanticCustomError("one_pem", "One certificate in PEM") from None
 
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$", examples=["vgca-g2"])]
@@ -219,7 +228,8 @@ def check_proposed(
     if not isinstance(change, AddAuthority) or facts is None:
         return
     if facts.objection:
-        raise Unfit(f"Chứng thư số không dùng được: {facts.objection}.", facts.objection)
+        vi = _in_vietnamese(facts.objection)
+        raise Unfit(f"Chứng thư số không dùng được: {vi}.", f"{facts.objection}.")
     if facts.not_after <= now:
         raise Unfit("Chứng thư số đã hết hạn.", "The certificate has expired.")
     if change.anchor != facts.self_signed:
@@ -232,6 +242,12 @@ def check_proposed(
             "Không CA nào trong danh sách đã cấp chứng thư số này.",
             "No authority of the list has issued this certificate.",
         )
+
+
+def _in_vietnamese(objection: str) -> str:
+    if objection.startswith(TOO_WEAK):
+        return f"thuật toán hoặc khóa quá yếu ({objection.removeprefix(TOO_WEAK)})"
+    return _OBJECTIONS.get(objection, "đường dẫn chứng thực không hợp lệ (RFC 5280, mục 6.1)")
 
 
 @dataclass(frozen=True, slots=True)

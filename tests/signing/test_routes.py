@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+import asyncpg
 import httpx2
 import pytest
 from cryptography import x509
@@ -165,3 +166,21 @@ async def test_docs_reads_reports_and_the_bundle_repeats_the_verdict(
     assert (await face.client.get(f"{place}/pdf", headers=stranger)).status_code in {401, 403}
     missing = await face.client.get(f"/internal/verdicts/{'0' * 64}/pdf", headers=headers)
     assert missing.status_code == 404
+
+
+async def test_evidence_that_is_not_whole_is_told_in_vietnamese(face: Face) -> None:
+    desk = face.desk
+    dispatch = await desk.send(desk.papers.good_main)
+    held, look = await looked(desk, dispatch)
+    await desk.db.as_worker(lambda conn: settle(conn, held, look))
+    (event,) = await desk.events(dispatch)
+    owner = await asyncpg.connect(desk.databases.owner)
+    try:
+        await owner.execute("delete from materials where kind = 'policy'")
+    finally:
+        await owner.close()
+    headers = face.headers("service-docs", "internal", audience=INTERNAL)
+    place = f"/internal/verdicts/{event['evidence_sha256']}/html"
+    said = (await face.client.get(place, headers=headers)).json()
+    assert (said["code"], said["detail"]) == ("SIG-5001", said["title"])
+    assert "is missing" in said["detail_en"]

@@ -136,6 +136,13 @@ async def test_what_is_not_proposed(
     assert found.json()["items"] == []
 
 
+async def test_an_unreadable_certificate_is_told_in_vietnamese(face: Face) -> None:
+    change = adding(certificate=ssl.DER_cert_to_PEM_cert(b"\x30\x00"))
+    answer = await face.ask("POST", "/changes", "operator-a", {"reason": "QĐ 12", "change": change})
+    assert answer.json()["detail"].startswith("Không đọc được chứng thư số; nguyên nhân kỹ thuật")
+    assert "cannot be read" in answer.json()["detail_en"]
+
+
 async def test_nobody_else_sees_or_changes_the_list(face: Face) -> None:
     id_ = await face.propose(adding())
     for method, path in (

@@ -47,7 +47,7 @@ async def get_report(
     try:
         content, media_type = await asyncio.to_thread(_made, form, evidence, kept, withdrawn)
     except Incomplete as error:
-        raise Problem("SIG-5001", en=str(error), vi=str(error)) from None
+        raise Problem("SIG-5001", en=f"The evidence cannot be used: {error}.") from None
     return Response(content, media_type=media_type)
 
 

@@ -41,6 +41,7 @@ router = APIRouter(tags=["trust list"])
 Trustee = Annotated[Caller, Depends(Scoped("registrar", "operator"))]
 _JSON = "application/json"
 _CHANGES = "/v1/trust-list/changes"
+_UNREADABLE = "Không đọc được chứng thư số; nguyên nhân kỹ thuật bằng tiếng Anh ở `detail_en`."
 
 
 @router.get(
@@ -260,8 +261,7 @@ async def _facts(bench: Bench, change: AnyChange) -> CertificateFacts | None:
     try:
         return cast("CertificateFacts", await bench.read(Reading("certificate", der)))
     except Unfit as why:
-        vi = f"Không đọc được chứng thư số: {why}."
-        raise Problem("TRU-4221", vi=vi, en=f"{why}.") from None
+        raise Problem("TRU-4221", vi=_UNREADABLE, en=f"{why}.") from None
 
 
 async def _decided(request: Request, step: Callable[[Connection], Awaitable[Proposal]]) -> Response:

@@ -32,7 +32,9 @@ class RevocationData(BaseModel):
     fetched_at: datetime | None = Field(description="Of those that are fetched.")
     due_at: datetime | None = Field(description="When it is fetched next.")
     failures: int = Field(description="Tries in a row that went wrong.")
-    failure: str | None = Field(description="How the last one did.")
+    failure: str | None = Field(
+        description="How the last one did: the text of the operators' log, in English."
+    )
 
 
 class TrustedAuthority(AuthorityTerms):
