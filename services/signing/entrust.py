@@ -8,6 +8,7 @@ from uuid import UUID
 import structlog
 
 from services.signing.certificate import Kind, Registration
+from services.signing.compare import Difference
 from services.signing.keys import AUTHORITIES, Authorities
 from services.signing.pipe import CertificateFacts
 from services.signing.store import certificates, fetches, lists, trust
@@ -16,7 +17,6 @@ from services.signing.trustlist import (
     OWN,
     AddAuthority,
     AnyChange,
-    Difference,
     Entry,
     Unfit,
     after,

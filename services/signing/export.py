@@ -12,9 +12,10 @@ import jwt
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from services.signing.compare import read_told
 from services.signing.keys import Authorities
 from services.signing.store.trust import TrustList
-from services.signing.trustlist import AddAuthority, Entries, Entry, digest, in_force, read_told
+from services.signing.trustlist import AddAuthority, Entries, Entry, digest, in_force
 from shared.errors import Problem
 
 TYPE = "lienthong-trust-list+jwt"

@@ -4,7 +4,7 @@ import base64
 import binascii
 import hashlib
 import ssl
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated, Any, Literal, TypeAlias
@@ -248,53 +248,3 @@ def _in_vietnamese(objection: str) -> str:
     if objection.startswith(TOO_WEAK):
         return f"thuật toán hoặc khóa quá yếu ({objection.removeprefix(TOO_WEAK)})"
     return _OBJECTIONS.get(objection, "đường dẫn chứng thực không hợp lệ (RFC 5280, mục 6.1)")
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """What another list has otherwise: a change to be proposed, or why there is none."""
-
-    name: str
-    change: AnyChange | None
-    vi: str = ""
-    en: str = ""
-
-
-def differences(own: Entries, theirs: Iterable[AddAuthority]) -> list[Difference]:
-    """Return what would make our list theirs, by name; our own two authorities are never ended."""
-    there = {one.name: one for one in theirs}
-    found = [_difference(own, one) for _, one in sorted(there.items())]
-    for name in sorted(in_force(own).keys() - there.keys()):
-        if name in OWN:
-            vi, en = "CA của chính hệ thống này.", "This exchange's own authority."
-            found.append(Difference(name, None, vi, en))
-        else:
-            found.append(Difference(name, EndAuthority(action="end", name=name)))
-    return [one for one in found if one.change or one.en]
-
-
-def _difference(own: Entries, one: AddAuthority) -> Difference:
-    known = own.get(one.name)
-    if known is None:
-        return Difference(one.name, one)
-    if known.ended or known.der != ssl.PEM_cert_to_DER_cert(one.certificate):
-        return Difference(
-            one.name,
-            None,
-            "Tên này ở đây là của một chứng thư số khác hoặc đã chấm dứt.",
-            "Here the name is another certificate's, or its trust has ended.",
-        )
-    terms = AuthorityTerms.model_validate(one.model_dump(exclude={"action", "name", "certificate"}))
-    if terms == known.terms:
-        return Difference(one.name, None)
-    return Difference(
-        one.name, ChangeAuthority(action="change", name=one.name, **terms.model_dump())
-    )
-
-
-def read_told(told: Mapping[str, Any]) -> AddAuthority:
-    """Return an authority of an export as a change that adds it. Raises ValueError."""
-    der = base64.b64decode(str(told.get("certificate", "")), validate=True)
-    return AddAuthority.model_validate(
-        {**told, "action": "add", "certificate": ssl.DER_cert_to_PEM_cert(der)}
-    )

@@ -11,6 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from services.signing import export
+from services.signing.compare import differences
 from services.signing.keys import Authorities
 from services.signing.pipe import CertificateFacts
 from services.signing.store.trust import TrustList
@@ -24,7 +25,6 @@ from services.signing.trustlist import (
     Unfit,
     after,
     check_proposed,
-    differences,
     digest,
     in_force,
 )

@@ -23,13 +23,14 @@ from services.signing.api.trusted import (
     list_shown,
 )
 from services.signing.bench import Bench, Unfit
+from services.signing.compare import differences
 from services.signing.entrust import Wanted
 from services.signing.keys import Authorities
 from services.signing.pipe import CertificateFacts, Reading
 from services.signing.store import fetches
 from services.signing.store import trust as store
 from services.signing.store.trust import Proposal, State
-from services.signing.trustlist import AddAuthority, AnyChange, differences
+from services.signing.trustlist import AddAuthority, AnyChange
 from shared.db import Connection, Database
 from shared.errors import Problem
 from shared.idempotency import digest_of, once

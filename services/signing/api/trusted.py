@@ -8,13 +8,13 @@ from uuid import UUID
 from cryptography import x509
 from pydantic import BaseModel, Field
 
+from services.signing.compare import Difference
 from services.signing.pipe import CertificateFacts
 from services.signing.store.fetches import Freshness
 from services.signing.store.trust import Proposal, State, TrustList
 from services.signing.trustlist import (
     AuthorityTerms,
     Change,
-    Difference,
     Entry,
     Pem,
     digest,
