@@ -68,7 +68,7 @@ class Register:
         self._read_at: tuple[int, int] | None = None
         self._faulty = ""
         self._strange: list[str] = []
-        self._laid = 0
+        self._laid = ""
         self._altered = False
 
     async def check(self) -> str | None:
@@ -102,18 +102,24 @@ class Register:
         if await self._recovery.over():  # else numbers of lists would be given again
             await keep_lists(self._db, self._authorities)
             await keep_file(self._db, self._authorities)
-            if version > self._laid:
-                await self._lay()
-                self._laid = version
+            await self._lay()
         return False
 
     async def _lay(self) -> None:
-        """Lay the trust list's changes beside the database, unless it has others than lie there."""
+        """Lay the trust list's changes beside the database, unless it has others than lie there.
+
+        Whatever is done to them is noticed: one that was taken out of the database as well.
+        """
+        mark = await self._db.look(trust.mark)
+        if mark == self._laid:
+            return
         try:
             await relist.lay(self._db, self._authorities)
+            self._altered = False
         except relist.Altered:
             self._altered = True
             _log.error("the trust list is not the one that was decided")
+        self._laid = mark
 
     async def _read(self, path: Path) -> None:
         listed = (await self._db.look(trust.current)).entries

@@ -24,22 +24,24 @@ class Altered(Exception):  # noqa: N818 (what happened to the list)
 
 
 async def lay(db: Database, authorities: Authorities) -> None:
-    """Lay all approved changes into the folder, signed, unless later ones lie there.
+    """Lay all approved changes into the folder, signed, unless all of them lie there.
 
-    They outlive a database that is set back, as the issuing CA's list does.
-    Raises Altered when those that lie there are not the first of the database's.
+    They outlive a database that is set back, as the issuing CA's list does: so this is not called
+    before such a one has taken them back. Raises Altered when those that lie there are not the
+    first of the database's, ValueError for a file that this authority has not signed.
     """
+    # In this order: what another process lays meanwhile stood in the database before.
+    there = await asyncio.to_thread(changes_in_folder, authorities)
     rows = await db.look(trust.approved_rows)
-    await asyncio.to_thread(_lay, authorities, rows)
+    if [_said(row) for row in there] != [_said(row) for row in rows[: len(there)]]:
+        raise Altered
+    if len(there) < len(rows):
+        await asyncio.to_thread(_lay, authorities, rows)
 
 
 def _lay(authorities: Authorities, rows: list[dict[str, Any]]) -> None:
-    there = changes_in_folder(authorities)
-    both = min(len(there), len(rows))
-    if [_said(row) for row in there[:both]] != [_said(row) for row in rows[:both]]:
-        raise Altered
-    if len(there) >= len(rows):
-        return
+    if len(changes_in_folder(authorities)) >= len(rows):
+        return  # another process was quicker
     text = authorities.sign_statement({"changes": rows}, kind=TYPE)
     half = authorities.folder / f".{_FILE}.{os.getpid()}"
     with half.open("w", encoding="ascii") as file:

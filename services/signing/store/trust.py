@@ -115,6 +115,15 @@ async def approved_rows(conn: Connection) -> list[dict[str, Any]]:
     return [row["row"] for row in rows]
 
 
+async def mark(conn: Connection) -> str:
+    """Return a digest of all approved changes as they stand: of others it is another one."""
+    return await conn.fetchval(
+        "select encode(sha256(convert_to("
+        "coalesce(string_agg(t::text, '' order by t.version), ''), 'UTF8')), 'hex')"
+        " from trust_changes as t where t.state = 'approved'"
+    )
+
+
 async def take_back(conn: Connection, row: dict[str, Any]) -> None:
     """Keep a change as it was decided in a time which this database does not know.
 
