@@ -1,5 +1,6 @@
 """The stack that is audited: its databases, each at one moment, its files, its root."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from infra.receipts.checks import Trust
 from infra.stack.folder import Folder
 
 SERVICES = ("docs", "notify", "signing")
+CHANGES = "trust-changes.jws"
+"""What signing lays into the PKI folder beside its database: all approved changes, signed."""
 
 
 class CannotAudit(Exception):  # noqa: N818 (says what to do)
@@ -29,6 +32,8 @@ class Site:
     blobs: Path
     pki: Path
     trust: Trust
+    changes: bytes | None
+    """The trust list's changes as they lay in the PKI folder just before; None: none did."""
 
 
 def trust_of(folder: Folder) -> Trust:
@@ -71,9 +76,10 @@ def _text(value: object) -> str:
 @asynccontextmanager
 async def opened(folder: Folder, *, role: str = "worker") -> AsyncGenerator[Site]:
     """Lend a site whose databases stand still: one snapshot of each, taken now."""
-    trust = trust_of(folder)
+    trust, pki = trust_of(folder), folder.path / "pki"
     async with AsyncExitStack() as stack:
         connections: dict[str, Connection] = {}
+        laid = await asyncio.to_thread(_laid, pki)
         for service in SERVICES:
             connection = await connect(folder, service, role)
             stack.push_async_callback(connection.close)
@@ -81,4 +87,11 @@ async def opened(folder: Folder, *, role: str = "worker") -> AsyncGenerator[Site
                 connection.transaction(isolation="repeatable_read", readonly=role == "worker")
             )
             connections[service] = connection
-        yield Site(connections, folder.path / "blobs", folder.path / "pki", trust)
+        yield Site(connections, folder.path / "blobs", pki, trust, laid)
+
+
+def _laid(pki: Path) -> bytes | None:
+    try:
+        return (pki / CHANGES).read_bytes()
+    except FileNotFoundError:
+        return None

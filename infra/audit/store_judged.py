@@ -132,6 +132,15 @@ SIGNATURES: dict[str, Query] = {
 }
 """By signature."""
 
+CHANGES: dict[str, Query] = {
+    "change": (
+        "signing",
+        """select t.version, to_jsonb(t) as content from trust_changes as t
+        where t.state = 'approved' order by t.version""",
+    ),
+}
+"""By version of the trust list."""
+
 CERTIFICATES: dict[str, Query] = {
     "certificate": (
         "signing",
@@ -140,7 +149,7 @@ CERTIFICATES: dict[str, Query] = {
             (
                 select a.change ->> 'certificate' from trust_changes as a
                 where a.state = 'approved' and a.change ->> 'action' = 'add'
-                    and a.change ->> 'name' = c.issuer
+                    and a.change ->> 'name' = c.issuer order by a.version limit 1
             ) as issued_by,
             exists (
                 select from trust_changes as e join trust_changes as a

@@ -19,6 +19,7 @@ _ONLY = {
     "docs.attachments": "document_id in (select id from documents where state = 'dispatched')",
     "notify.lanes": "sequence > 0",
     "signing.signatures": "state in ('made', 'failed')",
+    "signing.trust_changes": "state = 'approved'",
 }
 """Which rows are evidence, where not all are: a draft is its sender's to change."""
 

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from cryptography import x509
 
-from infra.audit import files, store, store_judged
+from infra.audit import changes, files, store, store_judged
 from infra.audit.certificates import Register, check_certificate, registered
 from infra.audit.cogroup import Case, cogroup
 from infra.audit.deliveries import check_delivery
@@ -64,6 +64,8 @@ async def walk(
         if only is not None and name not in only:
             continue
         streams = {one: _stream(site, query) for one, query in queries.items()}
+        if name == "trust list":
+            streams["laid"] = changes.laid(site.changes, site.pki, site.trust.root, books)
         if name == "certificates":
             streams["register"] = _digests(register)
         if name == "materials":
@@ -90,6 +92,8 @@ def _walks(
             ("signature",),
             partial(check_signature, blobs=site.blobs),
         ),
+        # Before the certificates, which are judged by it.
+        ("trust list", store_judged.CHANGES, ("version",), changes.check_change),
         (
             "certificates",
             store_judged.CERTIFICATES,

@@ -56,6 +56,10 @@ ROWS: dict[str, RowChange] = {
     "its kind": Update(table("signing.materials"), "kind"),
     "a lost piece": Delete(table("signing.materials")),
     "a foreign piece": Insert(table("signing.materials")),
+    "whom to trust": Update(table("signing.trust_changes"), "change"),
+    "when it was decided": Update(table("signing.trust_changes"), "decided_at"),
+    "a lost decision": Delete(table("signing.trust_changes")),
+    "a foreign decision": Insert(table("signing.trust_changes")),
 }
 
 

@@ -156,4 +156,5 @@ TABLES: tuple[Table, ...] = (
         },
     ),
     Table("signing", "materials", ("sha256",), {"kept_at": _ARRIVAL}),
+    Table("signing", "trust_changes", ("id", "version"), {}),
 )

@@ -138,6 +138,7 @@ _WALKS = {
     "signature_intents": ("signatures",),
     "key_uses": ("signatures",),
     "certificates": ("certificates",),
+    "trust_changes": ("trust list",),
     "materials": ("dispatches", "materials"),
 }
 """Which walk looks first, by the table that was changed; the rest belongs to dispatches."""
