@@ -17,6 +17,12 @@ from services.signing.trustlist import (
     in_force,
 )
 
+_OWN_ONE = ("CA của chính hệ thống này.", "This exchange's own authority.")
+_NOT_ENDED = (
+    "Bản xuất không có CA này; chấm dứt là vĩnh viễn, chỉ đề nghị khi `end_missing` là true.",
+    "The export does not have it; an end is for good, and proposed only if `end_missing` is true.",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Difference:
@@ -28,16 +34,22 @@ class Difference:
     en: str = ""
 
 
-def differences(own: Entries, theirs: Iterable[AddAuthority]) -> list[Difference]:
-    """Return what would make our list theirs, by name; our own two authorities are never ended."""
+def differences(
+    own: Entries, theirs: Iterable[AddAuthority], *, end_missing: bool
+) -> list[Difference]:
+    """Return what would make our list theirs, by name; our own two authorities are never ended.
+
+    Others that theirs lacks are ended only where that is asked for: it is for good.
+    """
     there = {one.name: one for one in theirs}
     found = [_difference(own, one) for _, one in sorted(there.items())]
     for name in sorted(in_force(own).keys() - there.keys()):
         if name in OWN:
-            vi, en = "CA của chính hệ thống này.", "This exchange's own authority."
-            found.append(Difference(name, None, vi, en))
-        else:
+            found.append(Difference(name, None, *_OWN_ONE))
+        elif end_missing:
             found.append(Difference(name, EndAuthority(action="end", name=name)))
+        else:
+            found.append(Difference(name, None, *_NOT_ENDED))
     return [one for one in found if one.change or one.en]
 
 

@@ -3,7 +3,7 @@
 import base64
 import binascii
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -12,27 +12,40 @@ import jwt
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from services.signing.certificate import Registered
 from services.signing.compare import read_told
 from services.signing.keys import Authorities
+from services.signing.report.wording import moment
+from services.signing.store import certificates, lists, trust
 from services.signing.store.trust import TrustList
 from services.signing.trustlist import AddAuthority, Entries, Entry, digest, in_force
+from shared.db import Connection
 from shared.errors import Problem
 
 TYPE = "lienthong-trust-list+jwt"
 """`typ` of the JWS header: nothing else that is signed can pass for it."""
 _ALGORITHMS = ["ES256", "ES384", "ES512", "RS256"]
 _APART_SECONDS = 300
+_MOST_VERSION = (1 << 63) - 1
 
 
 @dataclass(frozen=True, slots=True)
 class Export:
     """A verified export of a trust list."""
 
+    signer: str
+    """The name under which its signer is listed here."""
     made_at: datetime
     """By its signer's own word."""
     version: int
     digest: str
     authorities: tuple[AddAuthority, ...]
+
+    @property
+    def said(self) -> str:
+        """Return whose it is and of when, for whoever decides on what it leads to."""
+        at = moment(self.made_at.isoformat())
+        return f"[bản xuất do {self.signer} ký, phiên bản {self.version}, lập lúc {at}]"
 
 
 def signed(authorities: Authorities, listed: TrustList) -> str:
@@ -58,17 +71,19 @@ def verified(compact: str, own: Entries) -> Export:
     """
     try:
         header = jwt.get_unverified_header(compact)
-        key = _key_of(_signer(header, own))
+        signer = _signer(header, own)
         claims = jwt.decode(
             compact,
-            key,
+            _key_of(signer),
             algorithms=_ALGORITHMS,
             leeway=_APART_SECONDS,
             options={"require": ["iat", "version", "digest", "authorities"]},
         )
         found = tuple(read_told(one) for one in claims["authorities"])
-        made_at = datetime.fromtimestamp(claims["iat"], UTC)
-        return Export(made_at, int(claims["version"]), str(claims["digest"]), found)
+        made_at, version = datetime.fromtimestamp(claims["iat"], UTC), int(claims["version"])
+        if not 0 < version <= _MOST_VERSION:
+            raise ValueError("no version")  # noqa: TRY301 (one answer for every cause)
+        return Export(signer.name, made_at, version, str(claims["digest"]), found)
     except _Unsigned as why:
         raise Problem("TRU-4222", vi=why.vi, en=why.en) from None
     except (
@@ -81,6 +96,88 @@ def verified(compact: str, own: Entries) -> Export:
     ) as error:
         name = type(error).__name__
         raise Problem("TRU-4222", vi=f"Bản xuất hỏng ({name}).", en=f"Broken: {name}.") from None
+
+
+async def accepted(conn: Connection, compact: str) -> tuple[Export, Entries]:
+    """Return an export that may be imported, and the list in which its signer stands.
+
+    Raises Problem TRU-4222.
+    """
+    own = (await trust.current(conn)).entries
+    theirs = verified(compact, own)
+    digests = [one.sha256 for one in in_force(own).values()]
+    check_signer(theirs, own, await certificates.known(conn, digests), await lists.clock(conn))
+    return theirs, own
+
+
+async def note(conn: Connection, theirs: Export) -> None:
+    """Note that an export is imported. Raises Problem TRU-4222 when a newer one was."""
+    newer = await trust.note_import(
+        conn, theirs.signer, version=theirs.version, made_at=theirs.made_at
+    )
+    if newer is not None:
+        version, made_at = newer
+        raise Problem(
+            "TRU-4222",
+            vi=f"Đã nhập bản mới hơn của {theirs.signer}: phiên bản {version},"
+            f" lập lúc {moment(made_at.isoformat())}.",
+            en=f"A newer one of {theirs.signer} was imported: version {version},"
+            f" made at {made_at.isoformat()}.",
+        )
+
+
+def check_signer(
+    theirs: Export, own: Entries, registered: Mapping[str, Registered], now: datetime
+) -> None:
+    """Check that an export's signer was good when it was made, and that it still is.
+
+    So are all authorities above it. When it was made its signer alone says, as whoever has its key
+    may: a revocation speaks against it whenever it was, and both moments count.
+    Raises Problem TRU-4222.
+    """
+    for one in _path(theirs.signer, own, registered):
+        row = registered.get(one.sha256)
+        if row is None or row.state != "good":
+            raise _refused(*_DISTRUSTED, one.name)
+        certificate = x509.load_der_x509_certificate(one.der)
+        begins = max(one.terms.trusted_from, certificate.not_valid_before_utc)
+        ends = min(one.terms.trusted_until or _NEVER, certificate.not_valid_after_utc)
+        if not begins <= min(theirs.made_at, now) <= max(theirs.made_at, now) <= ends:
+            raise _refused(*_NOT_THEN, one.name)
+
+
+def _path(signer: str, own: Entries, registered: Mapping[str, Registered]) -> Iterator[Entry]:
+    """Yield the authorities from a signer to its root. Raises Problem TRU-4222."""
+    trusted, name = in_force(own), signer
+    for place in range(len(trusted)):
+        one = trusted.get(name)
+        if one is None or (place and "authority" not in one.terms.purposes):
+            break
+        yield one
+        if one.anchor:
+            return
+        row = registered.get(one.sha256)
+        name = row.issuer if row else ""
+    raise _refused(*_NO_ROOT, signer)
+
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
+_DISTRUSTED = (
+    "Chứng thư số của {name} đã bị thu hồi, bị tạm dừng, hoặc ở đây chưa biết trạng thái.",
+    "The certificate of {name} is revoked or suspended, or its state is not known here.",
+)
+_NOT_THEN = (
+    "{name} không có hiệu lực hoặc không được tin cậy suốt từ khi lập bản xuất đến nay.",
+    "{name} was not valid and trusted from when the export was made until now.",
+)
+_NO_ROOT = (
+    "{name} không dẫn đến CA gốc nào trong danh sách hiện hành.",
+    "{name} leads to no root of the list in force.",
+)
+
+
+def _refused(vi: str, en: str, name: str) -> Problem:
+    return Problem("TRU-4222", vi=vi.format(name=name), en=en.format(name=name))
 
 
 class _Unsigned(Exception):  # noqa: N818 (what the export is)

@@ -181,7 +181,7 @@ def test_the_digest_is_of_what_the_list_says_not_of_how_it_came_about() -> None:
 def test_differences_lead_from_one_list_to_the_other() -> None:
     own = listed(add(), add("two", certificate=pem(TWO)))
     theirs = [add(purposes=["seal"]), add("three", certificate=pem(make_ca("CA ba")))]
-    found = {one.name: one.change for one in differences(own, theirs)}
+    found = {one.name: one.change for one in differences(own, theirs, end_missing=True)}
     assert found["one"] == alter(purposes=["seal"])
     assert found["three"] == theirs[1]
     assert found["two"] == EndAuthority(action="end", name="two")
@@ -190,12 +190,12 @@ def test_differences_lead_from_one_list_to_the_other() -> None:
         assert change
         entries = after(entries, change, 9)
     assert digest(entries) == digest(listed(*theirs))
-    assert differences(entries, theirs) == []
+    assert differences(entries, theirs, end_missing=True) == []
 
 
 def test_what_differs_and_cannot_be_proposed_is_told() -> None:
     own = listed(add(), END, add("root", certificate=pem(TWO)))
-    found = differences(own, [add()])
+    found = differences(own, [add()], end_missing=True)
     assert [(one.name, one.change, bool(one.vi and one.en)) for one in found] == [
         ("one", None, True),
         ("root", None, True),
@@ -228,10 +228,10 @@ def test_an_export_says_the_whole_list_to_whoever_lists_its_signer(
     ours = own_list(authorities, add())
     theirs = own_list(authorities)
     read = export.verified(export.signed(authorities, ours), theirs.entries)
-    assert (read.version, read.digest) == (3, digest(ours.entries))
-    (found,) = differences(theirs.entries, read.authorities)
+    assert (read.signer, read.version, read.digest) == ("issuing", 3, digest(ours.entries))
+    (found,) = differences(theirs.entries, read.authorities, end_missing=False)
     assert found.change == add()
-    assert differences(ours.entries, read.authorities) == []
+    assert differences(ours.entries, read.authorities, end_missing=False) == []
     header = jwt.get_unverified_header(export.signed(authorities, ours))
     assert [base64.b64decode(one) for one in header["x5c"]] == [
         authorities.der("issuing"),

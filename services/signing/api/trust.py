@@ -224,23 +224,27 @@ async def get_trust_export(request: Request, _caller: Trustee) -> Response:
 async def post_trust_import(request: Request, body: TrustImport, caller: Trustee) -> Response:
     """Verify an export and make one proposal for each difference; each is decided by itself.
 
-    An authority that is listed here and trusted for `protocol` has to have signed it.
+    An authority that is listed here and trusted for `protocol` has to have signed it, and must be
+    good itself. An older export than one of its that was imported is refused. Who signed it, its
+    version and when it was made stand in the reason of each proposal.
     """
     db: Database = request.app.state.db
     bench: Bench = request.app.state.bench
-    listed = await db.as_worker(store.current)
-    theirs = export.verified(body.export, listed.entries)
+    theirs, own = await db.look(lambda conn: export.accepted(conn, body.export))
     found = [
         (one, await _facts(bench, one.change) if one.change else None)
-        for one in differences(listed.entries, theirs.authorities)
+        for one in differences(own, theirs.authorities, end_missing=body.end_missing)
     ]
 
     async def work(conn: Connection) -> Response:
+        await export.note(conn, theirs)
         made, left = await entrust.propose_differences(
-            conn, found, reason=body.reason, by=caller.client_id
+            conn, found, reason=f"{body.reason} {theirs.said}", by=caller.client_id
         )
         shown = TrustImported(
+            signer=theirs.signer,
             version=theirs.version,
+            made_at=theirs.made_at,
             digest=theirs.digest,
             proposed=[change_shown(one) for one in made],
             left=[left_shown(one) for one in left],

@@ -116,6 +116,10 @@ class TrustImport(BaseModel):
 
     reason: str = Field(min_length=1, max_length=500, examples=["Đồng bộ từ trục quốc gia"])
     export: str = Field(min_length=1, max_length=400_000, description="As exported: a JWS.")
+    end_missing: bool = Field(
+        default=False,
+        description="Also propose to end those that the export does not have: that is for good.",
+    )
 
 
 class NotProposed(BaseModel):
@@ -129,7 +133,9 @@ class NotProposed(BaseModel):
 class TrustImported(BaseModel):
     """What an import led to."""
 
+    signer: str = Field(description="The listed authority that has signed it.")
     version: int = Field(description="Of the list that was imported.")
+    made_at: datetime = Field(description="By the signer's own word.")
     digest: str
     proposed: list[TrustChange]
     left: list[NotProposed]
