@@ -1,7 +1,7 @@
 """What is trusted at present, as workers are given it: made anew when anything in it is newer."""
 
 from services.signing.pool import Present
-from services.signing.store import answers, lists, trust
+from services.signing.store import lists, trust
 from services.signing.trustlist import in_force
 from services.signing.validation.material import Listed, Material
 from services.signing.validation.policy import NEWEST
@@ -10,7 +10,11 @@ from shared.errors import Unavailable
 
 
 class Anchor:
-    """Keeps the material that was last made; the same object while nothing in it changes."""
+    """Keeps the material that was last made; the same object while nothing in it changes.
+
+    OCSP answers are no part of it: each is for few files, which are looked at with it
+    (`services/signing/informed.py`), and a new one would have all workers read all lists again.
+    """
 
     def __init__(self) -> None:
         """Know no list yet. Raises OSError."""
@@ -35,7 +39,6 @@ class Anchor:
                 lists=tuple(
                     Listed(one.authority, one.der) for one in newest if one.authority in trusted
                 ),
-                answers=tuple(await answers.all_held(conn)),
             )
             self._known = known
         return Present(self._material, await lists.clock(conn))

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 from weakref import WeakValueDictionary
 
+from services.signing import informed
 from services.signing.anchor import Anchor
 from services.signing.finding import STORE_TROUBLE, TOO_HEAVY, UNREADABLE, Finding
 from services.signing.forks import Forks
@@ -66,7 +67,14 @@ class Bench:
         """Have a worker verify a stored file with the newest lists, and prepare it if asked."""
         async with self.turns.of(agency) as worker:
             present = await self.db.as_worker(self.anchor.now)
-            seen = await worker.look(self.blobs.path(sha256), sha256, present, prepare=prepare)
+            seen = await informed.look(
+                worker,
+                self.blobs.path(sha256),
+                sha256,
+                present,
+                read=self.db.look,
+                prepare=prepare,
+            )
         if seen.altered:
             self.blobs.report(sha256)
         return seen

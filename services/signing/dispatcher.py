@@ -12,6 +12,7 @@ from uuid import UUID
 
 import structlog
 
+from services.signing import informed
 from services.signing.anchor import Anchor
 from services.signing.examine import settle
 from services.signing.forks import Forks
@@ -24,7 +25,7 @@ from services.signing.verdict import Verdict
 from shared import telemetry
 from shared.blobs import BlobStore
 from shared.chain import Lane
-from shared.db import Connection, Database
+from shared.db import Connection, Database, Step, T
 from shared.errors import Unavailable
 from shared.failpoint import reach
 from shared.process import Task, repeat
@@ -177,7 +178,9 @@ class Dispatcher:
                 self._blobs.report(seal or "")
             return detached
         path = self._blobs.path(held.sha256)
-        look = await worker.look(path, held.sha256, present, detached=detached)
+        look = await informed.look(
+            worker, path, held.sha256, present, read=self._patiently, detached=detached
+        )
         if look.altered:
             self._blobs.report(held.sha256)
         return replace(look, detached=detached)
@@ -190,10 +193,13 @@ class Dispatcher:
                 await self._db.as_worker(lambda conn: examinations.renew(conn, held, lease=LEASE))
 
     async def _settle(self, held: Claim, look: Look) -> Verdict | None:
-        """Settle, however long PostgreSQL is away: the look is not done again for that."""
+        return await self._patiently(lambda conn: settle(conn, held, look))
+
+    async def _patiently(self, step: Step[T]) -> T:
+        """Run a step, however long PostgreSQL is away: the look is not done again for that."""
         while True:
             try:
-                return await self._db.as_worker(lambda conn: settle(conn, held, look))
+                return await self._db.as_worker(step)
             except Unavailable as error:
                 _log.warning("waiting", task="settle", cause=str(error))
                 await asyncio.sleep(_RETRY_SECONDS)

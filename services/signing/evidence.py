@@ -86,7 +86,13 @@ _NAMED = TypeAdapter(Named)
 def pieces(material: Material, detached: bytes | None = None) -> list[Piece]:
     """Return what is to be kept of a judgement's material."""
     own = [] if detached is None else [Piece(digest(detached), "cms", detached)]
-    return [*_shared(material), *own]
+    answers = [Piece(digest(der), "ocsp", der) for der in material.answers]
+    return [*_shared(_for_all(material)), *answers, *own]
+
+
+def _for_all(material: Material) -> Material:
+    """Return what many verdicts rest on alike: without answers, which are about few files."""
+    return replace(material, answers=()) if material.answers else material
 
 
 @lru_cache(maxsize=4)
@@ -95,7 +101,6 @@ def _shared(material: Material) -> tuple[Piece, ...]:
     found = [Piece(digest(material.policy), "policy", material.policy)]
     found.extend(Piece(digest(one.der), "certificate", one.der) for one in material.authorities)
     found.extend(Piece(digest(one.der), "crl", one.der) for one in material.lists)
-    found.extend(Piece(digest(der), "ocsp", der) for der in material.answers)
     return tuple(found)
 
 
@@ -164,7 +169,8 @@ def material(names: Named, kept: Mapping[str, bytes]) -> Material:
 
 def _named(given: Material, detached: bytes | None) -> Named:
     signature = None if detached is None else digest(detached)
-    return replace(_names(given), signature=signature)
+    answers = tuple(digest(der) for der in given.answers)
+    return replace(_names(_for_all(given)), answers=answers, signature=signature)
 
 
 @lru_cache(maxsize=4)
@@ -183,6 +189,6 @@ def _names(given: Material) -> Named:
             for one in given.authorities
         ),
         lists=tuple(_Listed(one.authority, digest(one.der)) for one in given.lists),
-        answers=tuple(digest(der) for der in given.answers),
+        answers=(),
         signature=None,
     )

@@ -84,7 +84,10 @@ async def settle(conn: Connection, held: Claim, look: Look) -> Verdict | None:
         await _tell(conn, held, replace(new, judgement=standing.judgement + 1))
     if verdict and (verdict.indication == "TOTAL-PASSED" or verdict.reason == REVOCATION_UNKNOWN):
         # A file may bring an answer of its own: what comes of the certificate later it cannot.
-        await answers.want(conn, _asked(look, registered))
+        asked = _asked(look, registered)
+        await answers.want(conn, asked)
+        if asked and verdict.indication == "INDETERMINATE":
+            await answers.hurry(conn, asked)
     if verdict is None or verdict.indication == "INDETERMINATE":
         await examinations.release(conn, held, pause=result.pause, strikes=result.strikes)
     return verdict

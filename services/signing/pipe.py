@@ -55,6 +55,8 @@ class Job:
     prepare: Preparation | None = None
     detached: Base64Bytes | None = None
     """A CMS (DER) that is the file's signature; None: the file is a PDF with its own."""
+    answers: tuple[Base64Bytes, ...] = ()
+    """OCSP responses about certificates of the file, beside those of the material."""
 
 
 @dataclass(frozen=True, slots=True)

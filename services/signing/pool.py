@@ -121,20 +121,24 @@ class Worker:
         *,
         prepare: Preparation | None = None,
         detached: bytes | None = None,
+        answers: tuple[bytes, ...] = (),
     ) -> Look:
         """Have the worker look at a file, and prepare it for a signature when told to.
 
-        `detached` is its signature (DER) when that does not stand in the file itself.
-
+        `detached` is its signature (DER) when that does not stand in the file itself; `answers`
+        are OCSP responses about its certificates, and part of what the answer rests on.
         Never raises for what is in the file.
         """
-        job = Job(sha256, self._limits.cpu_seconds, present.at, prepare, detached)
+        job = Job(sha256, self._limits.cpu_seconds, present.at, prepare, detached, answers)
         try:
             file = await asyncio.to_thread(path.open, "rb", buffering=0)
         except OSError as error:
             return Look(Answer(None, "store", type(error).__name__), material=present.material)
         with file:  # the worker opens nothing: it reads what it is given
-            return await self._give(job, present.material, file.fileno())
+            seen = await self._give(job, present.material, file.fileno())
+        if seen.material is None or not answers:
+            return seen
+        return replace(seen, material=replace(seen.material, answers=answers))
 
     async def read(self, reading: Reading, present: Present) -> Look:
         """Have the worker read a piece of a PKI. Never raises for what is in it."""

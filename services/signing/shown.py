@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+from services.signing import informed
 from services.signing.bench import Bench
 from services.signing.certificate import Registered
 from services.signing.finding import STORE_TROUBLE, TOO_HEAVY, UNREADABLE, Finding
@@ -52,7 +53,9 @@ async def judge(
                     blob = await stage.write(_whole(content), limit=VALIDATED_BYTES)
                 present = await bench.db.as_worker(bench.anchor.now)
                 path = stage.path(blob.sha256)
-                look = await worker.look(path, blob.sha256, present, detached=detached)
+                look = await informed.look(
+                    worker, path, blob.sha256, present, read=bench.db.look, detached=detached
+                )
     finding = look.answer.finding if look.answer else None
     if finding is None:
         return Shown(blob.sha256, _unread(look), None, {})

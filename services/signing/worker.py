@@ -23,6 +23,7 @@ from services.signing.pipe import (
 from services.signing.prepare import prepare
 from services.signing.reading import read
 from services.signing.validation.file import validate
+from services.signing.validation.informed import Informed
 from services.signing.validation.material import Material
 from services.signing.validation.revocation import Unusable
 from services.signing.validation.trust import Trust
@@ -84,7 +85,8 @@ def _look(job: Job, files: list[int], trust: Trust) -> Answer:
     if hashlib.sha256(content).hexdigest() != job.sha256:
         return Answer(None, "store", ALTERED)
     try:
-        finding = validate(content, job.detached, trust, job.at)
+        known = Informed(trust, job.answers) if job.answers else trust
+        finding = validate(content, job.detached, known, job.at)
         return Answer(finding, prepared=_prepare(content, job, finding))
     except MemoryError:
         return Answer(None, "memory", "MemoryError")

@@ -7,8 +7,10 @@ from datetime import datetime, timedelta
 from services.signing.due import Dated
 from shared.db import Connection
 
-MOST = 1_000
-"""So many are given to workers, the newest: each is tried at every new certificate."""
+_SOONEST = timedelta(seconds=30)
+"""So often, at most, a waiting file has the same certificate asked for."""
+_WAITS = timedelta(minutes=1)
+"""So long after that it comes before what no file waits for; a file comes again in 5 s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +33,46 @@ async def want(conn: Connection, certificates: Sequence[str]) -> None:
     )
 
 
+async def hurry(conn: Connection, certificates: Sequence[str]) -> None:
+    """Have the states of certificates asked for before all others: a file waits for them.
+
+    Also those that were asked for lately: such an answer may be too old for the file. Where an
+    authority does not answer the pauses stay as they are.
+    """
+    await conn.execute(
+        """
+        with wanted as (
+            select a.certificate, c.issuer
+            from answers as a join certificates as c on c.sha256 = a.certificate
+            where a.certificate = any($1)
+                and (a.wanted_at is null or a.wanted_at < clock_timestamp() - $2::interval)
+            for update of a skip locked
+        )
+        update answers as a
+        set wanted_at = clock_timestamp(),
+            due_at = case when exists (
+                select from answers as b join certificates as d on d.sha256 = b.certificate
+                where b.failures > 0 and d.issuer = wanted.issuer
+            ) then a.due_at else least(a.due_at, clock_timestamp()) end
+        from wanted where a.certificate = wanted.certificate
+        """,
+        list(certificates),
+        _SOONEST,
+    )
+
+
 async def claim(
     conn: Connection, authorities: Sequence[str], *, lease: timedelta
 ) -> Question | None:
-    """Take a certificate of these authorities whose state is due to be asked for."""
+    """Take a certificate of these authorities whose state is due: what files wait for first."""
     row = await conn.fetchrow(
         """
         with chosen as (
             select a.certificate, c.der, c.issuer
             from answers as a join certificates as c on c.sha256 = a.certificate
             where a.due_at <= clock_timestamp() and c.issuer = any($2)
-            order by a.due_at limit 1 for update of a skip locked
+            order by coalesce(a.wanted_at > clock_timestamp() - $3::interval, false) desc, a.due_at
+            limit 1 for update of a skip locked
         )
         update answers as a set due_at = clock_timestamp() + $1
         from chosen where a.certificate = chosen.certificate
@@ -51,6 +82,7 @@ async def claim(
         """,
         lease,
         list(authorities),
+        _WAITS,
     )
     return Question(**dict(row)) if row else None
 
@@ -79,10 +111,10 @@ async def held(conn: Connection, certificate: str) -> Dated | None:
 
 
 async def keep(conn: Connection, certificate: str, der: bytes, found: Dated) -> None:
-    """Keep a newer answer, under a new number."""
+    """Keep a newer answer."""
     await conn.execute(
         """
-        update answers set der = $2, this_update = $3, next_update = $4, number = default
+        update answers set der = $2, this_update = $3, next_update = $4
         where certificate = $1
         """,
         certificate,
@@ -132,15 +164,12 @@ async def rest(conn: Connection, authority: str, *, pause: timedelta) -> None:
     )
 
 
-async def all_held(conn: Connection) -> list[bytes]:
-    """Return the newest answers, in order of their certificates."""
+async def about(conn: Connection, certificates: Sequence[str]) -> list[bytes]:
+    """Return what is held of these certificates, in their order."""
     rows = await conn.fetch(
-        """
-        select der from (
-            select certificate, der from answers where der is not null order by number desc limit $1
-        ) as newest order by certificate
-        """,
-        MOST,
+        "select der from answers where certificate = any($1) and der is not null"
+        " order by certificate",
+        list(certificates),
     )
     return [row["der"] for row in rows]
 

@@ -81,8 +81,6 @@ async def changes(conn: Connection) -> dict[str, int]:
         from revocation_lists group by authority
         union all
         select 'trust', coalesce(max(version), 0) from trust_changes where state = 'approved'
-        union all
-        select 'answers', coalesce(max(number), 0) from answers where der is not null
         """
     )
     return {row["what"]: row["number"] for row in rows}
