@@ -8,7 +8,7 @@ from services.signing.bench import Bench, Unfit
 from services.signing.certificate import REASONS, State, may_move
 from services.signing.keys import ISSUING
 from services.signing.pipe import AnswerFacts, ListFacts, Reading
-from services.signing.store import certificates, fetches, lists, trust
+from services.signing.store import certificates, fetches, lists, standing, trust
 from services.signing.store.fetches import Unapplied
 from services.signing.trustlist import in_force
 from shared.db import Connection
@@ -44,7 +44,7 @@ async def _heed(bench: Bench, found: Unapplied) -> None:
     newest = await bench.db.look(lambda conn: lists.newest(conn, found.name))
     if newest is None or newest.number != found.number:
         return  # a newer one has come
-    serials = await bench.db.look(lambda conn: certificates.serials_of(conn, found.name))
+    serials = await bench.db.look(lambda conn: standing.serials_of(conn, found.name))
     wanted = tuple(f"{one:x}" for one in serials)
     try:
         read = await bench.read(Reading("list", newest.der, authority=found.name, serials=wanted))
@@ -66,14 +66,14 @@ async def apply(conn: Connection, found: Unapplied, facts: ListFacts) -> bool:
     await fetches.held(conn, found.name)  # locks the authority: one process at a time
     listed = {int(one.serial, 16): one for one in facts.revoked}
     gone = [serial for serial, one in listed.items() if one.reason != _HOLD]
-    changed = await certificates.other_states(
+    changed = await standing.other_states(
         conn,
         found.name,
         revoked=gone,
         suspended=[serial for serial, one in listed.items() if one.reason == _HOLD],
         most=_AT_ONCE,
     )
-    serials = await certificates.serials(conn, [sha256 for sha256, _, _ in changed])
+    serials = await standing.serials(conn, [sha256 for sha256, _, _ in changed])
     for sha256, before, state in changed:
         one = None if state == "good" else listed[serials[sha256]]
         await certificates.change(
@@ -87,7 +87,7 @@ async def apply(conn: Connection, found: Unapplied, facts: ListFacts) -> bool:
         _log.warning("certificate as it was listed", sha256=sha256, before=before, now=state)
     if len(changed) == _AT_ONCE:
         return True
-    sooner = await certificates.date_back(
+    sooner = await standing.date_back(
         conn, found.name, {serial: listed[serial].since for serial in gone}
     )
     for sha256 in sooner:

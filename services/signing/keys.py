@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
 
-from services.signing.store.certificates import Revoked
 from services.signing.store.lists import Published
+from services.signing.store.standing import Revoked
 from shared.failpoint import reach
 
 AUTHORITIES = ("root", "issuing")

@@ -4,7 +4,7 @@ import asyncio
 import datetime as dt
 
 from services.signing.keys import LIST_LIFE, Authorities
-from services.signing.store import certificates, lists
+from services.signing.store import lists, standing
 from shared.db import Connection, Database
 
 REFRESH_BEFORE_END = LIST_LIFE * 3 / 4
@@ -24,7 +24,7 @@ async def publish(conn: Connection, authorities: Authorities) -> int:
 
 async def publish_as(conn: Connection, authorities: Authorities, number: int) -> None:
     """Sign and keep the list whose number this transaction has taken."""
-    revoked = await certificates.revoked(conn, "issuing")
+    revoked = await standing.revoked(conn, "issuing")
     await lists.insert(conn, authorities.sign_list(number, revoked))
     await lists.forget_old(conn, "issuing", keep=_KEPT)
 

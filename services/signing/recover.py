@@ -11,7 +11,7 @@ from cryptography import x509
 from services.signing import relist
 from services.signing.keys import Authorities
 from services.signing.publish import publish
-from services.signing.store import certificates, lists, lives, signatures
+from services.signing.store import certificates, lists, lives, signatures, standing
 from services.signing.store.lists import Published
 from shared.db import Connection, Database
 from shared.events import Event, SignatureFailed, SignatureMade
@@ -55,13 +55,13 @@ async def _take_list(conn: Connection, *, authorities: Authorities, listed: Publ
     entries = {entry.serial_number: entry for entry in x509.load_der_x509_crl(listed.der)}
     reasons = {serial: _reason(entry) for serial, entry in entries.items()}
     await lists.reach_number(conn, "issuing", listed.number)
-    changed = await certificates.other_states(
+    changed = await standing.other_states(
         conn,
         "issuing",
         revoked=[serial for serial, reason in reasons.items() if reason is not _HOLD],
         suspended=[serial for serial, reason in reasons.items() if reason is _HOLD],
     )
-    serials = await certificates.serials(conn, [sha256 for sha256, _, _ in changed])
+    serials = await standing.serials(conn, [sha256 for sha256, _, _ in changed])
     for sha256, before, state in changed:
         entry = None if state == "good" else entries[serials[sha256]]
         await certificates.change(

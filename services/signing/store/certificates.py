@@ -1,6 +1,6 @@
 """Certificates: who registered them for whom, and what state they are in."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -12,15 +12,6 @@ from shared.ids import AgencyId
 
 if TYPE_CHECKING:
     from asyncpg import Record
-
-
-@dataclass(frozen=True, slots=True)
-class Revoked:
-    """An entry of a revocation list."""
-
-    serial: int
-    revoked_at: datetime
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,80 +188,6 @@ async def change(
         changed_in,
         since,
     )
-
-
-async def serials(conn: Connection, digests: Sequence[str]) -> dict[str, int]:
-    """Return the serial numbers of certificates."""
-    rows = await conn.fetch(
-        "select sha256, serial from certificates where sha256 = any($1)", list(digests)
-    )
-    return {row["sha256"]: int(row["serial"]) for row in rows}
-
-
-async def serials_of(conn: Connection, authority: str) -> list[int]:
-    """Return the serial numbers of all registered certificates of an authority."""
-    rows = await conn.fetch("select serial from certificates where issuer = $1", authority)
-    return [int(row["serial"]) for row in rows]
-
-
-async def other_states(
-    conn: Connection,
-    authority: str,
-    *,
-    revoked: Sequence[int],
-    suspended: Sequence[int],
-    most: int | None = None,
-) -> list[tuple[str, State, State]]:
-    """Return digest, state and listed state of certificates that stand otherwise than listed.
-
-    What is revoked stays so, whatever a list says.
-    """
-    rows = await conn.fetch(
-        """
-        select sha256, state, listed from (
-            select sha256, state, case when serial = any($2::numeric[]) then 'revoked'
-                when serial = any($3::numeric[]) then 'suspended' else 'good' end as listed
-            from certificates where issuer = $1) as c
-        where state <> listed and state <> 'revoked' order by sha256 limit $4
-        """,
-        authority,
-        revoked,
-        suspended,
-        most,
-    )
-    return [(row["sha256"], row["state"], row["listed"]) for row in rows]
-
-
-async def date_back(conn: Connection, authority: str, since: Mapping[int, datetime]) -> list[str]:
-    """Move the dates of revoked certificates back to what is said now; return their digests.
-
-    Verdicts are withdrawn anew: a time stamp between the dates proves no longer what it did.
-    """
-    rows = await conn.fetch(
-        """
-        update certificates as c set revoked_at = said.since, withdrawing = true
-        from unnest($2::numeric[], $3::timestamptz[]) as said (serial, since)
-        where c.issuer = $1 and c.serial = said.serial and c.state = 'revoked'
-            and c.revoked_at > said.since
-        returning c.sha256
-        """,
-        authority,
-        list(since),
-        list(since.values()),
-    )
-    return [row["sha256"] for row in rows]
-
-
-async def revoked(conn: Connection, authority: str) -> list[Revoked]:
-    """Return what belongs on the next revocation list of an authority."""
-    rows = await conn.fetch(
-        """
-        select serial, revoked_at, reason from certificates
-        where issuer = $1 and kind <> 'authority' and state <> 'good' order by serial
-        """,
-        authority,
-    )
-    return [Revoked(int(row["serial"]), row["revoked_at"], row["reason"]) for row in rows]
 
 
 def _registered(row: "Record") -> Registered:
