@@ -14,7 +14,7 @@ from shared.db import Connection, Database
 from shared.errors import Problem
 from shared.failpoint import reach
 
-_AT_ONCE = 200
+_AT_ONCE = 1_000
 _log = structlog.get_logger()
 
 
@@ -83,23 +83,32 @@ async def withdraw(db: Database) -> bool:
     A good verdict that commits after the revocation was verified with its list, so this ends.
     """
     done = False
-    for certificate in await db.look(withdrawals.waiting):
-        # On its own: a verdict locks several certificates, in order.
-        await db.as_worker(lambda conn, one=certificate: withdrawals.reopen(conn, one))
-        reach("signing.withdrawals_reopened")
-        done |= await db.as_worker(lambda conn, one=certificate: _withdraw(conn, one))
+    for one in await db.look(withdrawals.waiting):
+        if not one.begun:
+            # On its own: a verdict locks several certificates, in order.
+            await db.as_worker(lambda conn, one=one: withdrawals.reopen(conn, one.sha256))
+            reach("signing.withdrawals_reopened")
+        done |= await db.as_worker(lambda conn, one=one: _withdraw(conn, one.sha256))
     return done
 
 
 async def _withdraw(conn: Connection, certificate: str) -> bool:
-    """Withdraw some verdicts of one certificate; False when another process has it."""
-    if not await withdrawals.lock(conn, certificate):
+    """Withdraw some verdicts of one certificate; False when another process has it.
+
+    The row tells how far it has come. What dates the revocation back has it begin anew, so that
+    nothing that becomes due behind that place is passed over.
+    """
+    behind = await withdrawals.lock(conn, certificate)
+    if behind is None:
         return False
-    gone, more = await withdrawals.withdraw(conn, certificate, reason=REVOKED, most=_AT_ONCE)
-    for event in gone:
-        await outbox.put(conn, event)
-    if not more:
-        await withdrawals.done(conn, certificate)
+    gone, last = await withdrawals.withdraw(
+        conn, certificate, behind=behind, reason=REVOKED, most=_AT_ONCE
+    )
     if gone:
+        await outbox.put_all(conn, gone)
         _log.warning("verdicts withdrawn", certificate=certificate, dispatches=len(gone))
+    if last is None:
+        await withdrawals.done(conn, certificate)
+    else:
+        await withdrawals.go_on(conn, certificate, behind=last)
     return True

@@ -121,7 +121,8 @@ async def test_verdicts_that_another_process_withdraws_meanwhile_end_nothing_ear
     begun, may_end = asyncio.Event(), asyncio.Event()
 
     async def for_the_leader(conn: Connection) -> None:
-        gone, _ = await withdrawals.withdraw(conn, leader, reason=REVOKED, most=2)
+        first = UUID(int=0)
+        gone, _ = await withdrawals.withdraw(conn, leader, behind=first, reason=REVOKED, most=2)
         assert len(gone) == 2
         begun.set()
         await may_end.wait()

@@ -151,6 +151,7 @@ TABLES: tuple[Table, ...] = (
         ("sha256",),
         {
             "withdrawing": _WORK,
+            "withdrawn_to": _WORK,
             "changed_in": "with which list a verdict is made anew; the lists say who is revoked",
             "registered_at": _ARRIVAL,
         },

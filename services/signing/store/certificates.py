@@ -178,7 +178,7 @@ async def change(
         """
         update certificates
         set state = $2, reason = $3, changed_in = $4, withdrawing = $2 = 'revoked',
-            revoked_at = case when $2 = 'good' then null
+            withdrawn_to = null, revoked_at = case when $2 = 'good' then null
                 else coalesce($5, revoked_at, date_trunc('second', clock_timestamp())) end
         where sha256 = $1
         """,

@@ -66,7 +66,8 @@ async def date_back(conn: Connection, authority: str, since: Mapping[int, dateti
     """
     rows = await conn.fetch(
         """
-        update certificates as c set revoked_at = said.since, withdrawing = true
+        update certificates as c
+        set revoked_at = said.since, withdrawing = true, withdrawn_to = null
         from unnest($2::numeric[], $3::timestamptz[]) as said (serial, since)
         where c.issuer = $1 and c.serial = said.serial and c.state = 'revoked'
             and c.revoked_at > said.since
