@@ -17,7 +17,7 @@ from services.signing import heed, revoke
 from services.signing.bench import Bench
 from services.signing.finding import REVOKED
 from services.signing.pipe import Facts, ListFacts, Reading, Revoked
-from services.signing.store import withdrawals
+from services.signing.store import fetches, withdrawals
 from services.signing.store.fetches import Unapplied
 from shared.db import Connection
 from shared.errors import Unavailable
@@ -60,6 +60,34 @@ async def test_a_list_that_no_worker_came_through_stays_to_be_heeded(
     assert await states(idle, serials) == ["good", "good"]
     await idle.work()
     assert await states(idle, serials) == ["revoked", "good"]
+
+
+async def test_who_is_registered_while_a_list_is_heeded_is_looked_up_after_that(
+    idle: Trusting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await registered(idle)
+    db, read = idle.desk.db, Bench.read
+
+    async def others_come() -> None:
+        await db.as_worker(lambda conn: fetches.apply_anew(conn, {"other"}))
+
+    async def left() -> list[Unapplied]:
+        return await db.look(lambda conn: fetches.unapplied(conn, {"other"}))
+
+    async def meanwhile(bench: Bench, reading: Reading) -> Facts:
+        (elsewhere,) = await left()
+        await db.as_worker(lambda conn: fetches.applied(conn, elsewhere))
+        assert not await left(), "another process has brought them to the list"
+        await others_come()
+        return await read(bench, reading)
+
+    await others_come()
+    with monkeypatch.context() as while_reading:
+        while_reading.setattr(Bench, "read", meanwhile)
+        assert await heed.heed(idle.bench)
+    assert [one.name for one in await left()] == ["other"]
+    await idle.work()
+    assert not await left()
 
 
 async def test_a_list_may_say_that_a_certificate_was_revoked_sooner(idle: Trusting) -> None:

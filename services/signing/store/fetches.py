@@ -123,7 +123,7 @@ class Unapplied:
     name: str
     number: int
     before: int
-    """The list that they were brought to before; -1: others were registered since."""
+    """The list that they were brought to before; below 0: others were registered since."""
 
 
 async def unapplied(conn: Connection, names: Collection[str]) -> list[Unapplied]:
@@ -142,8 +142,15 @@ async def unapplied(conn: Connection, names: Collection[str]) -> list[Unapplied]
 
 
 async def apply_anew(conn: Connection, names: Collection[str]) -> None:
-    """Have certificates looked up again: others were registered."""
-    await conn.execute("update authorities set applied = -1 where name = any($1)", list(names))
+    """Have certificates looked up again: others were registered.
+
+    By a number that never was there before: who looked for those before them cannot take it for
+    the one that it has read.
+    """
+    await conn.execute(
+        "update authorities set applied = -pg_current_xact_id()::text::bigint where name = any($1)",
+        list(names),
+    )
 
 
 async def applied(conn: Connection, one: Unapplied) -> None:
