@@ -97,11 +97,17 @@ async def apply(conn: Connection, found: Unapplied, facts: ListFacts) -> bool:
 
 
 async def apply_answer(conn: Connection, sha256: str, facts: AnswerFacts) -> None:
-    """Bring one certificate to what an OCSP answer says of it."""
+    """Bring one certificate to what an OCSP answer says of it: revoked sooner, as by a list."""
     row = await certificates.lock(conn, sha256)
     reason = facts.reason
     state: State = "good" if reason is None else REASONS.get(reason, "revoked")
-    if row is None or not may_move(row.state, state):
+    if row is None:
+        return
+    if row.state == state == "revoked" and facts.since is not None:
+        if await standing.date_back_one(conn, sha256, facts.since):
+            _log.warning("certificate was revoked sooner than it was answered", sha256=sha256)
+        return
+    if not may_move(row.state, state):
         return
     await certificates.change(
         conn,

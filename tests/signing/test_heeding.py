@@ -16,7 +16,7 @@ from pyhanko.sign.validation.dss import DocumentSecurityStore
 from services.signing import heed, revoke
 from services.signing.bench import Bench
 from services.signing.finding import REVOKED
-from services.signing.pipe import Facts, ListFacts, Reading, Revoked
+from services.signing.pipe import AnswerFacts, Facts, ListFacts, Reading, Revoked
 from services.signing.store import fetches, withdrawals
 from services.signing.store.fetches import Unapplied
 from shared.db import Connection
@@ -110,6 +110,34 @@ async def test_a_list_may_say_that_a_certificate_was_revoked_sooner(idle: Trusti
     assert await since(2, LATE) == LATE
     assert await since(3, LATE - timedelta(days=1)) == LATE - timedelta(days=1)
     assert await since(4, LATE) is None, "what was withdrawn is not withdrawn anew"
+
+
+async def test_an_answer_may_say_that_a_certificate_was_revoked_sooner(idle: Trusting) -> None:
+    (serial, _) = await registered(idle)
+    db = idle.desk.db
+    sha256 = await db.as_worker(
+        lambda conn: conn.fetchval("select sha256 from certificates where serial = $1", serial)
+    )
+
+    async def since(reason: str | None, at: datetime | None) -> tuple[datetime, bool]:
+        facts = AnswerFacts(LATE, None, reason, at)
+
+        async def step(conn: Connection) -> tuple[datetime, bool]:
+            await conn.execute("update certificates set withdrawing = false")
+            await heed.apply_answer(conn, sha256, facts)
+            row = await conn.fetchrow(
+                "select revoked_at, withdrawing from certificates where sha256 = $1", sha256
+            )
+            assert row
+            return row["revoked_at"], row["withdrawing"]
+
+        return await db.as_worker(step)
+
+    sooner = LATE - timedelta(days=1)
+    assert await since("keyCompromise", LATE) == (LATE, True)
+    assert await since("keyCompromise", sooner) == (sooner, True), "withdrawn anew"
+    assert await since("superseded", LATE) == (sooner, False), "never later"
+    assert await since(None, None) == (sooner, False), "revoked is for good"
 
 
 async def resting(desk: Desk, on: str, count: int) -> list[UUID]:

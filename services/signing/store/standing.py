@@ -80,6 +80,20 @@ async def date_back(conn: Connection, authority: str, since: Mapping[int, dateti
     return [row["sha256"] for row in rows]
 
 
+async def date_back_one(conn: Connection, sha256: str, since: datetime) -> bool:
+    """Move the date of one revoked certificate back, as `date_back` does; say whether it moved."""
+    return bool(
+        await conn.fetchval(
+            """
+            update certificates set revoked_at = $2, withdrawing = true, withdrawn_to = null
+            where sha256 = $1 and state = 'revoked' and revoked_at > $2 returning true
+            """,
+            sha256,
+            since,
+        )
+    )
+
+
 async def revoked(conn: Connection, authority: str) -> list[Revoked]:
     """Return what belongs on the next revocation list of an authority."""
     rows = await conn.fetch(
