@@ -47,6 +47,7 @@ _DRIVEN: Mapping[str, str] = {
     "healing.topic_set_back": "wipe",
     "notify.status.": "status",
     "notify.subscription.": "subscription",
+    "signing.distrust.": "trust",
     "signing.fetch.": "trust",
     "signing.list.": "certificate",
     "signing.sign.": "signature",

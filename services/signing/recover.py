@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 from cryptography import x509
 
-from services.signing import relist
+from services.signing import distrust, relist
 from services.signing.keys import Authorities
 from services.signing.publish import publish
 from services.signing.store import certificates, lists, lives, signatures, standing
@@ -37,6 +37,7 @@ def recovery(db: Database, access: KafkaAccess, authorities: Authorities) -> Rec
 
     async def work() -> None:
         await db.as_worker(lambda conn: relist.take_back(conn, authorities))
+        await db.as_worker(lambda conn: distrust.take_back(conn, authorities))
         listed = await asyncio.to_thread(authorities.issuing_list)
         if listed is not None:
             await db.as_worker(partial(_take_list, authorities=authorities, listed=listed))

@@ -10,14 +10,15 @@ from typing import Literal
 import structlog
 from pydantic import TypeAdapter, ValidationError
 
-from services.signing import entrust, relist
+from services.signing import distrust, entrust, relist
 from services.signing.bench import Bench, Unfit
 from services.signing.certificate import Kind, Registration
 from services.signing.entrust import registration
 from services.signing.keys import AUTHORITIES, ISSUING, Authorities
 from services.signing.pipe import CertificateFacts, CertificatesFacts, Reading
 from services.signing.publish import keep_file, keep_lists
-from services.signing.store import certificates, fetches, lists, trust
+from services.signing.store import certificates, fetches, lists, standing, trust
+from services.signing.store.standing import Distrusted
 from services.signing.trustlist import in_force
 from services.signing.validation.material import digest
 from shared import agencies
@@ -69,6 +70,7 @@ class Register:
         self._faulty = ""
         self._strange: list[str] = []
         self._laid = ""
+        self._kept: list[Distrusted] | None = None
         self._altered = False
 
     async def check(self) -> str | None:
@@ -102,8 +104,16 @@ class Register:
         if await self._recovery.over():  # else numbers of lists would be given again
             await keep_lists(self._db, self._authorities)
             await keep_file(self._db, self._authorities)
+            await self._keep_distrusted()
             await self._lay()
         return False
+
+    async def _keep_distrusted(self) -> None:
+        """Lay what is revoked of other authorities beside the database, when there is more."""
+        rows = await self._db.look(standing.distrusted)
+        if rows != self._kept:
+            await distrust.keep(self._authorities, rows)
+            self._kept = rows
 
     async def _lay(self) -> None:
         """Lay the trust list's changes beside the database, unless it has others than lie there.
@@ -155,6 +165,7 @@ class Register:
             new = await certificates.insert(conn, good)
             if new:  # what their authorities' lists say of them was not looked for yet
                 await fetches.apply_anew(conn, {row.issuer for row in good} - {ISSUING})
+                await distrust.take_back(conn, self._authorities)
             return new
 
         new = await self._db.as_worker(step)

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
+from services.signing import distrust
 from services.signing.api.answered import CertificatePage
 from services.signing.api.pki import Digest
 from services.signing.bench import Bench
@@ -140,6 +141,8 @@ async def post_revocation(
     change = await db.as_worker(
         lambda conn: revoke(conn, authorities, sha256=sha256, reason=body.reason)
     )
+    # Of what another authority issued no list of ours tells: it lasts before it is answered.
+    await distrust.lay(db, authorities)
     return Revocation(
         sha256=change.sha256,
         state=change.state,

@@ -17,6 +17,15 @@ class Revoked:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Distrusted:
+    """A certificate of another authority that is revoked here, whoever revoked it."""
+
+    sha256: str
+    reason: str | None
+    since: datetime
+
+
 async def serials(conn: Connection, digests: Sequence[str]) -> dict[str, int]:
     """Return the serial numbers of certificates."""
     rows = await conn.fetch(
@@ -104,3 +113,35 @@ async def revoked(conn: Connection, authority: str) -> list[Revoked]:
         authority,
     )
     return [Revoked(int(row["serial"]), row["revoked_at"], row["reason"]) for row in rows]
+
+
+async def distrusted(conn: Connection) -> list[Distrusted]:
+    """Return what is revoked and of which no list of ours tells, in order of the digests."""
+    rows = await conn.fetch(
+        """
+        select sha256, reason, revoked_at as since from certificates
+        where issuer <> 'issuing' and state = 'revoked' order by sha256
+        """
+    )
+    return [Distrusted(**dict(row)) for row in rows]
+
+
+async def revoke_again(conn: Connection, said: Sequence[Distrusted]) -> list[str]:
+    """Revoke those of some certificates that are not, or not since so long; return their digests.
+
+    Verdicts that rest on them are withdrawn; those that are not registered are left out.
+    """
+    rows = await conn.fetch(
+        """
+        update certificates as c
+        set state = 'revoked', reason = said.reason, revoked_at = said.since, withdrawing = true,
+            withdrawn_to = null
+        from unnest($1::text[], $2::text[], $3::timestamptz[]) as said (sha256, reason, since)
+        where c.sha256 = said.sha256 and (c.state <> 'revoked' or c.revoked_at > said.since)
+        returning c.sha256
+        """,
+        [one.sha256 for one in said],
+        [one.reason for one in said],
+        [one.since for one in said],
+    )
+    return [row["sha256"] for row in rows]

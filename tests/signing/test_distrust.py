@@ -1,0 +1,146 @@
+"""What another authority issued and our registrar revoked stays so, after a restore as well."""
+
+import asyncio
+
+import pytest
+
+from services.signing import distrust, recover, relist
+from services.signing.finding import REVOKED
+from shared.restored import Recovery
+from tests.fixtures.database import access_of
+from tests.fixtures.eventually import eventually
+from tests.fixtures.stack import Backing
+from tests.signing.desk import Desk, open_desk
+from tests.signing.elsewhere import crl
+from tests.signing.test_revocation import withdrawn
+from tests.signing.trust_face import CLIENTS, Face, open_face
+from tests.signing.trusting import Trusting
+
+
+async def foreign(one: Trusting) -> str:
+    """List the authority and register a certificate of its; returns its digest."""
+    one.site.serve("/crl", crl(one.ca, number=1))
+    await one.agree(one.adding())
+    _, serials = await asyncio.to_thread(one.paper)
+    await one.desk.register.tend()
+    await one.work()
+    return await one.desk.db.as_worker(
+        lambda conn: conn.fetchval("select sha256 from certificates where serial = $1", serials[0])
+    )
+
+
+async def revoke(face: Face, sha256: str) -> None:
+    """Revoke a certificate as the registrar does."""
+    token = face.issuer.token("registrar-b", [], scope=" ".join(CLIENTS["registrar-b"].scopes))
+    answer = await face.client.post(
+        f"/v1/certificates/{sha256}/revocations",
+        json={"reason": "keyCompromise"},
+        headers={"Authorization": f"Bearer {token}"},
+    )
+    assert (answer.status_code, answer.json()["state"]) == (200, "revoked"), answer.text
+
+
+async def standing(desk: Desk, sha256: str) -> tuple[object, ...] | None:
+    """Return how a certificate stands; None: it is not registered."""
+    row = await desk.db.as_worker(
+        lambda conn: conn.fetchrow(
+            "select state, reason, revoked_at from certificates where sha256 = $1", sha256
+        )
+    )
+    return tuple(row) if row else None
+
+
+async def forget(desk: Desk, sha256: str) -> None:
+    """Set a certificate back to what it was before it was revoked."""
+    await desk.execute(
+        "update certificates set state = 'good', reason = null, revoked_at = null,"
+        " withdrawing = false where sha256 = $1",
+        sha256,
+    )
+
+
+async def nothing(*_: object) -> None:
+    """Read nothing from Kafka."""
+
+
+async def recovering(desk: Desk, backing: Backing, monkeypatch: pytest.MonkeyPatch) -> Recovery:
+    """Have a desk recover as after a restore, apart from what Kafka would tell it."""
+    monkeypatch.setattr(recover, "_documents_read", nothing)
+    monkeypatch.setattr(recover, "read_back", nothing)
+    await desk.execute("update service_state set recovering = true")
+    return recover.recovery(desk.db, access_of(backing, "signing"), desk.authorities)
+
+
+async def test_it_lies_beside_the_database_before_the_registrar_is_answered(
+    idle: Trusting, backing: Backing
+) -> None:
+    sha256 = await foreign(idle)
+    authorities = idle.desk.authorities
+    async with open_face(idle.desk, backing) as face:
+        await revoke(face, sha256)
+        assert list(distrust.in_folder(authorities)) == [sha256]
+        (authorities.folder / "distrusted.jws").unlink()
+        await revoke(face, sha256)
+        assert list(distrust.in_folder(authorities)) == [sha256], (
+            "an answer that was lost, asked again"
+        )
+
+
+async def test_who_died_before_it_was_laid_is_made_up_for(idle: Trusting) -> None:
+    sha256 = await foreign(idle)
+    await idle.desk.execute(
+        "update certificates set state = 'revoked', reason = 'superseded', revoked_at = now()"
+        " where sha256 = $1",
+        sha256,
+    )
+    await idle.desk.register.tend()
+    assert list(distrust.in_folder(idle.desk.authorities)) == [sha256]
+
+
+async def test_a_database_that_was_set_back_has_it_revoked_before_anything_is_judged(
+    own: Trusting, backing: Backing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sheet, serials = await asyncio.to_thread(own.paper)
+    own.site.serve("/crl", crl(own.ca, number=1))
+    await own.agree(own.adding())
+    await own.desk.register.tend()
+    await own.work()
+    dispatch = await own.desk.send(sheet)
+    (seen,) = await own.desk.verdicts(dispatch)
+    assert seen.indication == "TOTAL-PASSED"
+    sha256 = await own.desk.db.as_worker(
+        lambda conn: conn.fetchval("select sha256 from certificates where serial = $1", serials[0])
+    )
+    async with open_face(own.desk, backing) as face:
+        await revoke(face, sha256)
+    before = await standing(own.desk, sha256)
+    await forget(own.desk, sha256)
+    recovery = await recovering(own.desk, backing, monkeypatch)
+    assert not await recovery.over()
+    await recovery.due()
+    assert await recovery.over()
+    assert await standing(own.desk, sha256) == before
+    (seen,) = await own.desk.examine(sheet)
+    assert (seen.indication, seen.reason) == ("TOTAL-FAILED", REVOKED)
+    await eventually(lambda: withdrawn(own.desk, dispatch), "it is withdrawn", timeout=30)
+
+
+async def test_what_is_registered_after_that_only_is_revoked_as_it_is_registered(
+    idle: Trusting, backing: Backing
+) -> None:
+    sha256 = await foreign(idle)
+    async with open_face(idle.desk, backing) as face:
+        await revoke(face, sha256)
+    await idle.desk.register.tend()  # lays the trust list as well
+    before = await standing(idle.desk, sha256)
+    folder = idle.desk.papers.run / "set-back"
+    async with (
+        backing.fresh_database("signing") as databases,
+        open_desk(backing, databases, idle.desk.papers, folder, workers=0) as desk,
+    ):
+        assert await standing(desk, sha256) is None, "its authority is not listed there yet"
+        await desk.execute("update service_state set recovering = true")
+        await desk.db.as_worker(lambda conn: distrust.take_back(conn, desk.authorities))
+        await desk.db.as_worker(lambda conn: relist.take_back(conn, desk.authorities))
+        await desk.register.tend()
+        assert await standing(desk, sha256) == before

@@ -1,0 +1,71 @@
+"""The file beside the database that tells what of other authorities is distrusted here."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from services.signing import distrust, relist
+from services.signing.keys import Authorities
+from services.signing.store.standing import Distrusted
+from tests.signing.elsewhere import make_ca, pem
+
+SINCE = datetime(2026, 11, 20, 8, 30, 0, 123456, tzinfo=UTC)
+ONE, TWO = (Distrusted(digit * 64, "keyCompromise", SINCE) for digit in "12")
+
+
+@pytest.fixture
+def authorities(tmp_path: Path) -> Authorities:
+    """A PKI folder with nothing but its two authorities."""
+    root = make_ca("CA gốc")
+    issuing = make_ca("CA cấp", by=root)
+    (tmp_path / "root.pem").write_text(pem(root))
+    (tmp_path / "issuing.pem").write_text(pem(issuing))
+    key = issuing.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (tmp_path / "issuing.key.pem").write_bytes(key)
+    return Authorities(tmp_path)
+
+
+def file_of(authorities: Authorities) -> Path:
+    """Return where the file lies."""
+    return authorities.folder / "distrusted.jws"
+
+
+async def test_what_lies_there_is_only_added_to(authorities: Authorities) -> None:
+    assert distrust.in_folder(authorities) == {}
+    await distrust.keep(authorities, [])
+    assert not file_of(authorities).exists(), "nothing is laid as long as there is nothing"
+    await distrust.keep(authorities, [ONE])
+    await distrust.keep(authorities, [TWO])
+    assert list(distrust.in_folder(authorities).values()) == [ONE, TWO]
+
+
+async def test_the_earlier_date_counts(authorities: Authorities) -> None:
+    sooner = Distrusted(ONE.sha256, "superseded", SINCE - timedelta(days=1))
+    await distrust.keep(authorities, [ONE, TWO])
+    await distrust.keep(authorities, [sooner])
+    await distrust.keep(authorities, [ONE])
+    assert distrust.in_folder(authorities) == {ONE.sha256: sooner, TWO.sha256: TWO}
+
+
+async def test_what_lies_there_already_is_not_written_again(authorities: Authorities) -> None:
+    await distrust.keep(authorities, [ONE, TWO])
+    before = file_of(authorities).stat()
+    await distrust.keep(authorities, [TWO])
+    after = file_of(authorities).stat()
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+async def test_what_another_hand_wrote_is_refused(authorities: Authorities) -> None:
+    await distrust.keep(authorities, [ONE])
+    path = file_of(authorities)
+    head, content, value = path.read_text().split(".")
+    another = authorities.sign_statement({"certificates": []}, kind=relist.TYPE)
+    for forged in (f"{head}.{content}.{value[::-1]}", another, "x"):
+        path.write_text(forged)
+        with pytest.raises(ValueError, match=r"signed by|no statement"):
+            distrust.in_folder(authorities)
+        with pytest.raises(ValueError, match=r"signed by|no statement"):
+            await distrust.keep(authorities, [TWO])
+        assert path.read_text() == forged
