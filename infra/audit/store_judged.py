@@ -174,8 +174,13 @@ MATERIALS: dict[str, Query] = {
 }
 """By digest."""
 
-LISTS = """select distinct on (authority) authority, number, der from revocation_lists
-order by authority, number desc"""
+LISTS = """select distinct on (a.name) a.name as authority, l.der,
+    max(l.number) over (partition by a.name) as number
+from authorities as a
+join authorities as b on b.name = a.name or b.key = a.key
+join revocation_lists as l on l.authority = b.name
+order by a.name, l.this_update desc, l.number desc"""
+"""A renewed authority has several names and one key: the newest list under any of them counts."""
 
 FILES: dict[str, Query] = {
     "attachment": (

@@ -1,10 +1,12 @@
 """Certificates as rows: what was registered, and which changes of state are allowed (pure)."""
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from shared.ids import AgencyId
 
@@ -71,6 +73,17 @@ def binds(der: bytes) -> bool:
     except (ValueError, x509.ExtensionNotFound):
         return False
     return usage.value.content_commitment
+
+
+def authority_key(der: bytes) -> str:
+    """Return what a renewed authority's certificates have in common: SHA-256 of name and key.
+
+    Certificates and lists that are of one are of all of them (RFC 5280 5, 6.3.3 f): of an issuer's
+    name, signed by its key. Raises ValueError, UnsupportedAlgorithm for what no worker would read.
+    """
+    one = x509.load_der_x509_certificate(der)
+    key = one.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return hashlib.sha256(one.subject.public_bytes() + key).hexdigest()
 
 
 def may_move(before: State, after: State) -> bool:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import structlog
 
-from services.signing.certificate import Kind, Registration
+from services.signing.certificate import Kind, Registration, authority_key
 from services.signing.compare import Difference
 from services.signing.keys import AUTHORITIES, Authorities
 from services.signing.pipe import CertificateFacts
@@ -74,7 +74,17 @@ async def begin(conn: Connection, authorities: Authorities) -> None:
             ocsp=(),
         )
         await trust.begin(conn, uuid7(), change, reason=FOLDER, version=version)
+        await fetches.add(conn, name, key=authority_key(authorities.der(name)))
     _log.warning("the trust list begins", authorities=AUTHORITIES)
+
+
+async def note_keys(conn: Connection) -> None:
+    """Note the keys of authorities that were listed before such were noted."""
+    missing = await fetches.keyless(conn)
+    entries = (await trust.current(conn)).entries if missing else {}
+    for name in missing:
+        if name in entries:
+            await fetches.add(conn, name, key=authority_key(entries[name].der))
 
 
 async def propose(conn: Connection, wanted: Wanted) -> Proposal:
@@ -175,7 +185,7 @@ async def _found(conn: Connection, id_: UUID) -> Proposal:
 
 async def put_into_force(conn: Connection, entry: Entry, proposal: Proposal) -> None:
     """Register or revoke an authority's certificate, and plan fetching its list."""
-    await fetches.add(conn, entry.name)
+    await fetches.add(conn, entry.name, key=authority_key(entry.der))
     fetched = bool(entry.terms.crl) and not entry.ended and entry.name not in OWN
     await fetches.plan(conn, entry.name, wanted=fetched)
     facts = proposal.certificate

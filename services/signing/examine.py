@@ -16,7 +16,14 @@ from services.signing.finding import (
     Finding,
 )
 from services.signing.pool import Look
-from services.signing.store import answers, certificates, examinations, materials, withdrawals
+from services.signing.store import (
+    answers,
+    certificates,
+    examinations,
+    fetches,
+    materials,
+    withdrawals,
+)
 from services.signing.store.examinations import Claim, NewVerdict
 from services.signing.validation.material import digest as digest_of
 from services.signing.validation.policy import NEWEST, load
@@ -84,7 +91,7 @@ async def settle(conn: Connection, held: Claim, look: Look) -> Verdict | None:
         await _tell(conn, held, replace(new, judgement=standing.judgement + 1))
     if verdict and (verdict.indication == "TOTAL-PASSED" or verdict.reason == REVOCATION_UNKNOWN):
         # A file may bring an answer of its own: what comes of the certificate later it cannot.
-        asked = _asked(look, registered)
+        asked = await _asked(conn, look, registered)
         await answers.want(conn, asked)
         if asked and verdict.indication == "INDETERMINATE":
             await answers.hurry(conn, asked)
@@ -127,10 +134,14 @@ async def _kept(
     )
 
 
-def _asked(look: Look, registered: dict[str, Registered]) -> list[str]:
+async def _asked(conn: Connection, look: Look, registered: dict[str, Registered]) -> list[str]:
     """Return the certificates whose authorities answer for each of them, and have no list."""
     listed = look.material.authorities if look.material else ()
     asked = {one.name for one in listed if one.ocsp and not one.crl}
+    if asked:
+        # Also those of a name that such an authority had before it was renewed.
+        names = await fetches.of_one_key(conn, asked)
+        asked = set(names) - {one.name for one in listed if one.crl}
     anchors = {digest_of(one.der) for one in listed if one.anchor}  # nobody answers for itself
     return [
         sha256

@@ -22,12 +22,14 @@ _log = structlog.get_logger()
 async def heed(bench: Bench) -> bool:
     """Bring certificates to the newest lists of their authorities; True when any was heeded.
 
-    Our own authority's lists say what certificates are, not the other way round. A list that
-    cannot be read now stays to be heeded, and keeps no other waiting.
+    Our own authority's lists say what certificates are, not the other way round. What a list says
+    is of all certificates that its authority's key has signed, under whichever name of it they
+    were registered. One that cannot be read now stays to be heeded, and keeps no other waiting.
     """
 
     async def look(conn: Connection) -> list[Unapplied]:
-        names = in_force((await trust.current(conn)).entries).keys() - {ISSUING}
+        own = await fetches.of_one_key(conn, [ISSUING])
+        names = in_force((await trust.current(conn)).entries).keys() - set(own)
         return await fetches.unapplied(conn, names)
 
     heeded = False
@@ -41,10 +43,12 @@ async def heed(bench: Bench) -> bool:
 
 
 async def _heed(bench: Bench, found: Unapplied) -> None:
-    newest = await bench.db.look(lambda conn: lists.newest(conn, found.name))
-    if newest is None or newest.number != found.number:
+    issuers = await bench.db.look(lambda conn: fetches.of_one_key(conn, [found.name]))
+    # The newest under any of its names: an older one would end suspensions that it cannot know.
+    newest = await bench.db.look(lambda conn: lists.newest_of(conn, issuers))
+    if newest is None or (newest.authority == found.name and newest.number != found.number):
         return  # a newer one has come
-    serials = await bench.db.look(lambda conn: standing.serials_of(conn, found.name))
+    serials = await bench.db.look(lambda conn: standing.serials_of(conn, issuers))
     wanted = tuple(f"{one:x}" for one in serials)
     try:
         read = await bench.read(Reading("list", newest.der, authority=found.name, serials=wanted))
@@ -63,32 +67,34 @@ async def apply(conn: Connection, found: Unapplied, facts: ListFacts) -> bool:
 
     One that is revoked stays so, and a list may still say that it was so before.
     """
-    await fetches.held(conn, found.name)  # locks the authority: one process at a time
+    issuers = await fetches.hold(conn, found.name)  # one process at a time
     listed = {int(one.serial, 16): one for one in facts.revoked}
     gone = [serial for serial, one in listed.items() if one.reason != _HOLD]
     changed = await standing.other_states(
         conn,
-        found.name,
+        issuers,
         revoked=gone,
         suspended=[serial for serial, one in listed.items() if one.reason == _HOLD],
         most=_AT_ONCE,
     )
-    serials = await standing.serials(conn, [sha256 for sha256, _, _ in changed])
-    for sha256, before, state in changed:
-        one = None if state == "good" else listed[serials[sha256]]
+    for one in changed:
+        said = None if one.listed == "good" else listed[one.serial]
         await certificates.change(
             conn,
-            sha256,
-            state=state,
-            reason=one.reason if one else None,
-            changed_in=found.number,
-            since=one.since if one else None,
+            one.sha256,
+            state=one.listed,
+            reason=said.reason if said else None,
+            # Compared with the list of the name that it was registered under, which may be older.
+            changed_in=found.number if one.issuer == found.name else None,
+            since=said.since if said else None,
         )
-        _log.warning("certificate as it was listed", sha256=sha256, before=before, now=state)
+        _log.warning(
+            "certificate as it was listed", sha256=one.sha256, before=one.state, now=one.listed
+        )
     if len(changed) == _AT_ONCE:
         return True
     sooner = await standing.date_back(
-        conn, found.name, {serial: listed[serial].since for serial in gone}
+        conn, issuers, {serial: listed[serial].since for serial in gone}
     )
     for sha256 in sooner:
         _log.warning("certificate was revoked sooner than it was listed", sha256=sha256)

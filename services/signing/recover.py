@@ -58,22 +58,23 @@ async def _take_list(conn: Connection, *, authorities: Authorities, listed: Publ
     await lists.reach_number(conn, "issuing", listed.number)
     changed = await standing.other_states(
         conn,
-        "issuing",
+        ["issuing"],
         revoked=[serial for serial, reason in reasons.items() if reason is not _HOLD],
         suspended=[serial for serial, reason in reasons.items() if reason is _HOLD],
     )
-    serials = await standing.serials(conn, [sha256 for sha256, _, _ in changed])
-    for sha256, before, state in changed:
-        entry = None if state == "good" else entries[serials[sha256]]
+    for one in changed:
+        entry = None if one.listed == "good" else entries[one.serial]
         await certificates.change(
             conn,
-            sha256,
-            state=state,
+            one.sha256,
+            state=one.listed,
             reason=_reason(entry).value if entry else None,
             changed_in=listed.number + 1,
             since=entry.revocation_date_utc if entry else None,
         )
-        _log.warning("certificate as it was listed", sha256=sha256, before=before, now=state)
+        _log.warning(
+            "certificate as it was listed", sha256=one.sha256, before=one.state, now=one.listed
+        )
     await publish(conn, authorities)
 
 

@@ -98,6 +98,7 @@ class Register:
         path = self._authorities.folder / "registry.json"
         seen = (path.stat().st_mtime_ns if path.exists() else 0, version)
         if seen != self._read_at:
+            await self._db.as_worker(entrust.note_keys)
             await self._read(path)
             self._read_at = seen
         await self._db.as_worker(bind)

@@ -42,6 +42,23 @@ def make_ca(
     return Authority(builder.sign(by.key if by else key, hashes.SHA256()), key)
 
 
+def renewed(one: Authority) -> Authority:
+    """Make a root's next certificate: the same name and key, another number and time."""
+    before = one.certificate
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(before.subject)
+        .issuer_name(before.subject)
+        .public_key(one.key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(before.not_valid_before_utc + dt.timedelta(days=1))
+        .not_valid_after(before.not_valid_after_utc + dt.timedelta(days=365))
+    )
+    for extension in before.extensions:
+        builder = builder.add_extension(extension.value, critical=extension.critical)
+    return Authority(builder.sign(one.key, hashes.SHA256()), one.key)
+
+
 def _ca_usage() -> x509.KeyUsage:
     return x509.KeyUsage(
         digital_signature=False,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from services.signing.due import Dated
+from services.signing.store.fetches import of_one_key
 from shared.db import Connection
 
 _SOONEST = timedelta(seconds=30)
@@ -64,21 +65,32 @@ async def hurry(conn: Connection, certificates: Sequence[str]) -> None:
 async def claim(
     conn: Connection, authorities: Sequence[str], *, lease: timedelta
 ) -> Question | None:
-    """Take a certificate of these authorities whose state is due: what files wait for first."""
+    """Take a certificate of these authorities whose state is due: what files wait for first.
+
+    One that was registered under a name which its authority had before it was renewed is asked for
+    at another name of the same key.
+    """
     row = await conn.fetchrow(
         """
-        with chosen as (
-            select a.certificate, c.der, c.issuer
+        with asked as (
+            select i.name as issuer,
+                coalesce(max(n.name) filter (where n.name = i.name), min(n.name)) as authority
+            from authorities as i join authorities as n on n.name = i.name or n.key = i.key
+            where n.name = any($2) group by i.name
+        ), chosen as (
+            select a.certificate, c.der, asked.authority
             from answers as a join certificates as c on c.sha256 = a.certificate
-            where a.due_at <= clock_timestamp() and c.issuer = any($2)
+            join asked on asked.issuer = c.issuer
+            where a.due_at <= clock_timestamp()
             order by coalesce(a.wanted_at > clock_timestamp() - $3::interval, false) desc, a.due_at
             limit 1 for update of a skip locked
         )
         update answers as a set due_at = clock_timestamp() + $1
         from chosen where a.certificate = chosen.certificate
-        returning a.certificate, chosen.der, chosen.issuer as authority, a.failures, (
+        returning a.certificate, chosen.der, chosen.authority, a.failures, (
             select max(b.failures) from answers as b join certificates as d
-            on d.sha256 = b.certificate where d.issuer = chosen.issuer) as worst
+            on d.sha256 = b.certificate join asked on asked.issuer = d.issuer
+            where asked.authority = chosen.authority) as worst
         """,
         lease,
         list(authorities),
@@ -95,7 +107,7 @@ async def put_off(conn: Connection, authorities: Sequence[str]) -> None:
             select sha256 from certificates where issuer <> all($1)
         )
         """,
-        list(authorities),
+        await of_one_key(conn, authorities),
     )
 
 
@@ -157,9 +169,10 @@ async def rest(conn: Connection, authority: str, *, pause: timedelta) -> None:
         """
         update answers as a set due_at = clock_timestamp() + $2
         from certificates as c
-        where c.sha256 = a.certificate and c.issuer = $1 and a.due_at < clock_timestamp() + $2
+        where c.sha256 = a.certificate and c.issuer = any($1)
+            and a.due_at < clock_timestamp() + $2
         """,
-        authority,
+        await of_one_key(conn, [authority]),
         pause,
     )
 
@@ -178,10 +191,13 @@ async def failing(conn: Connection) -> dict[str, float]:
     """Return for each authority that is asked since when some question goes unanswered."""
     rows = await conn.fetch(
         """
-        select c.issuer,
+        select n.name,
             coalesce(max(extract(epoch from clock_timestamp() - a.failing_since)), 0)::float8
                 as seconds
-        from answers as a join certificates as c on c.sha256 = a.certificate group by c.issuer
+        from answers as a join certificates as c on c.sha256 = a.certificate
+        join authorities as i on i.name = c.issuer
+        join authorities as n on n.name = i.name or n.key = i.key
+        group by n.name
         """
     )
-    return {row["issuer"]: row["seconds"] for row in rows}
+    return {row["name"]: row["seconds"] for row in rows}

@@ -167,18 +167,20 @@ async def change(
     *,
     state: State,
     reason: str | None,
-    changed_in: int,
+    changed_in: int | None,
     since: datetime | None = None,
 ) -> None:
     """Write a new state; a revoked one has its verdicts withdrawn from now on.
 
-    `since`: when a list says that it was revoked; None: now, or when it was suspended.
+    `changed_in`: None: as it was. `since`: when a list says that it was revoked; None: now, or
+    when it was suspended.
     """
     await conn.execute(
         """
         update certificates
-        set state = $2, reason = $3, changed_in = $4, withdrawing = $2 = 'revoked',
-            withdrawn_to = null, revoked_at = case when $2 = 'good' then null
+        set state = $2, reason = $3, changed_in = coalesce($4, changed_in),
+            withdrawing = $2 = 'revoked', withdrawn_to = null,
+            revoked_at = case when $2 = 'good' then null
                 else coalesce($5, revoked_at, date_trunc('second', clock_timestamp())) end
         where sha256 = $1
         """,

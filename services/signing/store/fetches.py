@@ -26,9 +26,52 @@ class Freshness:
     due_at: datetime | None
 
 
-async def add(conn: Connection, name: str) -> None:
-    """Have a row for an authority that is listed."""
-    await conn.execute("insert into authorities (name) values ($1) on conflict do nothing", name)
+async def add(conn: Connection, name: str, *, key: str) -> None:
+    """Have a row for an authority that is listed, and note its key.
+
+    Where that was not known, others may have the same: their certificates are looked up too.
+    """
+    await conn.execute(
+        """
+        insert into authorities (name, key) values ($1, $2)
+        on conflict (name) do update
+        set key = excluded.key, applied = -pg_current_xact_id()::text::bigint
+        where authorities.key is null
+        """,
+        name,
+        key,
+    )
+
+
+async def keyless(conn: Connection) -> list[str]:
+    """Return the authorities whose key was not noted yet."""
+    rows = await conn.fetch("select name from authorities where key is null order by name")
+    return [row["name"] for row in rows]
+
+
+async def of_one_key(conn: Connection, names: Collection[str]) -> list[str]:
+    """Return all names of the authorities behind some names: those that were renewed have more.
+
+    What one name's lists and answers say is said of the certificates of all of them.
+    """
+    rows = await conn.fetch(
+        """
+        select distinct b.name from authorities as a
+        join authorities as b on b.name = a.name or b.key = a.key
+        where a.name = any($1) order by b.name
+        """,
+        list(names),
+    )
+    return [row["name"] for row in rows]
+
+
+async def hold(conn: Connection, name: str) -> list[str]:
+    """Lock an authority's rows, under all its names; return those."""
+    names = await of_one_key(conn, [name])
+    await conn.execute(
+        "select from authorities where name = any($1) order by name for update", names
+    )
+    return names
 
 
 async def plan(conn: Connection, name: str, *, wanted: bool) -> None:
@@ -149,7 +192,7 @@ async def apply_anew(conn: Connection, names: Collection[str]) -> None:
     """
     await conn.execute(
         "update authorities set applied = -pg_current_xact_id()::text::bigint where name = any($1)",
-        list(names),
+        await of_one_key(conn, names),
     )
 
 

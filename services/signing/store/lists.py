@@ -1,5 +1,6 @@
 """Revocation lists: each authority's numbers, and the lists as they were published."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -58,6 +59,18 @@ async def newest(conn: Connection, authority: str) -> Published | None:
         where authority = $1 order by number desc limit 1
         """,
         authority,
+    )
+    return Published(*row) if row else None
+
+
+async def newest_of(conn: Connection, authorities: Sequence[str]) -> Published | None:
+    """Return the newest list of some authorities, by its time: each may number its own."""
+    row = await conn.fetchrow(
+        """
+        select authority, number, this_update, next_update, der from revocation_lists
+        where authority = any($1) order by this_update desc, number desc limit 1
+        """,
+        authorities,
     )
     return Published(*row) if row else None
 

@@ -26,49 +26,58 @@ class Distrusted:
     since: datetime
 
 
-async def serials(conn: Connection, digests: Sequence[str]) -> dict[str, int]:
-    """Return the serial numbers of certificates."""
-    rows = await conn.fetch(
-        "select sha256, serial from certificates where sha256 = any($1)", list(digests)
-    )
-    return {row["sha256"]: int(row["serial"]) for row in rows}
+@dataclass(frozen=True, slots=True)
+class Otherwise:
+    """A certificate that stands otherwise than listed."""
+
+    sha256: str
+    serial: int
+    issuer: str
+    state: State
+    listed: State
 
 
-async def serials_of(conn: Connection, authority: str) -> list[int]:
-    """Return the serial numbers of all registered certificates of an authority."""
-    rows = await conn.fetch("select serial from certificates where issuer = $1", authority)
+async def serials_of(conn: Connection, issuers: Sequence[str]) -> list[int]:
+    """Return the serial numbers of all registered certificates of an authority, by its names."""
+    rows = await conn.fetch("select serial from certificates where issuer = any($1)", issuers)
     return [int(row["serial"]) for row in rows]
 
 
 async def other_states(
     conn: Connection,
-    authority: str,
+    issuers: Sequence[str],
     *,
     revoked: Sequence[int],
     suspended: Sequence[int],
     most: int | None = None,
-) -> list[tuple[str, State, State]]:
-    """Return digest, state and listed state of certificates that stand otherwise than listed.
+) -> list[Otherwise]:
+    """Return certificates of an authority, by its names, that stand otherwise than listed.
 
     What is revoked stays so, whatever a list says.
     """
     rows = await conn.fetch(
         """
-        select sha256, state, listed from (
-            select sha256, state, case when serial = any($2::numeric[]) then 'revoked'
+        select sha256, serial, issuer, state, listed from (
+            select sha256, serial, issuer, state, case
+                when serial = any($2::numeric[]) then 'revoked'
                 when serial = any($3::numeric[]) then 'suspended' else 'good' end as listed
-            from certificates where issuer = $1) as c
+            from certificates where issuer = any($1)) as c
         where state <> listed and state <> 'revoked' order by sha256 limit $4
         """,
-        authority,
+        issuers,
         revoked,
         suspended,
         most,
     )
-    return [(row["sha256"], row["state"], row["listed"]) for row in rows]
+    return [
+        Otherwise(row["sha256"], int(row["serial"]), row["issuer"], row["state"], row["listed"])
+        for row in rows
+    ]
 
 
-async def date_back(conn: Connection, authority: str, since: Mapping[int, datetime]) -> list[str]:
+async def date_back(
+    conn: Connection, issuers: Sequence[str], since: Mapping[int, datetime]
+) -> list[str]:
     """Move the dates of revoked certificates back to what is said now; return their digests.
 
     Verdicts are withdrawn anew: a time stamp between the dates proves no longer what it did.
@@ -78,11 +87,11 @@ async def date_back(conn: Connection, authority: str, since: Mapping[int, dateti
         update certificates as c
         set revoked_at = said.since, withdrawing = true, withdrawn_to = null
         from unnest($2::numeric[], $3::timestamptz[]) as said (serial, since)
-        where c.issuer = $1 and c.serial = said.serial and c.state = 'revoked'
+        where c.issuer = any($1) and c.serial = said.serial and c.state = 'revoked'
             and c.revoked_at > said.since
         returning c.sha256
         """,
-        authority,
+        issuers,
         list(since),
         list(since.values()),
     )
