@@ -68,6 +68,8 @@ async def apply(conn: Connection, found: Unapplied, facts: ListFacts) -> bool:
     One that is revoked stays so, and a list may still say that it was so before.
     """
     issuers = await fetches.hold(conn, found.name)  # one process at a time
+    if not await fetches.stands(conn, found):
+        return False  # another process has applied a list meanwhile, perhaps a newer one
     listed = {int(one.serial, 16): one for one in facts.revoked}
     gone = [serial for serial, one in listed.items() if one.reason != _HOLD]
     changed = await standing.other_states(

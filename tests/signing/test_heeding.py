@@ -90,6 +90,20 @@ async def test_who_is_registered_while_a_list_is_heeded_is_looked_up_after_that(
     assert not await left()
 
 
+async def test_a_list_that_another_process_has_passed_changes_nothing(idle: Trusting) -> None:
+    serials = await registered(idle)
+
+    async def heeded(number: int, before: int, *, suspends: bool) -> list[str]:
+        entries = (Revoked(f"{serials[0]:x}", "certificateHold", LATE),) if suspends else ()
+        facts, found = ListFacts(number, LATE, None, entries), Unapplied("other", number, before)
+        await idle.desk.db.as_worker(lambda conn: heed.apply(conn, found, facts))
+        return await states(idle, serials)
+
+    assert await heeded(3, 1, suspends=True) == ["suspended", "good"]
+    assert await heeded(2, 1, suspends=False) == ["suspended", "good"], "it was read before that"
+    assert await heeded(4, 3, suspends=False) == ["good", "good"]
+
+
 async def test_a_list_may_say_that_a_certificate_was_revoked_sooner(idle: Trusting) -> None:
     serials = await registered(idle)
 

@@ -196,6 +196,17 @@ async def apply_anew(conn: Connection, names: Collection[str]) -> None:
     )
 
 
+async def stands(conn: Connection, one: Unapplied) -> bool:
+    """Say whether certificates are still as they were when this was found."""
+    return bool(
+        await conn.fetchval(
+            "select exists (select from authorities where name = $1 and applied = $2)",
+            one.name,
+            one.before,
+        )
+    )
+
+
 async def applied(conn: Connection, one: Unapplied) -> None:
     """Note that all its certificates are as the list says, unless others came meanwhile."""
     await conn.execute(
