@@ -9,11 +9,14 @@ import structlog
 from cryptography import x509
 
 from services.signing import distrust, relist
+from services.signing.bench import Unfit
 from services.signing.keys import Authorities
 from services.signing.publish import publish
+from services.signing.register import rows_of
 from services.signing.store import certificates, lists, lives, signatures, standing
 from services.signing.store.lists import Published
 from shared.db import Connection, Database
+from shared.errors import Unavailable
 from shared.events import Event, SignatureFailed, SignatureMade
 from shared.events.topics import group
 from shared.events.types import DOCUMENTS, SIGNATURES
@@ -40,12 +43,37 @@ def recovery(db: Database, access: KafkaAccess, authorities: Authorities) -> Rec
         await db.as_worker(lambda conn: distrust.take_back(conn, authorities))
         listed = await asyncio.to_thread(authorities.issuing_list)
         if listed is not None:
+            await _require_registered(db, authorities, listed)
             await db.as_worker(partial(_take_list, authorities=authorities, listed=listed))
         await _documents_read(db, access)
         await read_back(db, access, [SIGNATURES], partial(_take, db))
         await db.as_worker(lives.recovered)
 
     return Recovery(db, service="signing", asked=lives.recovering, work=work)
+
+
+async def _require_registered(db: Database, authorities: Authorities, listed: Published) -> None:
+    """Raise Unavailable while what the last list names is still to be registered (again).
+
+    Else the next list would not name it, and it would be registered as good.
+    """
+    try:
+        rows = await asyncio.to_thread(rows_of, authorities.folder / "registry.json")
+    except Unfit as why:
+        raise Unavailable(f"registry.json ({why})") from None
+    digests = [row.sha256 for row in rows]
+    known = await db.look(lambda conn: certificates.known(conn, digests))
+    missing = [row.der for row in rows if row.sha256 not in known]
+    revoked = {entry.serial_number for entry in x509.load_der_x509_crl(listed.der)}
+    if any(_serial(der) in revoked for der in missing):
+        raise Unavailable("the register of certificates (revoked ones are not read yet)")
+
+
+def _serial(der: bytes) -> int | None:
+    try:
+        return x509.load_der_x509_certificate(der).serial_number
+    except ValueError:
+        return None  # it will not be registered
 
 
 async def _take_list(conn: Connection, *, authorities: Authorities, listed: Published) -> None:

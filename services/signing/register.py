@@ -142,7 +142,7 @@ class Register:
         rows = [Row(None, "authority", None, listed[name].der) for name in own_ones]
         self._faulty = ""
         try:
-            rows += await asyncio.to_thread(_rows, path)
+            rows += await asyncio.to_thread(rows_of, path)
         except Unfit as why:
             self._faulty = f"registry.json: {why}"
             _log.error("register not read", cause=str(why))
@@ -184,7 +184,7 @@ async def _may_be_bound(conn: Connection) -> int:
     return len(await agencies.find(conn, await certificates.unbound_codes(conn)))
 
 
-def _rows(path: Path) -> list[Row]:
+def rows_of(path: Path) -> list[Row]:
     """Return the rows of the register's file. Raises Unfit, without what stands in it: names."""
     if not path.exists():
         return []

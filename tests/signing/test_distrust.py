@@ -1,18 +1,22 @@
-"""What another authority issued and our registrar revoked stays so, after a restore as well."""
+"""What was revoked stays so after a restore, whoever issued it and whenever it is registered."""
 
 import asyncio
 
 import pytest
+from cryptography import x509
 
 from services.signing import distrust, recover, relist
 from services.signing.finding import REVOKED
+from services.signing.register import Register
+from services.signing.store import lists
+from shared.errors import Unavailable
 from shared.restored import Recovery
 from tests.fixtures.database import access_of
 from tests.fixtures.eventually import eventually
 from tests.fixtures.stack import Backing
 from tests.signing.desk import Desk, open_desk
 from tests.signing.elsewhere import crl
-from tests.signing.test_revocation import withdrawn
+from tests.signing.test_revocation import change, digest, serial, withdrawn
 from tests.signing.trust_face import CLIENTS, Face, open_face
 from tests.signing.trusting import Trusting
 
@@ -123,6 +127,30 @@ async def test_a_database_that_was_set_back_has_it_revoked_before_anything_is_ju
     (seen,) = await own.desk.examine(sheet)
     assert (seen.indication, seen.reason) == ("TOTAL-FAILED", REVOKED)
     await eventually(lambda: withdrawn(own.desk, dispatch), "it is withdrawn", timeout=30)
+
+
+async def test_what_our_own_list_names_is_registered_before_the_next_one_is_published(
+    idle_desk: Desk, backing: Backing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk, sha256 = idle_desk, digest(idle_desk, "leader")
+    await change(desk, "leader", "keyCompromise")
+    await desk.register.tend()  # lays the list
+    before = await standing(desk, sha256)
+    # Registered and revoked in a time that is lost.
+    await desk.execute("delete from certificates where sha256 = $1", sha256)
+    await desk.execute(
+        "delete from revocation_lists where authority = 'issuing' and number = ("
+        "select max(number) from revocation_lists where authority = 'issuing')"
+    )
+    recovery = await recovering(desk, backing, monkeypatch)
+    with pytest.raises(Unavailable, match="register"):
+        await recovery.due()
+    await Register(desk.bench, desk.authorities, recovery).tend()
+    await recovery.due()
+    assert await standing(desk, sha256) == before
+    newest = await desk.db.as_worker(lambda conn: lists.newest(conn, "issuing"))
+    assert newest
+    assert serial(desk) in {one.serial_number for one in x509.load_der_x509_crl(newest.der)}
 
 
 async def test_what_is_registered_after_that_only_is_revoked_as_it_is_registered(
