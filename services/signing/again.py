@@ -7,19 +7,34 @@ from typing import Any, cast
 from uuid import UUID
 
 import orjson
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from services.signing.certificate import Registered
 from services.signing.evidence import SCHEMA, Incomplete, material, named
 from services.signing.finding import Finding
 from services.signing.validation.file import validate
-from services.signing.validation.material import digest
+from services.signing.validation.material import Material, digest
 from services.signing.validation.policy import BadPolicy, Policy
 from services.signing.validation.trust import Trust
-from services.signing.verdict import Verdict, given_up, judge
+from services.signing.verdict import NotBound, Outdated, Verdict, given_up, judge
 from shared.ids import AgencyId
 
 _REGISTERED = TypeAdapter(tuple[Registered, ...])
+_PARTS = ("subject", "verdict", "finding", "registered", "material")
+
+
+class Unreadable(Exception):  # noqa: N818 (what the file is)
+    """No library reads the file to its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """A root that was trusted in a judgement."""
+
+    name: str
+    sha256: str
+    used: bool
+    """A chain of the file ends in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +45,21 @@ class Repeated:
     finding: Finding
     policy: Policy
     """The one that was applied, not today's."""
+    anchors: tuple[Anchor, ...]
     differs: tuple[str, ...]
     """What is not as it was stored; the versions of libraries are not looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Basis:
+    """What evidence says that a verdict rests on."""
+
+    material: Material
+    signature: bytes | None
+    registered: tuple[Registered, ...]
+    role: str
+    sender: AgencyId
+    at: datetime
 
 
 def repeat(
@@ -39,32 +67,77 @@ def repeat(
 ) -> Repeated:
     """Judge a file again with what a stored verdict rested on, at its moment or another.
 
-    Raises Incomplete for evidence of another file, or that is not whole.
+    Nothing here says that the evidence is the exchange's: whoever writes it chooses roots, register
+    and policy (its SHA-256 and the roots have to be known some other way). Raises Incomplete for
+    evidence of another file, or with which nothing can be judged.
     """
     stored = _read(evidence)
-    subject = stored["subject"]
-    if digest(content) != subject["sha256"]:
-        raise Incomplete("the evidence is of another file")
-    if stored["finding"] is None:
-        raise Incomplete("no file was judged: there was no answer from a worker")
     try:
-        names = named(stored)
-        trust = Trust(material(names, kept))
-        rows = _REGISTERED.validate_python(stored["registered"])
-        moment = at or datetime.fromisoformat(stored["finding"]["checked_at"])
-    except (BadPolicy, ValidationError, ValueError, KeyError) as error:
-        raise Incomplete(str(error)) from None
-    signature = kept[names.signature] if names.signature else None
-    finding = validate(content, signature, trust, moment)
-    registered = {row.sha256: row for row in rows}
-    verdict = judge(
-        finding, registered, role=subject["role"], sender=AgencyId(UUID(subject["sender_id"]))
-    )
+        by = _basis(stored, kept, digest(content))
+        trust = Trust(by.material)
+    except Incomplete:
+        raise
+    except (BadPolicy, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise Incomplete(f"the evidence is not whole: {type(error).__name__} {error}") from None
+    try:
+        finding = validated(content, by.signature, trust, at or by.at)
+    except Unreadable as why:
+        said = f"a library fails on the file that it read when it was judged ({why})"
+        raise Incomplete(said) from None
+    verdict = _judged(finding, by)
     waited = stored.get("waited")
     if waited is not None and at is None and verdict.indication == "INDETERMINATE":
         verdict = given_up(verdict, str(waited))
     differs = _differences(stored, verdict, finding) if at is None else ()
-    return Repeated(verdict, finding, trust.policy, differs)
+    return Repeated(verdict, finding, trust.policy, anchors(by.material, finding), differs)
+
+
+def validated(content: bytes, signature: bytes | None, trust: Trust, at: datetime) -> Finding:
+    """Return what a file's signatures are worth. Raises Unreadable."""
+    try:
+        return validate(content, signature, trust, at)
+    except MemoryError:
+        raise  # that is of this machine, not of the file
+    except Exception as error:  # noqa: BLE001 (a hostile file may raise anything, as in a worker)
+        raise Unreadable(type(error).__name__) from None
+
+
+def anchors(given: Material, finding: Finding) -> tuple[Anchor, ...]:
+    """Return the roots that were trusted, in the order of the trust list."""
+    stamps = (stamp.chain for one in finding.signatures for stamp in one.stamps)
+    chains = (*(one.chain for one in finding.signatures), *stamps)
+    ends = {chain[0] for chain in chains if chain}
+    listed = ((one.name, digest(one.der)) for one in given.authorities if one.anchor)
+    return tuple(Anchor(name, sha256, sha256 in ends) for name, sha256 in listed)
+
+
+def _basis(stored: Mapping[str, Any], kept: Mapping[str, bytes], sha256: str) -> _Basis:
+    """Return what the evidence of a file rests on. Raises Incomplete, or what its form leads to."""
+    subject, finding = stored["subject"], stored["finding"]
+    if sha256 != subject["sha256"]:
+        raise Incomplete("the evidence is of another file")
+    if finding is None:
+        raise Incomplete("no file was judged: there was no answer from a worker")
+    names = named(stored)
+    return _Basis(
+        material=material(names, kept),
+        signature=kept[names.signature] if names.signature else None,
+        registered=_REGISTERED.validate_python(stored["registered"]),
+        role=str(subject["role"]),
+        sender=AgencyId(UUID(subject["sender_id"])),
+        at=datetime.fromisoformat(finding["checked_at"]),
+    )
+
+
+def _judged(finding: Finding, by: _Basis) -> Verdict:
+    """Return the verdict. Raises Incomplete for a register with which none was ever given."""
+    registered = {row.sha256: row for row in by.registered}
+    try:
+        return judge(finding, registered, role=by.role, sender=by.sender)
+    except NotBound:
+        raise Incomplete("the evidence does not say whose a signer's certificate is") from None
+    except Outdated:
+        raise Incomplete("the evidence's lists are older than its register") from None
 
 
 def _read(evidence: bytes) -> dict[str, Any]:
@@ -77,6 +150,9 @@ def _read(evidence: bytes) -> dict[str, Any]:
     read = cast("dict[str, Any]", stored)
     if read.get("schema") != SCHEMA:
         raise Incomplete(f"the evidence is not of the form {SCHEMA}")
+    missing = [name for name in _PARTS if name not in read]
+    if missing:
+        raise Incomplete(f"the evidence has no {', '.join(missing)}")
     return read
 
 

@@ -1,7 +1,7 @@
 """Judges a file as a third party can: by an exported trust list, its root and revocation lists."""
 
 import base64
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 import jwt
@@ -9,16 +9,15 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 
-from services.signing.again import Repeated
+from services.signing.again import Repeated, anchors, validated
 from services.signing.evidence import Incomplete
 from services.signing.export import Export, verified
 from services.signing.reading import authority
 from services.signing.trustlist import AuthorityTerms, Entry, after
 from services.signing.validation.failures import UNFIT
-from services.signing.validation.file import validate
 from services.signing.validation.material import Authority, Listed, Material
 from services.signing.validation.policy import NEWEST
-from services.signing.validation.revocation import Unusable
+from services.signing.validation.revocation import Status, Unusable
 from services.signing.validation.trust import Trust
 from services.signing.verdict import found
 from shared.errors import Problem
@@ -28,26 +27,28 @@ _ROOT = "root"
 _Piece = x509.Certificate | x509.CertificateRevocationList
 
 
-class Unreadable(Exception):  # noqa: N818 (what the file is)
-    """No library reads the file to its end."""
+def certificate(content: bytes) -> bytes:
+    """Return a root's certificate as DER, whichever it was given as. Raises Incomplete."""
+    return _der(content, "the root", x509.load_pem_x509_certificate)
 
 
-def material(
-    export: bytes,
-    root: bytes,
-    lists: Mapping[str, bytes],
-    answers: Mapping[str, bytes],
-    at: datetime,
-) -> Material:
+def told(export: bytes, root: bytes, lists: Iterable[bytes], at: datetime) -> Export:
+    """Return what an export of the trust list says.
+
+    `root` is the certificate below which it was signed, obtained some other way; its newest list
+    says that the signer is not revoked, and one is of the moment that is judged. Raises Incomplete
+    for an export that nobody below the root may have signed.
+    """
+    compact = export.decode("ascii", "replace").strip()
+    return _export(compact, certificate(root), lists, at)
+
+
+def material(export: Export, lists: Mapping[str, bytes], answers: Mapping[str, bytes]) -> Material:
     """Return what a file is judged with: an export of the trust list, lists and answers by name.
 
-    `root` is the certificate below which the export was signed, obtained some other way; its list
-    says that the signer is not revoked. Raises Incomplete for an export that nobody below it may
-    have signed, or data of none of its authorities.
+    Raises Incomplete for data of none of its authorities.
     """
-    anchor = _der(root, "the root", x509.load_pem_x509_certificate)
-    told = _export(export.decode("ascii", "replace").strip(), anchor, lists.values(), at)
-    trusted = [after({}, one, told.version)[one.name].authority() for one in told.authorities]
+    trusted = [after({}, one, export.version)[one.name].authority() for one in export.authorities]
     return Material(
         policy=NEWEST.read_bytes(),
         authorities=tuple(trusted),
@@ -64,11 +65,8 @@ def judge(content: bytes, signature: bytes | None, given: Material, at: datetime
     Raises Unreadable for what no library can read to its end.
     """
     trust = Trust(given)
-    try:
-        finding = validate(content, signature, trust, at)
-    except Exception as error:  # noqa: BLE001 (a hostile file may raise anything, as in a worker)
-        raise Unreadable(type(error).__name__) from None
-    return Repeated(found(finding), finding, trust.policy, ())
+    finding = validated(content, signature, trust, at)
+    return Repeated(found(finding), finding, trust.policy, anchors(given, finding), ())
 
 
 def _export(compact: str, root: bytes, lists: Iterable[bytes], at: datetime) -> Export:
@@ -80,21 +78,31 @@ def _export(compact: str, root: bytes, lists: Iterable[bytes], at: datetime) -> 
         terms = AuthorityTerms.model_validate(
             {"trusted_from": facts.not_before, "purposes": ["protocol"]}
         )
-        told = verified(compact, {"signer": Entry("signer", signer, False, terms, 0)})
+        export = verified(compact, {"signer": Entry("signer", signer, False, terms, 0)})
     except Problem as problem:
         raise Incomplete(f"the trust list: {problem.en}") from None
     except (jwt.PyJWTError, Unusable, *UNFIT) as error:
         raise Incomplete(f"the trust list: no export of one ({error})") from None
     if facts.issued_by != _ROOT or facts.objection:
         raise Incomplete(f"the trust list: {facts.objection or 'its signer is of another root'}")
-    if not facts.not_before <= told.made_at <= facts.not_after:
+    if not facts.not_before <= export.made_at <= facts.not_after:
         raise Incomplete("the trust list: its signer was not valid when it was made")
-    known = trust.chain(signer).links[0].statuses
+    _check_revocation(trust.chain(signer).links[0].statuses, at + trust.policy.clocks_apart)
+    return export
+
+
+def _check_revocation(known: Sequence[Status], at: datetime) -> None:
+    """Check that the signer of an export is not revoked, and that this is known of a moment.
+
+    What the newest list says counts, also of a moment before it: who has the key of an authority
+    that was revoked later can sign an export of any day. Raises Incomplete.
+    """
     if not known:
         raise Incomplete("the trust list: give the root's revocation list, too (--crl)")
-    if any(one.revoked_at is not None for one in known):
+    if max(known, key=lambda one: one.this_update).revoked_at is not None:
         raise Incomplete("the trust list: its signer is revoked")
-    return told
+    if not any(one.next_update and one.this_update <= at < one.next_update for one in known):
+        raise Incomplete("the trust list: the root's list is not of that time (--crl)")
 
 
 def _only(root: bytes, lists: Iterable[bytes]) -> Trust:

@@ -1,63 +1,107 @@
 """`lienthong verify FILE`: says what a file's signatures are worth, offline, and by what."""
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from services.signing import alone, hexstring
-from services.signing.again import Repeated, repeat
+from services.signing.again import Repeated, Unreadable, repeat
 from services.signing.bundle import unpack
 from services.signing.evidence import Incomplete
+from services.signing.validation.material import digest
 from shared.events.types import Indication
 
 EXITS: dict[Indication, int] = {"TOTAL-PASSED": 0, "TOTAL-FAILED": 1, "INDETERMINATE": 3}
 UNUSABLE = 4
-"""Exit code: evidence, trust list or another file cannot be used."""
+"""Exit code: evidence, trust list or another file cannot be used, or this command fails."""
 DIFFERENT = 5
 """Exit code: the verdict is not the one that was stored."""
+_ROOT_HELP = (
+    "a root (DER or PEM), obtained some other way: below it the export was signed; with --evidence"
+    " one of those on which that may rest (may be repeated)"
+)
+_YEARS = range(1990, 9000)
+"""Of a moment: some days before and after it are still moments."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code (2: wrong use)."""
     parser, verify = _parsers()
     given = parser.parse_args(arguments)
-    if given.evidence is None and (given.trust is None or given.root is None):
-        verify.error("say by what: --evidence DIR, or --trust EXPORT and --root CERTIFICATE")
-    if given.evidence is not None and (
-        given.trust or given.root or given.crl or given.ocsp or given.signature
-    ):
-        verify.error("with --evidence all else stands in it: only --at may go along")
+    _check_use(verify, given)
     hexstring.install()
     try:
-        judged = _again(given) if given.evidence else _alone(given)
+        return _verified(given)
     except (Incomplete, OSError) as error:
-        print(f"lienthong: {error}", file=sys.stderr)  # noqa: T201 (a command)
-        return UNUSABLE
-    except alone.Unreadable as error:
+        said = str(error)
+    except Exception as error:  # noqa: BLE001 (Python would end with 1, which is a verdict)
+        said = f"it cannot be told: {type(error).__name__} {error}".rstrip()
+    print(f"lienthong: {said}", file=sys.stderr)  # noqa: T201 (a command)
+    return UNUSABLE
+
+
+def _check_use(verify: argparse.ArgumentParser, given: argparse.Namespace) -> None:
+    """End with 2 where what is given does not go together."""
+    if given.evidence is None:
+        if given.trust is None or len(given.root) != 1:
+            verify.error("say by what: --evidence DIR, or --trust EXPORT and one --root")
+        if given.sha256:
+            verify.error("--sha256 is of evidence")
+    elif given.trust or given.crl or given.ocsp or given.signature:
+        verify.error("with --evidence go only --root, --sha256 and --at: all else stands in it")
+
+
+def _verified(given: argparse.Namespace) -> int:
+    try:
+        judged, by = _again(given) if given.evidence else _alone(given)
+    except Unreadable as error:
         print(f"TOTAL-FAILED: FORMAT_FAILURE the file cannot be read ({error})")  # noqa: T201
         return EXITS["TOTAL-FAILED"]
-    _tell(judged)
-    if judged.differs:
-        return DIFFERENT
-    return EXITS[judged.verdict.indication]
+    _tell(judged, by)
+    return DIFFERENT if judged.differs else EXITS[judged.verdict.indication]
 
 
-def _again(given: argparse.Namespace) -> Repeated:
+def _again(given: argparse.Namespace) -> tuple[Repeated, list[str]]:
+    """Judge by evidence; returns what that is, too. Raises Incomplete where it is not trusted."""
+    roots = {digest(alone.certificate(path.read_bytes())) for path in given.root}
     evidence, kept = unpack(given.evidence)
-    return repeat(evidence, kept, given.file.read_bytes(), at=given.at)
+    sha256 = digest(evidence)
+    if given.sha256 not in (None, sha256):
+        raise Incomplete(f"the evidence has the SHA-256 {sha256}, not {given.sha256}")
+    judged = repeat(evidence, kept, given.file.read_bytes(), at=given.at)
+    for one in judged.anchors:
+        if roots and one.used and one.sha256 not in roots:
+            raise Incomplete(f"the evidence rests on {one.name} ({one.sha256}), not on --root")
+    by = [f"  evidence {sha256}", *_anchors(judged)]
+    if given.sha256 is None:
+        word = "the register of signers, the policy" if roots else "roots, register, policy"
+        by.append(f"  {word} are the evidence's own word: compare its SHA-256 (--sha256)")
+    return judged, by
 
 
-def _alone(given: argparse.Namespace) -> Repeated:
+def _alone(given: argparse.Namespace) -> tuple[Repeated, list[str]]:
+    """Judge by a trust list; returns what that is, too."""
     lists, answers = (
         {str(path): path.read_bytes() for path in paths} for paths in (given.crl, given.ocsp)
     )
     signature = given.signature.read_bytes() if given.signature else None
     at = given.at or datetime.now(UTC)
-    trust, root = given.trust.read_bytes(), given.root.read_bytes()
-    rests_on = alone.material(trust, root, lists, answers, at)
-    return alone.judge(given.file.read_bytes(), signature, rests_on, at)
+    (root,) = given.root
+    export = alone.told(given.trust.read_bytes(), root.read_bytes(), lists.values(), at)
+    rests_on = alone.material(export, lists, answers)
+    judged = alone.judge(given.file.read_bytes(), signature, rests_on, at)
+    by = [f"  trust list {export.version}, made at {export.made_at.isoformat()}"]
+    return judged, [*by, *_anchors(judged)]
+
+
+def _anchors(judged: Repeated) -> list[str]:
+    return [
+        f"  trust anchor {one.name} {one.sha256}{'' if one.used else ' (nothing rests on it)'}"
+        for one in judged.anchors
+    ]
 
 
 def _parsers() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
@@ -67,7 +111,8 @@ def _parsers() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
         "verify",
         help="verify a file: again, with the evidence of its verdict, or by a trust list alone",
         epilog="Exit code: 0 TOTAL-PASSED, 1 TOTAL-FAILED, 3 INDETERMINATE; 2 wrong use, 4 a file"
-        " cannot be used, 5 another verdict than the stored one. Nothing is fetched from anywhere.",
+        " cannot be used or it cannot be told, 5 another verdict than the stored one. Nothing is"
+        " fetched from anywhere.",
     )
     verify.add_argument("file", type=Path, metavar="FILE", help="the file that is judged")
     verify.add_argument(
@@ -82,17 +127,23 @@ def _parsers() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
         metavar="DIR",
         help="folder or ZIP of GET /v1/documents/{id}/validation?form=bundle",
     )
+    verify.add_argument(
+        "--sha256",
+        type=_digest,
+        metavar="DIGEST",
+        help="of the evidence (its verdict.json), as the exchange told it: else it is not used",
+    )
     files = {
         "--trust": (
             "EXPORT",
             "GET /v1/trust-list/export: then whose the signers are is not judged",
         ),
-        "--root": ("CERTIFICATE", "the root below which that was signed, obtained some other way"),
         "--signature": ("CMS", "the file's detached signature (DER); none: it stands in the file"),
     }
     for name, (value, what) in files.items():
         verify.add_argument(name, type=Path, metavar=value, help=what)
     several = {
+        "--root": ("CERTIFICATE", _ROOT_HELP),
         "--crl": ("LIST", "a revocation list (DER or PEM), the root's among them; may be repeated"),
         "--ocsp": ("RESPONSE", "an OCSP response (DER); may be given again"),
     }
@@ -105,25 +156,41 @@ def _moment(text: str) -> datetime:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise argparse.ArgumentTypeError("name the zone too: 2026-11-26T08:30:00+07:00")
+    if moment.year not in _YEARS:
+        raise argparse.ArgumentTypeError(f"from {_YEARS.start} to {_YEARS.stop - 1}")
     return moment.astimezone(UTC)
 
 
-def _tell(again: Repeated) -> None:
+def _digest(text: str) -> str:
+    if not re.fullmatch("[0-9a-fA-F]{64}", text):
+        raise argparse.ArgumentTypeError("a SHA-256: 64 hexadecimal digits")
+    return text.lower()
+
+
+def _tell(again: Repeated, by: Sequence[str]) -> None:
     verdict, finding = again.verdict, again.finding
     sub = f" {verdict.sub_indication}" if verdict.sub_indication else ""
     lines = [
         f"{verdict.indication}: {verdict.validation}{sub} {verdict.reason or ''}".rstrip(),
-        f"  at {finding.checked_at}, {finding.size} bytes, policy {finding.policy}",
+        f"  at {finding.checked_at}, {finding.size} bytes",
+        f"  policy {finding.policy} {finding.policy_sha256}",
+        *by,
     ]
     if verdict.rule:
-        rule = again.policy.rules()[verdict.rule]
-        lines += [f"  {verdict.rule}: {verdict.detail}", f"  {rule.says} ({rule.source})"]
+        lines.append(f"  {verdict.rule}: {verdict.detail}")
+        rule = again.policy.rules().get(verdict.rule)
+        lines += [f"  {rule.says} ({rule.source})"] if rule else []
     for place, one in enumerate(finding.signatures, start=1):
         sub = f" {one.sub_indication}" if one.sub_indication else ""
         lines.append(f"  signature {place}: {one.indication}{sub}, certificate {one.certificate}")
         lines.extend(f"    not revoked by {by.source} {by.material}" for by in one.checked)
     lines.extend(f"  differs from what was stored: {name}" for name in again.differs)
-    print("\n".join(lines))  # noqa: T201 (a command)
+    print("\n".join(map(_plain, lines)))  # noqa: T201 (a command)
+
+
+def _plain(line: str) -> str:
+    """Return a line that stays one: no name in evidence can pass for what is said of it."""
+    return "".join(one if one.isprintable() else "?" for one in line)
 
 
 if __name__ == "__main__":

@@ -10,9 +10,10 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
 
 from services.signing.due import Forbidden, check_resolved, host_of
+from services.signing.validation.material import LARGEST
 from shared.failpoint import reach
 
-MOST_BYTES = 16 << 20
+MOST_BYTES = LARGEST
 _SECONDS = 30.0
 """For all of it: a server that sends a byte now and then holds nobody up for longer."""
 _CHUNK = 1 << 16

@@ -1,16 +1,23 @@
 """`lienthong verify`: offline, its exit code says the verdict, and bad evidence is named."""
 
+import hashlib
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
 
-from services.signing.bundle import pack
+from services.signing import again, bundle
+from services.signing.bundle import MOST_BYTES, pack, unpack
 from services.signing.cli import main
+from services.signing.evidence import SCHEMA, Incomplete
+from services.signing.validation.material import LARGEST
 from tests.fixtures.papers import Papers
-from tests.signing.test_evidence import FILES, judged, kept, known
+from tests.signing.elsewhere import make_ca
+from tests.signing.test_evidence import FILES, der, judged, kept, known
 
 _LOCKED_UP = (
     "import os, sys; from services.signing import cli, landlock, sandbox;"
@@ -97,8 +104,207 @@ def test_evidence_that_is_not_whole_is_named(
     assert main(["verify", str(tmp_path / "none.pdf"), "--evidence", str(bundle)]) == 4
 
 
-@pytest.mark.parametrize("at", ["yesterday", "2035-01-01T00:00:00"])
-def test_a_moment_needs_its_zone(at: str, tmp_path: Path) -> None:
+def sha256(content: bytes) -> str:
+    """Return a digest as the command takes and prints it."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def test_it_says_what_it_trusts_and_by_which_evidence(
+    papers: Papers, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paper, evidence = laid(papers, tmp_path)
+    assert main(["verify", str(paper), "--evidence", str(evidence)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert f"  trust anchor root {sha256(der(papers.office.root))}" in lines
+    assert f"  evidence {sha256(unpack(evidence)[0])}" in lines
+    assert any("roots, register, policy are the evidence's own word" in one for one in lines)
+
+
+def test_the_roots_of_the_evidence_have_to_be_those_that_are_given(
+    papers: Papers, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paper, evidence = laid(papers, tmp_path)
+    own, strange = tmp_path / "own.cer", tmp_path / "strange.cer"
+    own.write_bytes(der(papers.office.root))
+    strange.write_bytes(der(make_ca("CA gốc khác")))
+    verify = ["verify", str(paper), "--evidence", str(evidence), "--root"]
+    assert main([*verify, str(own)]) == 0
+    assert main([*verify, str(strange), "--root", str(own)]) == 0
+    assert "the register of signers, the policy are" in capsys.readouterr().out
+    assert main([*verify, str(strange)]) == 4
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert f"rests on root ({sha256(der(papers.office.root))})" in captured.err
+
+
+def test_the_evidence_has_to_be_the_one_that_was_told(
+    papers: Papers, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paper, evidence = laid(papers, tmp_path)
+    told = sha256(unpack(evidence)[0])
+    verify = ["verify", str(paper), "--evidence", str(evidence), "--sha256"]
+    assert main([*verify, told.upper()]) == 0
+    assert "own word" not in capsys.readouterr().out
+    assert main([*verify, "0" * 64]) == 4
+    assert told in capsys.readouterr().err
+
+
+def test_a_name_in_evidence_cannot_pass_for_another_line(
+    papers: Papers, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paper, evidence = changed(papers, tmp_path, _name_the_root)
+    assert main(["verify", str(paper), "--evidence", str(evidence)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert not any(one.startswith("  evidence 0") for one in lines)
+
+
+def _name_the_root(stored: dict[str, Any]) -> None:
+    (root,) = (one for one in stored["material"]["authorities"] if one["anchor"])
+    for one in stored["material"]["lists"]:
+        if one["authority"] == root["name"]:
+            one["authority"] = f"x\n  evidence {'0' * 64}"
+    for one in stored["finding"]["lists"]:
+        if one["authority"] == root["name"]:
+            one["authority"] = f"x\n  evidence {'0' * 64}"
+    root["name"] = f"x\n  evidence {'0' * 64}"
+
+
+def changed(
+    papers: Papers, folder: Path, change: Callable[[dict[str, Any]], None]
+) -> tuple[Path, Path]:
+    """Lay a file and evidence that somebody has changed."""
+    content, given = papers.good_main.content, known(papers)
+    stored = orjson.loads(judged(content, given))
+    change(stored)
+    paper, evidence = folder / "paper.pdf", folder / "evidence.zip"
+    paper.write_bytes(content)
+    evidence.write_bytes(pack(orjson.dumps(stored), kept(given)))
+    return paper, evidence
+
+
+def _bare(stored: dict[str, Any]) -> None:
+    stored.clear()
+    stored["schema"] = SCHEMA
+
+
+def _without(*path: str) -> Callable[[dict[str, Any]], None]:
+    def change(stored: dict[str, Any]) -> None:
+        within = stored
+        for name in path[:-1]:
+            within = within[name]
+        del within[path[-1]]
+
+    return change
+
+
+def _of_nobody(stored: dict[str, Any]) -> None:
+    for one in stored["registered"]:
+        one["agency_id"] = None
+
+
+def _newer(stored: dict[str, Any]) -> None:
+    for one in stored["registered"]:
+        one["changed_in"] = 1 << 40
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (_bare, "has no subject, verdict, finding"),
+        (_without("subject"), "has no subject"),
+        (_without("subject", "sha256"), "KeyError 'sha256'"),
+        (_without("finding", "checked_at"), "KeyError 'checked_at'"),
+        (_without("material", "lists"), "names no material"),
+        (_of_nobody, "whose a signer's certificate is"),
+        (_newer, "older than its register"),
+        (lambda stored: stored.update(subject=[]), "not whole: TypeError"),
+        (lambda stored: stored.update(verdict=[]), "cannot be told: AttributeError"),
+    ],
+)
+def test_evidence_with_which_nothing_can_be_judged_is_no_verdict(
+    papers: Papers,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    change: Callable[[dict[str, Any]], None],
+    said: str,
+) -> None:
+    paper, evidence = changed(papers, tmp_path, change)
+    assert main(["verify", str(paper), "--evidence", str(evidence)]) == 4
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert said in captured.err
+
+
+def test_a_library_that_fails_is_no_verdict(
+    papers: Papers,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    paper, evidence = laid(papers, tmp_path)
+    monkeypatch.setattr(again, "validate", fail)
+    assert main(["verify", str(paper), "--evidence", str(evidence)]) == 4
+    assert "a library fails" in capsys.readouterr().err
+
+
+def test_a_zip_that_cannot_be_read_is_no_verdict(
+    papers: Papers, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paper, evidence = laid(papers, tmp_path)
+    whole = evidence.read_bytes()
+    rotted = bytearray(whole)
+    rotted[30 + len("verdict.json")] = 0x07  # a block of a kind that there is not (RFC 1951 3.2.3)
+    for bad in (bytes(rotted), locked(whole)):
+        evidence.write_bytes(bad)
+        assert main(["verify", str(paper), "--evidence", str(evidence)]) == 4
+        assert "evidence.zip: neither a folder nor a ZIP that" in capsys.readouterr().err
+
+
+def locked(whole: bytes) -> bytes:
+    """Return a ZIP that says of each entry that it has a password (APPNOTE 4.4.4, bit 0)."""
+    content = bytearray(whole)
+    for mark, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        place = whole.find(mark)
+        while place >= 0:
+            content[place + flags] |= 1
+            place = whole.find(mark, place + 1)
+    return bytes(content)
+
+
+def test_what_is_packed_is_unpacked_however_large_its_lists(tmp_path: Path) -> None:
+    lists = {f"{number:064x}": bytes(LARGEST) for number in range(6)}
+    packed = tmp_path / "evidence.zip"
+    packed.write_bytes(pack(b"{}", lists))
+    assert unpack(packed) == (b"{}", lists)
+
+
+def test_neither_is_there_more_than_can_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert MOST_BYTES >= 8 * LARGEST
+    pieces = {"a": bytes(99)}
+    packed, folder = tmp_path / "evidence.zip", tmp_path / "evidence"
+    packed.write_bytes(pack(b"{}", pieces))
+    (folder / "materials").mkdir(parents=True)
+    (folder / "materials" / "a").write_bytes(bytes(99))
+    (folder / "verdict.json").write_bytes(b"{}")
+    monkeypatch.setattr(bundle, "MOST_BYTES", 100)
+    for path in (packed, folder):
+        with pytest.raises(Incomplete, match="more than"):
+            unpack(path)
+    with pytest.raises(Incomplete, match="more than"):
+        pack(b"{}", pieces)
+    monkeypatch.setattr(bundle, "MOST_BYTES", 101)
+    assert unpack(folder) == unpack(packed) == (b"{}", pieces)
+
+
+@pytest.mark.parametrize(
+    "at", ["yesterday", "2035-01-01T00:00:00", "0001-01-01T00:00:00+07:00", "9999-12-31T23:59:59Z"]
+)
+def test_a_moment_needs_its_zone_and_a_year_of_our_time(at: str, tmp_path: Path) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["verify", "x.pdf", "--evidence", str(tmp_path), "--at", at])
     assert ended.value.code == 2

@@ -1,10 +1,11 @@
 """`lienthong verify` by an exported trust list: what a third party has, and nothing else."""
 
 import base64
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import jwt
@@ -12,6 +13,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from infra.pki.authority import sign_list
 from services.signing.cli import main
 from services.signing.export import TYPE, signed
 from services.signing.keys import Authorities
@@ -19,7 +21,7 @@ from services.signing.store.trust import TrustList
 from services.signing.trustlist import AuthorityTerms, Entry
 from services.signing.validation.material import Purpose
 from tests.fixtures import tampering
-from tests.fixtures.papers import Papers
+from tests.fixtures.papers import Papers, days
 from tests.signing.elsewhere import crl, der, make_ca
 from tests.signing.test_evidence import known
 
@@ -76,8 +78,14 @@ def laid(papers: Papers, tmp_path: Path) -> Laid:
 def test_a_third_party_comes_to_the_same_verdict(
     laid: Laid, papers: Papers, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    before = datetime.now(UTC).replace(microsecond=0)
     assert laid.verify() == 0
-    assert capsys.readouterr().out.startswith("TOTAL-PASSED")
+    told = capsys.readouterr().out
+    assert told.startswith("TOTAL-PASSED")
+    made_at = re.search(r"  trust list 1, made at (\S+)", told)
+    assert made_at
+    assert abs(datetime.fromisoformat(made_at[1]) - before) < timedelta(minutes=5)
+    assert re.search("  trust anchor root [0-9a-f]{64}\n", told)
     laid.lay("changed.pdf", tampering.changed_byte(papers.good_main.content))
     assert laid.verify(file="changed.pdf") == 1
     laid.lay("unsigned.pdf", papers.letter.pdf)
@@ -89,7 +97,6 @@ def test_what_is_not_known_to_be_unrevoked_is_not_passed(
 ) -> None:
     assert laid.verify(lists=["root.crl"]) == 3
     assert "revocation.known" in capsys.readouterr().out
-    assert laid.verify("--at", "2035-01-01T00:00:00+07:00") == 1
 
 
 def test_pem_is_as_good_as_der(laid: Laid) -> None:
@@ -134,6 +141,34 @@ def test_an_export_is_of_an_authority_that_is_not_revoked(
     assert "its signer is revoked" in capsys.readouterr().err
 
 
+def test_the_roots_list_is_of_the_moment_that_is_judged(
+    laid: Laid, papers: Papers, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert laid.verify("--at", "2035-01-01T00:00:00+07:00") == 4
+    assert "the root's list is not of that time" in capsys.readouterr().err
+    root = papers.office.root
+    old = laid.lay("old.crl", sign_list(root, number=1, period=days(-9, -2)))
+    assert laid.verify(lists=["old.crl", "issuing.crl"]) == 4
+    assert "the root's list is not of that time" in capsys.readouterr().err
+    assert laid.verify("--crl", old) == 0
+    yet_to_come = sign_list(root, number=9, period=days(2, 9))
+    laid.lay("later.crl", yet_to_come)
+    assert laid.verify(lists=["later.crl", "issuing.crl"]) == 4
+
+
+def test_the_roots_newest_list_says_whether_an_exports_signer_is_revoked(
+    laid: Laid, papers: Papers, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root, serial = papers.office.root, papers.office.issuing.certificate.serial_number
+    suspended = x509.ReasonFlags.certificate_hold
+    ended = crl(root, serial, number=2, period=days(-3, 3), reason=suspended)
+    assert laid.verify("--crl", laid.lay("ended.crl", ended)) == 0
+    laid.lay("newer.crl", crl(root, serial, number=9, period=days(0, 3)))
+    lists = ["root.crl", "newer.crl", "issuing.crl"]
+    assert laid.verify(lists=lists) == 4
+    assert "its signer is revoked" in capsys.readouterr().err
+
+
 def test_who_signs_an_export_is_an_authority(
     laid: Laid, papers: Papers, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -161,7 +196,15 @@ def test_lists_are_of_the_trust_lists_authorities(
 
 @pytest.mark.parametrize(
     "given",
-    [[], ["--trust", "x"], ["--root", "x"], ["--evidence", "x", "--trust", "x", "--root", "x"]],
+    [
+        [],
+        ["--trust", "x"],
+        ["--root", "x"],
+        ["--trust", "x", "--root", "x", "--root", "y"],
+        ["--trust", "x", "--root", "x", "--sha256", "0" * 64],
+        ["--evidence", "x", "--trust", "x", "--root", "x"],
+        ["--evidence", "x", "--sha256", "x"],
+    ],
 )
 def test_what_it_is_judged_by_is_to_be_said(
     given: list[str], capsys: pytest.CaptureFixture[str]

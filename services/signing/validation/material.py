@@ -9,6 +9,8 @@ from pydantic import Base64Bytes
 
 Purpose = Literal["leader", "seal", "protocol", "timestamp", "authority"]
 """What certificates that an authority issues are trusted for."""
+LARGEST = 16 << 20
+"""Bytes of the largest piece that is ever fetched: a revocation list."""
 
 
 @dataclass(frozen=True, slots=True)
