@@ -26,7 +26,7 @@ from services.signing.store import (
 )
 from services.signing.store.examinations import Claim, NewVerdict
 from services.signing.validation.material import digest as digest_of
-from services.signing.validation.policy import NEWEST, load
+from services.signing.validation.policy import NEWEST, BadPolicy, load
 from services.signing.verdict import (
     NotBound,
     Outdated,
@@ -224,8 +224,13 @@ def _strike(held: Claim, reason: str, detail: str) -> _Result:
 
 @cache
 def _patience(lane: Lane) -> timedelta:
-    """Return how long a file waits for revocation data, or for the store, before it is returned."""
+    """Return how long a file waits for revocation data, or for the store, before it is returned.
+
+    Raises BadPolicy for a page in force that does not say it.
+    """
     hours = load(NEWEST.read_bytes()).page.revocation.known.patience_hours
+    if hours is None:
+        raise BadPolicy("it does not say how long a file waits")
     return timedelta(hours=hours.normal if lane == "normal" else hours.urgent)
 
 

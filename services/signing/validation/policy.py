@@ -19,6 +19,12 @@ class BadPolicy(Exception):  # noqa: N818 (the page is)
 
 
 class _Data(BaseModel):
+    """A part of the page. What it did not have from its first day on is optional for good.
+
+    Verdicts are repeated by the page of their day: each that was ever in force has to be understood
+    (`tests/signing/pages`).
+    """
+
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
@@ -39,7 +45,8 @@ class _Pdf(Rule):
 
 
 class _Changes(Rule):
-    largest_appearance_cm2: _Positive
+    largest_appearance_cm2: _Positive | None = None
+    """None: the page does not say it, and any size was right by it."""
 
 
 class _Format(_Data):
@@ -117,7 +124,8 @@ class _Patience(_Data):
 
 class _Known(Rule):
     hold: bool
-    patience_hours: _Patience
+    patience_hours: _Patience | None = None
+    """None: the page does not say it; what was given up by it says so itself."""
 
 
 class _Revocation(_Data):

@@ -40,10 +40,13 @@ _STAMP_KEYS = "/Type /Filter /SubFilter /Contents /ByteRange /M /Name /V /Prop_B
 _OF_A_STAMP = frozenset(_STAMP_KEYS.split())
 
 
-def check_fields(reader: PdfFileReader, first: int, last: int, *, largest_cm2: float) -> None:
+def check_fields(
+    reader: PdfFileReader, first: int, last: int, *, largest_cm2: float | None
+) -> None:
     """Check the signature fields that are new after a first signed revision. Raises Updated.
 
-    What is filled after the `last` one may show nothing at all: only time stamps follow.
+    `largest_cm2` is for what they show; None: it may be of any size. What is filled after the
+    `last` one may show nothing at all: only time stamps follow.
     """
     known = _fields(reader.get_historical_resolver(first))
     until_last = _fields(reader.get_historical_resolver(last))
@@ -95,8 +98,8 @@ def _area(widget: Any) -> float:  # noqa: ANN401
     return abs(right - left) * abs(high - low)
 
 
-def _check_size(widget: Any, largest_cm2: float) -> None:  # noqa: ANN401
-    if not _area(widget) <= largest_cm2:
+def _check_size(widget: Any, largest_cm2: float | None) -> None:  # noqa: ANN401
+    if largest_cm2 is not None and not _area(widget) <= largest_cm2:
         raise Updated("a signature that was added covers too much of the page")
 
 
