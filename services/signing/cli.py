@@ -11,6 +11,8 @@ from services.signing import alone, hexstring
 from services.signing.again import Repeated, Unreadable, repeat
 from services.signing.bundle import unpack
 from services.signing.evidence import Incomplete
+from services.signing.finding import OWN
+from services.signing.validation.describe import SOFTWARE
 from services.signing.validation.material import digest
 from shared.events.types import Indication
 
@@ -106,6 +108,7 @@ def _anchors(judged: Repeated) -> list[str]:
 
 def _parsers() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
     parser = argparse.ArgumentParser(prog="lienthong", description=__doc__)
+    parser.add_argument("--version", action="version", version=f"{OWN} {SOFTWARE[OWN]}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     verify = commands.add_parser(
         "verify",

@@ -50,6 +50,11 @@ UNREGISTERED = "SIG-4032"
 REVOCATION_UNKNOWN = "SIG-5031"
 STORE_TROUBLE = "SIG-5032"
 
+OWN = "lienthong"
+"""This software's own name among those that judged."""
+UNKNOWN = "unknown"
+"""The version of software that was not kept."""
+
 
 @dataclass(frozen=True, slots=True)
 class Checked:
@@ -152,3 +157,4 @@ class Finding:
     """The moment that was judged (ISO 8601)."""
     size: int
     libraries: dict[str, str]
+    """The software that judged, by name: this one, Python and what parses; its versions."""

@@ -14,6 +14,7 @@ from services.signing import again, bundle
 from services.signing.bundle import MOST_BYTES, pack, unpack
 from services.signing.cli import main
 from services.signing.evidence import SCHEMA, Incomplete
+from services.signing.validation.describe import SOFTWARE
 from services.signing.validation.material import LARGEST
 from tests.fixtures.papers import Papers
 from tests.signing.elsewhere import make_ca
@@ -299,6 +300,13 @@ def test_neither_is_there_more_than_can_be_read(
         pack(b"{}", pieces)
     monkeypatch.setattr(bundle, "MOST_BYTES", 101)
     assert unpack(folder) == unpack(packed) == (b"{}", pieces)
+
+
+def test_it_says_which_sources_it_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"lienthong {SOFTWARE['lienthong']}\n"
 
 
 @pytest.mark.parametrize(

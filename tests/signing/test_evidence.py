@@ -1,8 +1,11 @@
 """A verdict is repeated from its evidence alone; what is amiss with that is named."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
+from platform import python_version
 from uuid import UUID
 
 import orjson
@@ -23,6 +26,7 @@ from tests.fixtures import tampering
 from tests.fixtures.papers import Papers, days
 
 AGENCY = AgencyId(UUID(int=22))
+_PARSING = ("pyHanko", "pyhanko-certvalidator", "asn1crypto", "cryptography", "lxml")
 FILES: dict[str, Callable[[Papers], bytes]] = {
     "good": lambda p: p.good_main.content,
     "no seal": lambda p: p.signed(p.leader()),
@@ -84,6 +88,17 @@ def test_a_verdict_is_repeated_from_its_evidence(papers: Papers, file: str) -> N
     again = repeat(evidence, kept(given), content)
     assert again.differs == ()
     assert again.verdict.indication == orjson.loads(evidence)["verdict"]["indication"]
+
+
+def test_the_software_that_judged_is_kept_and_another_is_no_difference(papers: Papers) -> None:
+    content, given = papers.good_main.content, known(papers)
+    stored = orjson.loads(judged(content, given))
+    kept_of = stored["finding"]["libraries"]
+    assert re.fullmatch("sources-[0-9a-f]{16}", kept_of.pop("lienthong"))
+    assert kept_of == {"Python": python_version(), **{name: version(name) for name in _PARSING}}
+    for other in ({}, {"lienthong": "0.0.1", "pyHanko": "0.1"}):
+        stored["finding"]["libraries"] = other
+        assert repeat(orjson.dumps(stored), kept(given), content).differs == ()
 
 
 def test_another_moment_may_lead_to_another_verdict(papers: Papers) -> None:

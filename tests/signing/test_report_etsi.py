@@ -166,6 +166,20 @@ def test_a_revocation_is_told_with_time_and_reason() -> None:
     assert told["RevocationReason"] == "urn:etsi:019102:revocationReason:keyCompromise"
 
 
+def test_the_software_is_that_which_judged_not_todays() -> None:
+    stored = evidence(SOUND, SEALED)
+    validator = report(stored, POLICY)["ValidationReport"]["SignatureValidator"]
+    assert validator["OtherInformation"] == {
+        "Name": "lienthong",
+        "Version": "unknown",
+        "Libraries": {"pyHanko": "0.38.0"},
+    }
+    stored["finding"]["libraries"]["lienthong"] = "0.0.7"
+    validator = report(stored, POLICY)["ValidationReport"]["SignatureValidator"]
+    assert validator["OtherInformation"]["Version"] == "0.0.7"
+    assert validator["OtherInformation"]["Libraries"] == {"pyHanko": "0.38.0"}
+
+
 @pytest.mark.parametrize("final", [True, False])
 def test_a_file_without_an_answer_is_reported_on_by_itself(*, final: bool) -> None:
     (one,) = parts(unread(no_answer(TOO_HEAVY, "time", final=final)))

@@ -80,6 +80,14 @@ def test_what_passed_says_so_with_all_that_it_rests_on() -> None:
     assert all(sha256 in text for sha256 in digests | set(material["answers"]))
 
 
+def test_the_software_that_judged_is_named_with_its_versions() -> None:
+    stored = evidence(SOUND, SEALED)
+    old = "Phần mềm đã dùng: lienthong (không ghi phiên bản), pyHanko 0.38.0."
+    assert old in page(stored).text
+    stored["finding"]["libraries"] = {"Python": "3.11.9", "lienthong": "0.0.7"}
+    assert "Phần mềm đã dùng: lienthong 0.0.7, Python 3.11.9." in page(stored).text
+
+
 def test_a_proved_time_is_told_from_one_that_is_only_said() -> None:
     text = page(evidence(STAMPED, SEALED)).text
     proved = "03:15:00 ngày 26/11/2026, giờ Việt Nam (UTC+7) Đã được chứng minh bằng dấu thời gian"

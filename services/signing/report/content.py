@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from services.signing.finding import OWN
 from services.signing.report import signatures
 from services.signing.report.parts import Fact, Material, Objection, Part
 from services.signing.report.stored import Stored, is_of_the_whole, read
@@ -151,5 +152,7 @@ def _materials(stored: Stored, policy: Policy) -> tuple[Material, ...]:
 
 
 def _software(stored: Stored) -> str:
-    libraries = stored.finding.libraries if stored.finding else {}
-    return ", ".join(f"{shown(name)} {shown(version)}" for name, version in libraries.items())
+    if stored.finding is None:
+        return ""
+    software = {OWN: "(không ghi phiên bản)", **stored.finding.libraries}
+    return ", ".join(f"{shown(name)} {shown(version)}" for name, version in software.items())

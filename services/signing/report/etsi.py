@@ -6,10 +6,9 @@ in the places that the standard leaves open: identifiers of constraints and type
 
 import re
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from services.signing.finding import Signature
+from services.signing.finding import OWN, UNKNOWN, Signature
 from services.signing.report import objects
 from services.signing.report.constraints import Status, evaluated, worth
 from services.signing.report.objects import DOCUMENT, URN, digest, reference
@@ -221,9 +220,6 @@ def _said(stored: Stored, one: Signature | None = None) -> dict[str, Any]:
 
 
 def _validator(stored: Stored) -> dict[str, Any]:
-    libraries = stored.finding.libraries if stored.finding else {}
-    try:
-        own = version("lienthong")
-    except PackageNotFoundError:
-        own = ""
-    return {"OtherInformation": {"Name": "lienthong", "Version": own, "Libraries": libraries}}
+    software = dict(stored.finding.libraries) if stored.finding else {}
+    own = software.pop(OWN, UNKNOWN)
+    return {"OtherInformation": {"Name": OWN, "Version": own, "Libraries": software}}

@@ -1,13 +1,17 @@
 """What was found in a file, as the facts that are kept: names of persons are not among them."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
+from pathlib import Path
+from platform import python_version
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from services.signing.finding import (
+    OWN,
     REVOCATION_UNKNOWN,
     Checked,
     Finding,
@@ -22,7 +26,25 @@ from services.signing.validation.material import digest
 from services.signing.validation.signature import Judged, Stamp
 from services.signing.validation.trust import Chain, Trust
 
-LIBRARIES = {name: version(name) for name in ("pyHanko", "pyhanko-certvalidator", "cryptography")}
+_PARSING = ("pyHanko", "pyhanko-certvalidator", "asn1crypto", "cryptography", "lxml")
+
+
+def _own() -> str:
+    """Return which sources judge: they run as they lie, and no release number tells them apart."""
+    home = Path(__file__).parents[1]
+    summed = hashlib.sha256()
+    for path in sorted(home.rglob("*.py")):
+        name, content = str(path.relative_to(home)).encode(), path.read_bytes()
+        summed.update(hashlib.sha256(name).digest() + hashlib.sha256(content).digest())
+    return f"sources-{summed.hexdigest()[:16]}"
+
+
+SOFTWARE = {
+    OWN: _own(),
+    "Python": python_version(),
+    **{name: version(name) for name in _PARSING},
+}
+"""With what a verdict is made, by version: it is kept with it, and nothing depends on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +117,7 @@ def _finding(
         policy_sha256=trust.policy.sha256,
         checked_at=at.isoformat(),
         size=size,
-        libraries=LIBRARIES,
+        libraries=SOFTWARE,
     )
 
 
