@@ -18,10 +18,13 @@ _PARTS = ("found", "means", "advice")
 _DETAILS = (
     re.compile(r"^\w+ since (?P<since>\d{4}-\d\d-\d\dT[\d:]+Z)$"),
     re.compile(r"^valid (?P<begins>\d{4}-\d\d-\d\d) to (?P<ends>\d{4}-\d\d-\d\d)$"),
-    re.compile(r"^(?P<what>[\w .-]{1,60}) since (?P<until>\d{4}-\d\d-\d\d)$"),
-    re.compile(r"^the newest list of [a-z0-9-]+ is of (?P<issued>\d{4}-\d\d-\d\dT[\d:]+Z)$"),
+    re.compile(r"^(?P<what>[\w .-]{1,60}) only until (?P<until>\d{4}-\d\d-\d\d)$"),
+    re.compile(
+        r"^the newest list of [a-z0-9-]+ is of (?P<issued>\d{4}-\d\d-\d\dT[\d:]+Z)(, for .+)?$"
+    ),
 )
-"""What the engine's details say beside the rule itself."""
+"""What the engine's details say beside the rule itself (`validation/moment.py`); `for`: how long a
+file was waited with before it was given up."""
 
 
 @dataclass(frozen=True, slots=True)
