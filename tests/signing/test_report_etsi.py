@@ -31,7 +31,7 @@ SUB = "urn:etsi:019102:subindication:"
 
 def parts(stored: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the reports on single signatures."""
-    return report(stored, POLICY)["ValidationReport"]["SignatureValidationReport"]
+    return report(stored, POLICY, withdrawn=None)["ValidationReport"]["SignatureValidationReport"]
 
 
 def status(one: dict[str, Any]) -> tuple[str, list[str]]:
@@ -142,7 +142,7 @@ def test_the_best_time_is_the_earliest_stamp_or_the_moment_that_was_judged() -> 
 
 def test_all_that_is_referred_to_is_there_by_its_digest() -> None:
     stored = evidence(STAMPED, SEALED)
-    whole = report(stored, POLICY)["ValidationReport"]
+    whole = report(stored, POLICY, withdrawn=None)["ValidationReport"]
     objects = whole["SignatureValidationObjects"]["ValidationObject"]
     names = [one["id"] for one in objects]
     signatures = [one["SignatureIdentifier"]["id"] for one in parts(stored)]
@@ -166,16 +166,42 @@ def test_a_revocation_is_told_with_time_and_reason() -> None:
     assert told["RevocationReason"] == "urn:etsi:019102:revocationReason:keyCompromise"
 
 
+@pytest.mark.parametrize(
+    ("first", "before", "after", "sub"),
+    [
+        (SOUND, "total-passed", "indeterminate", "SIG_CONSTRAINTS_FAILURE"),
+        (REVOKED, "indeterminate", "indeterminate", "REVOKED_NO_POE"),
+    ],
+)
+def test_what_was_withdrawn_is_not_said_to_have_passed(
+    first: Signature, before: str, after: str, sub: str
+) -> None:
+    stored = evidence(first, SEALED)
+    assert status(parts(stored)[0])[0] == f"{MAIN}{before}"
+    whole = report(stored, POLICY, withdrawn="SIG-4225")["ValidationReport"]
+    one, sealed = whole["SignatureValidationReport"]
+    assert status(one) == (f"{MAIN}{after}", [f"{SUB}{sub}"])
+    assert status(sealed) == (f"{MAIN}indeterminate", [f"{SUB}SIG_CONSTRAINTS_FAILURE"])
+    for each in (one, sealed):
+        (data,) = each["SignatureValidationStatus"]["AssociatedValidationReportData"]
+        told = data["AdditionalValidationReportData"]["ReportData"]
+        assert told[0] == {"Type": "urn:lienthong:signing:withdrawn", "Value": "SIG-4225"}
+        assert len(told) > 1
+    assert "withdrawn" not in str(report(stored, POLICY, withdrawn=None))
+    empty = unread(no_answer(TOO_HEAVY, "time", final=True))
+    assert "SIG-4225" in str(report(empty, POLICY, withdrawn="SIG-4225"))
+
+
 def test_the_software_is_that_which_judged_not_todays() -> None:
     stored = evidence(SOUND, SEALED)
-    validator = report(stored, POLICY)["ValidationReport"]["SignatureValidator"]
+    validator = report(stored, POLICY, withdrawn=None)["ValidationReport"]["SignatureValidator"]
     assert validator["OtherInformation"] == {
         "Name": "lienthong",
         "Version": "unknown",
         "Libraries": {"pyHanko": "0.38.0"},
     }
     stored["finding"]["libraries"]["lienthong"] = "0.0.7"
-    validator = report(stored, POLICY)["ValidationReport"]["SignatureValidator"]
+    validator = report(stored, POLICY, withdrawn=None)["ValidationReport"]["SignatureValidator"]
     assert validator["OtherInformation"]["Version"] == "0.0.7"
     assert validator["OtherInformation"]["Libraries"] == {"pyHanko": "0.38.0"}
 
@@ -194,4 +220,4 @@ def test_evidence_that_is_not_one_is_refused() -> None:
     subject = {**good, "subject": {**good["subject"], "sha256": "../../x"}}
     for bad in ({}, {**good, "schema": "lienthong/verdict/1"}, other, subject):
         with pytest.raises(Incomplete):
-            report(bad, POLICY)
+            report(bad, POLICY, withdrawn=None)

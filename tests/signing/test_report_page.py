@@ -68,8 +68,11 @@ def page(stored: dict[str, Any], withdrawn: str | None = None) -> Page:
 def test_what_passed_says_so_with_all_that_it_rests_on() -> None:
     stored = evidence(STAMPED, SEALED)
     text = page(stored).text
-    assert "ĐẠT Các chữ ký số cần có đều hợp lệ" in text
+    assert "ĐẠT Các chữ ký số cần có của tệp này đều hợp lệ" in text
     assert "KHÔNG ĐẠT" not in text
+    # An annex may have failed: then this file passes and its document is refused.
+    assert "Văn bản được chuyển" not in text
+    assert "chỉ được chuyển khi mọi tệp của văn bản đều đạt." in text
     assert "07:31:02 ngày 26/11/2026, giờ Việt Nam (UTC+7)" in text
     assert "Chữ ký 1: chữ ký của người có thẩm quyền" in text
     assert "Chữ ký 2: chữ ký của cơ quan" in text
@@ -106,7 +109,7 @@ def test_a_proved_time_is_told_from_one_that_is_only_said() -> None:
         ),
         (
             evidence(HELD, SEALED),
-            "CHƯA KẾT LUẬN ĐƯỢC Văn bản được giữ lại, chưa được chuyển.",
+            "CHƯA KẾT LUẬN ĐƯỢC Khi chưa kết luận được về tệp này, văn bản chưa được chuyển.",
             "Thông tin thu hồi mới nhất, cấp lúc 00:00:00 ngày 21/11/2026",
         ),
         (evidence(SOUND), "KHÔNG ĐẠT", "Thiếu chữ ký số của cơ quan."),
@@ -133,7 +136,7 @@ def test_a_verdict_that_no_longer_holds_says_so_first() -> None:
     assert "Lý do: Chứng thư số đã bị thu hồi hoặc tạm dừng (SIG-4225)." in text
     assert "Không dùng báo cáo này làm căn cứ" in text
     assert first < text.index("Tệp được kiểm tra")
-    assert "Văn bản được chuyển." not in text
+    assert "được chuyển" not in text
 
 
 @pytest.mark.parametrize("bad", HOSTILE)

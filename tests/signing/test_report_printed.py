@@ -46,7 +46,7 @@ def text(pdf: bytes) -> str:
         (
             evidence(STAMPED, SEALED),
             "ĐẠT",
-            "Các chữ ký số cần có đều hợp lệ tại thời điểm được xét",
+            "Các chữ ký số cần có của tệp này đều hợp lệ tại thời điểm được xét",
         ),
         (evidence(REVOKED, SEALED), "KHÔNG ĐẠT", "Chứng thư số của người ký đã bị thu hồi"),
         (evidence(HELD, SEALED), "CHƯA KẾT LUẬN ĐƯỢC", "Thông tin thu hồi mới nhất"),

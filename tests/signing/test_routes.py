@@ -157,6 +157,9 @@ async def test_docs_reads_reports_and_the_bundle_repeats_the_verdict(
     assert answers["pdf"].content.startswith(b"%PDF-")
     withdrawn = await face.client.get(f"{place}/html?withdrawn=SIG-4225", headers=headers)
     assert withdrawn.text != answers["html"].text
+    withdrawn = await face.client.get(f"{place}/etsi?withdrawn=SIG-4225", headers=headers)
+    assert "total-passed" not in withdrawn.text
+    assert "SIG-4225" in withdrawn.text
     bundle, paper = tmp_path / "bundle.zip", tmp_path / "paper.pdf"
     await asyncio.to_thread(bundle.write_bytes, answers["bundle"].content)
     await asyncio.to_thread(paper.write_bytes, desk.papers.good_main.content)
@@ -184,3 +187,29 @@ async def test_evidence_that_is_not_whole_is_told_in_vietnamese(face: Face) -> N
     said = (await face.client.get(place, headers=headers)).json()
     assert (said["code"], said["detail"]) == ("SIG-5001", said["title"])
     assert "is missing" in said["detail_en"]
+
+
+async def test_a_report_needs_the_policy_alone_and_a_bundle_every_piece_as_it_was(
+    face: Face,
+) -> None:
+    desk = face.desk
+    dispatch = await desk.send(desk.papers.good_main)
+    held, look = await looked(desk, dispatch)
+    await desk.db.as_worker(lambda conn: settle(conn, held, look))
+    (event,) = await desk.events(dispatch)
+    place = f"/internal/verdicts/{event['evidence_sha256']}"
+    headers = face.headers("service-docs", "internal", audience=INTERNAL)
+    rotted = "update materials set content = content || '\\x00' where kind = $1"
+
+    async def statuses() -> dict[str, int]:
+        forms = ("etsi", "html", "pdf", "bundle")
+        asked = {one: await face.client.get(f"{place}/{one}", headers=headers) for one in forms}
+        assert {one.json()["code"] for one in asked.values() if one.is_error} <= {"SIG-5001"}
+        return {form: one.status_code for form, one in asked.items()}
+
+    await desk.execute(rotted, "crl")
+    assert await statuses() == {"etsi": 200, "html": 200, "pdf": 200, "bundle": 500}
+    await desk.execute("delete from materials where kind = 'crl'")
+    assert (await statuses())["bundle"] == 500
+    await desk.execute(rotted, "policy")
+    assert set((await statuses()).values()) == {500}

@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import orjson
+import structlog
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from services.signing.api.pki import Digest
 from services.signing.bundle import pack
-from services.signing.evidence import Incomplete, named
+from services.signing.evidence import Incomplete, material, named
 from services.signing.report import etsi, page, printed
 from services.signing.store import examinations, materials
 from services.signing.validation.material import digest
@@ -21,6 +22,7 @@ from shared.identity import Caller, Scoped
 from shared.openapi import told
 
 router = APIRouter(tags=["internal"])
+_log = structlog.get_logger()
 
 Form = Literal["etsi", "html", "pdf", "bundle"]
 
@@ -43,25 +45,31 @@ async def get_report(
 ) -> Response:
     """Return the report on the verdict whose evidence has this SHA-256."""
     db: Database = request.app.state.db
-    evidence, kept = await db.as_worker(lambda conn: _stored(conn, sha256))
     try:
+        evidence, kept = await db.as_worker(lambda conn: _stored(conn, sha256, form))
         content, media_type = await asyncio.to_thread(_made, form, evidence, kept, withdrawn)
     except Incomplete as error:
+        _log.error("evidence is not what was kept", evidence=sha256, cause=str(error))
         raise Problem("SIG-5001", en=f"The evidence cannot be used: {error}.") from None
     return Response(content, media_type=media_type)
 
 
-async def _stored(conn: Connection, sha256: str) -> tuple[bytes, dict[str, bytes]]:
-    """Return a verdict's evidence, and the pieces that it rests on. Raises Problem."""
+async def _stored(conn: Connection, sha256: str, form: Form) -> tuple[bytes, dict[str, bytes]]:
+    """Return a verdict's evidence, and the pieces that a form of it needs.
+
+    Raises Problem REQ-4041, Incomplete.
+    """
     evidence = await examinations.evidence(conn, sha256)
     if evidence is None:
         raise Problem("REQ-4041")
     if digest(evidence) != sha256:
-        raise Problem("SIG-5001", kept=sha256, found=digest(evidence))
+        raise Incomplete(f"the evidence has the digest {digest(evidence)}")
     said = orjson.loads(evidence)
     if said.get("material") is None:
         return evidence, {}
-    return evidence, await materials.find(conn, named(said).digests())
+    names = named(said)
+    wanted = names.digests() if form == "bundle" else {names.policy}  # lists are of megabytes
+    return evidence, await materials.find(conn, wanted)
 
 
 def _made(
@@ -69,10 +77,13 @@ def _made(
 ) -> tuple[bytes, str]:
     said: dict[str, Any] = orjson.loads(evidence)
     if form == "bundle":
+        if said["material"] is not None:
+            material(named(said), kept)  # each piece is there, and is what it was
         return pack(evidence, kept), "application/zip"
     policy = _policy(said, kept)
     if form == "etsi":
-        return orjson.dumps(etsi.report(said, policy)), "application/json"
+        report = etsi.report(said, policy, withdrawn=withdrawn)
+        return orjson.dumps(report), "application/json"
     if form == "html":
         return page.render(said, policy, withdrawn=withdrawn), "text/html; charset=utf-8"
     return printed.render(said, policy, withdrawn=withdrawn), "application/pdf"
@@ -85,4 +96,6 @@ def _policy(said: Mapping[str, Any], kept: Mapping[str, bytes]) -> Policy:
     sha256 = said["material"]["policy"]
     if sha256 not in kept:
         raise Incomplete(f"{sha256} is missing")
+    if digest(kept[sha256]) != sha256:
+        raise Incomplete(f"{sha256} is not what was kept")
     return load(kept[sha256])

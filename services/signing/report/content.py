@@ -15,19 +15,25 @@ from shared.errors import problem_types
 
 Outcome = Literal["passed", "failed", "held", "withdrawn"]
 
+_PASSES = (
+    "Các chữ ký số cần có của tệp này đều hợp lệ tại thời điểm được xét. "
+    "Văn bản chỉ được chuyển khi mọi tệp của văn bản đều đạt."
+)
 _OUTCOMES: dict[str, tuple[Outcome, str, str]] = {
     "TOTAL-PASSED": (
         "passed",
         "ĐẠT",
-        "Các chữ ký số cần có đều hợp lệ tại thời điểm được xét. Văn bản được chuyển.",
+        _PASSES,
     ),
     "TOTAL-FAILED": ("failed", "KHÔNG ĐẠT", "Văn bản không được chuyển."),
     "INDETERMINATE": (
         "held",
         "CHƯA KẾT LUẬN ĐƯỢC",
-        "Văn bản được giữ lại, chưa được chuyển. Hệ thống tự kiểm tra lại.",
+        "Khi chưa kết luận được về tệp này, văn bản chưa được chuyển. Hệ thống tự kiểm tra lại.",
     ),
 }
+"""What is said of a file. Of its document, too, only what follows from this file alone: another may
+have failed, and then all of it was refused."""
 _ROLES = {"MAIN": "Văn bản chính", "ANNEX": "Phụ lục ở tệp riêng"}
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from services.signing.finding import OWN, UNKNOWN, Signature
 from services.signing.report import objects
-from services.signing.report.constraints import Status, evaluated, worth
+from services.signing.report.constraints import PASSED, Status, evaluated, worth
 from services.signing.report.objects import DOCUMENT, URN, digest, reference
 from services.signing.report.stored import Stored, is_of_the_whole, read
 from services.signing.validation.policy import Policy
@@ -29,16 +29,25 @@ _ALGORITHMS = {
 }
 """RFC 9231, which TS 119 102-2 refers to."""
 _REVOKED = re.compile(r"(?P<reason>\w+) since (?P<at>[\d-]+T[\d:]+Z)")
+_WITHDRAWN = Status("INDETERMINATE", "SIG_CONSTRAINTS_FAILURE")
+"""What is left of a signature that had passed: as of one that the register speaks against."""
 
 
-def report(evidence: Mapping[str, Any], policy: Policy) -> dict[str, Any]:
-    """Return the validation report of a stored verdict. Raises Incomplete."""
+def report(evidence: Mapping[str, Any], policy: Policy, *, withdrawn: str | None) -> dict[str, Any]:
+    """Return the validation report of a stored verdict. Raises Incomplete.
+
+    `withdrawn` is why the verdict on the document no longer holds, by problem code: then nothing is
+    said to be TOTAL-PASSED.
+    """
     stored = read(evidence, policy)
-    single = [_report(stored, place, policy) for place in range(len(stored.signatures))]
+    places = range(len(stored.signatures))
+    single = [_report(stored, place, policy) for place in places] or [_unsigned(stored, policy)]
+    if withdrawn is not None:
+        single = [_taken_back(one, withdrawn) for one in single]
     return {
         "ValidationReport": {
             # The schema wants at least one: a file without a signature is reported on by itself.
-            "SignatureValidationReport": single or [_unsigned(stored, policy)],
+            "SignatureValidationReport": single,
             "SignatureValidationObjects": {"ValidationObject": objects.validation_objects(stored)},
             "SignatureValidator": _validator(stored),
         }
@@ -62,6 +71,19 @@ def _report(stored: Stored, place: int, policy: Policy) -> dict[str, Any]:
         "SignatureValidationProcess": _process(one),
         "SignatureValidationStatus": status,
     }
+
+
+def _taken_back(one: Mapping[str, Any], code: str) -> dict[str, Any]:
+    """Return a report on a signature of a document whose verdict was withdrawn."""
+    status = dict(one["SignatureValidationStatus"])
+    if status["MainIndication"] == _status(PASSED, "total-")["MainIndication"]:
+        status |= _status(_WITHDRAWN, "total-")
+    (data,) = status["AssociatedValidationReportData"]
+    said = data["AdditionalValidationReportData"]["ReportData"]
+    why = {"Type": f"{_OWN}:withdrawn", "Value": code}
+    told = {**data, "AdditionalValidationReportData": {"ReportData": [why, *said]}}
+    status["AssociatedValidationReportData"] = [told]
+    return {**one, "SignatureValidationStatus": status}
 
 
 def _unsigned(stored: Stored, policy: Policy) -> dict[str, Any]:
