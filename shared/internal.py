@@ -44,6 +44,15 @@ def assertion(*, client_id: str, key: Any, audience: str, kid: str | None = None
     return jwt.encode(claims, key, algorithm="ES256", headers=headers)
 
 
+class Refused(Unavailable):
+    """Another service has answered, and not with what was asked for."""
+
+    def __init__(self, what: str, code: str | None) -> None:
+        """Name what is missing; `code` is of the problem that it answered with, if it named one."""
+        super().__init__(what)
+        self.answered = code
+
+
 class Internal:
     """An HTTP client to the other services; tokens are fetched and kept until they near expiry."""
 
@@ -84,8 +93,8 @@ class Internal:
     async def fetch(self, service: Service, path: str, *, most: int) -> bytes:
         """GET `path` (under `/internal/`) and return its bytes as they were sent, `most` of them.
 
-        Raises Unavailable when the service, or the token endpoint, does not answer with 200, or
-        with more.
+        Raises Refused when the service answers with another status than 200, Unavailable when it,
+        or the token endpoint, does not answer at all, or with more.
         """
         headers = {"Authorization": f"Bearer {await self._token(service)}"}
         propagate.inject(headers)
@@ -95,7 +104,7 @@ class Internal:
             async with self._answer("GET", url, headers=headers) as answer:
                 if answer.status != _OK:
                     self._tokens.pop(service, None)
-                    raise Unavailable(f"{service} ({path}: {answer.status})")
+                    raise Refused(f"{service} ({path}: {answer.status})", await _code(answer))
                 async for chunk in answer.content.iter_chunked(_CHUNK):
                     content += chunk
                     if len(content) > most:
@@ -152,6 +161,15 @@ class Internal:
         async with self._session.request(method, url, **options) as answer:
             reach("internal.answered")
             yield answer
+
+
+async def _code(answer: aiohttp.ClientResponse) -> str | None:
+    """Return the code of the problem that an answer is (RFC 9457); None: it names none."""
+    try:
+        said: Any = await answer.json(content_type=None)
+        return str(said["code"])
+    except (ValueError, TypeError, LookupError):
+        return None
 
 
 def _read(file: Path) -> bytes:

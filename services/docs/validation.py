@@ -17,16 +17,17 @@ from services.docs.store.verdicts import Judgement
 from shared.db import Connection
 from shared.errors import Problem, Unavailable
 from shared.ids import AgencyId, AttachmentId, DispatchId, DocumentId
-from shared.internal import Internal
+from shared.internal import Internal, Refused
 
 PASSED, FAILED, UNKNOWN = "TOTAL-PASSED", "TOTAL-FAILED", "INDETERMINATE"
 EVIDENCE_BYTES = 4 << 20
 """Of the evidence of one file."""
-BUNDLE_BYTES = 64 << 20
-"""Of one report: with all that a verdict rests on."""
+BUNDLE_BYTES = 257 << 20
+"""Of one report: with all that a verdict rests on, of which signing packs 256 MiB at most."""
 PATIENCE_SECONDS = 10.0
 """For all evidence of one document together; what has not come by then is unavailable."""
 
+_MISMATCH = "SIG-5001"
 _log = structlog.get_logger()
 _mismatches = Counter(
     "lienthong_evidence_mismatches_total", "Evidence of verdicts that is not what was judged."
@@ -115,7 +116,8 @@ async def rendered(
 ) -> bytes:
     """Return the report on one file in a form that signing makes of the evidence.
 
-    Raises Problem REQ-4041 for a file that is not there or not judged yet, Unavailable.
+    Raises Problem REQ-4041 for a file that is not there or not judged yet; SIG-5001, with an alarm,
+    when signing finds that its evidence is not what was judged; Unavailable.
     """
     judged = next(
         (
@@ -137,12 +139,21 @@ async def rendered(
             return await internal.fetch("signing", path, most=BUNDLE_BYTES)
     except TimeoutError as error:
         raise Unavailable("signing") from error
+    except Refused as why:
+        if why.answered != _MISMATCH:
+            raise
+        raise _alarm(kept=judged.evidence_sha256) from None
 
 
 def _checked(content: bytes, sha256: str) -> Any:  # noqa: ANN401 (any JSON)
     found = hashlib.sha256(content).hexdigest()
     if found != sha256:
-        _mismatches.inc()
-        _log.error("evidence is not what was judged", kept=sha256, found=found)
-        raise Problem("SIG-5001", kept=sha256, found=found)
+        raise _alarm(kept=sha256, found=found)
     return orjson.loads(content)
+
+
+def _alarm(*, kept: str, found: str | None = None) -> Problem:
+    """Raise the alarm; return the problem to be raised. Without `found`, signing's log says why."""
+    _mismatches.inc()
+    _log.error("evidence is not what was judged", kept=kept, found=found)
+    return Problem(_MISMATCH, kept=kept, found=found)

@@ -9,6 +9,8 @@ from uuid import UUID
 
 import pytest
 from aiohttp import web
+from prometheus_client import REGISTRY
+from structlog.testing import capture_logs
 
 from infra.pki.authority import key_pem, new_key
 from services.docs import judge
@@ -34,6 +36,8 @@ class Shelf:
     contents: dict[str, bytes] = field(default_factory=dict[str, bytes])
     asked: list[str] = field(default_factory=list[str])
     up: bool = True
+    rotted: bool = False
+    """Signing finds that what it holds is not what it kept."""
 
 
 @pytest.fixture
@@ -55,6 +59,8 @@ async def shelf(
     async def report(request: web.Request) -> web.Response:
         shelf.asked.append(request.path_qs)
         content = shelf.contents.get(request.match_info["form"])
+        if shelf.rotted:
+            return web.json_response({"code": "SIG-5001", "status": 500}, status=500)
         if not shelf.up or content is None:
             return web.Response(status=503)
         return web.Response(body=content)
@@ -194,6 +200,27 @@ async def test_a_report_comes_from_signing_in_its_form(
         assert answer.headers["content-type"] == MEDIA[form]
         assert "default-src 'none'" in answer.headers["content-security-policy"]
     assert set(shelf.asked) == {f"/internal/verdicts/{KEPT}/{form}"}
+
+
+@pytest.mark.parametrize("form", ["full", *MEDIA])
+async def test_no_form_shows_other_evidence_than_was_judged(
+    docs: Running, exchange: Exchange, shelf: Shelf, form: str
+):
+    shelf.contents[KEPT], shelf.rotted = EVIDENCE.replace(b"PASSED", b"FAILED"), True
+    path = await _judged(docs, exchange)
+    sender = await docs.system(SENDER)
+    before = _alarms()
+    with capture_logs() as logged:
+        refused = await sender.ask("GET", f"{path}/validation?form={form}")
+    assert (refused.status_code, refused.json()["code"]) == (500, "SIG-5001")
+    assert refused.json()["kept"] == KEPT
+    assert _alarms() == before + 1
+    told = [one for one in logged if one["event"] == "evidence is not what was judged"]
+    assert [(one["kept"], one["log_level"]) for one in told] == [(KEPT, "error")]
+
+
+def _alarms() -> float:
+    return REGISTRY.get_sample_value("lienthong_evidence_mismatches_total") or 0.0
 
 
 async def test_a_report_is_shown_to_nobody_else(docs: Running, exchange: Exchange, shelf: Shelf):

@@ -6,7 +6,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from shared.errors import Unavailable
-from shared.internal import Internal
+from shared.internal import Internal, Refused
 from tests.gateway.door import Door
 from tests.shared.conftest import key_file
 
@@ -24,6 +24,9 @@ async def test_a_refusal_is_unavailable_and_forgets_the_token(internal: Internal
     await internal.get("gateway", CLIENTS)
     with pytest.raises(Unavailable, match="404"):
         await internal.get("gateway", "/internal/nothing")
+    with pytest.raises(Refused, match="404") as refused:
+        await internal.fetch("gateway", "/internal/nothing", most=99)
+    assert refused.value.answered == "REQ-4041"
     key_file(tmp_path, ec.generate_private_key(ec.SECP256R1()))
     with pytest.raises(Unavailable, match="invalid_client"):
         await internal.get("gateway", CLIENTS)
