@@ -118,6 +118,12 @@ def _parsers() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
         " fetched from anywhere.",
     )
     verify.add_argument("file", type=Path, metavar="FILE", help="the file that is judged")
+    _add_moment_and_evidence(verify)
+    _add_files(verify)
+    return parser, verify
+
+
+def _add_moment_and_evidence(verify: argparse.ArgumentParser) -> None:
     verify.add_argument(
         "--at",
         type=_moment,
@@ -136,6 +142,9 @@ def _parsers() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
         metavar="DIGEST",
         help="of the evidence (its verdict.json), as the exchange told it: else it is not used",
     )
+
+
+def _add_files(verify: argparse.ArgumentParser) -> None:
     files = {
         "--trust": (
             "EXPORT",
@@ -152,7 +161,6 @@ def _parsers() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
     }
     for name, (value, what) in several.items():
         verify.add_argument(name, type=Path, metavar=value, action="append", default=[], help=what)
-    return parser, verify
 
 
 def _moment(text: str) -> datetime:
