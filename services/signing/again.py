@@ -163,5 +163,13 @@ def _differences(stored: Mapping[str, Any], verdict: Verdict, finding: Finding) 
         f"{part}.{name}"
         for part, values in now.items()
         for name, value in values.items()
-        if name != "libraries" and stored[part].get(name) != value
+        if name != "libraries" and not _is_same(name, stored[part].get(name), value)
     )
+
+
+def _is_same(name: str, before: Any, now: Any) -> bool:  # noqa: ANN401 (any JSON)
+    if name == "lists":  # evidence of before names all lists that were at hand
+        return all(one in (before or ()) for one in now)
+    if name == "answers" and before is None:  # and has all answers in its material alone
+        return True
+    return before == now

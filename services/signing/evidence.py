@@ -83,16 +83,28 @@ class Incomplete(ValueError):  # noqa: N818 (what the evidence is)
 _NAMED = TypeAdapter(Named)
 
 
-def pieces(material: Material, detached: bytes | None = None) -> list[Piece]:
-    """Return what is to be kept of a judgement's material."""
+def pieces(
+    material: Material, finding: Finding | None, detached: bytes | None = None
+) -> list[Piece]:
+    """Return what is to be kept of a judgement's material: of revocation data what had a say."""
     own = [] if detached is None else [Piece(digest(detached), "cms", detached)]
-    answers = [Piece(digest(der), "ocsp", der) for der in material.answers]
-    return [*_shared(_for_all(material)), *answers, *own]
+    lists, answers = _told(finding)
+    told = {sha256 for _, sha256 in lists}
+    shared = (one for one in _shared(_for_all(material)) if one.kind != "crl" or one.sha256 in told)
+    about = (Piece(digest(der), "ocsp", der) for der in material.answers)
+    return [*shared, *(one for one in about if one.sha256 in answers), *own]
 
 
 def _for_all(material: Material) -> Material:
     """Return what many verdicts rest on alike: without answers, which are about few files."""
     return replace(material, answers=()) if material.answers else material
+
+
+def _told(finding: Finding | None) -> tuple[set[tuple[str, str]], set[str]]:
+    """Return the lists, with their authorities, and the answers that had a say in a finding."""
+    if finding is None:
+        return set(), set()
+    return {(one.authority, one.sha256) for one in finding.lists}, set(finding.answers)
 
 
 @lru_cache(maxsize=4)
@@ -126,7 +138,7 @@ def written(
             "waited": waited,
             "finding": asdict(finding) if finding else None,
             "registered": [asdict(registered[digest]) for digest in sorted(registered)],
-            "material": asdict(_named(given, detached)) if given else None,
+            "material": asdict(_named(given, finding, detached)) if given else None,
         },
         default=str,  # ids as the database gives them
         option=orjson.OPT_SORT_KEYS,
@@ -167,10 +179,21 @@ def material(names: Named, kept: Mapping[str, bytes]) -> Material:
     )
 
 
-def _named(given: Material, detached: bytes | None) -> Named:
+def _named(given: Material, finding: Finding | None, detached: bytes | None) -> Named:
+    """Return the names of what a judgement rested on.
+
+    All authorities are named, also those that issued nothing of the file: a certificate that none
+    of them has issued is refused for that.
+    """
     signature = None if detached is None else digest(detached)
-    answers = tuple(digest(der) for der in given.answers)
-    return replace(_names(_for_all(given)), answers=answers, signature=signature)
+    names, (lists, answers) = _names(_for_all(given)), _told(finding)
+    about = (digest(der) for der in given.answers)
+    return replace(
+        names,
+        lists=tuple(one for one in names.lists if (one.authority, one.sha256) in lists),
+        answers=tuple(one for one in about if one in answers),
+        signature=signature,
+    )
 
 
 @lru_cache(maxsize=4)

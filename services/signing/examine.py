@@ -121,7 +121,7 @@ async def _kept(
         waited=waited,
     )
     if look.material is not None:
-        await materials.keep(conn, pieces(look.material, look.detached))
+        await materials.keep(conn, pieces(look.material, finding, look.detached))
         reach("signing.materials_kept")
     passed = verdict.indication == "TOTAL-PASSED"
     return NewVerdict(

@@ -130,7 +130,10 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class ListUsed:
-    """A revocation list that stood at the worker's disposal."""
+    """A revocation list of an authority on a way from a certificate of the file to a root.
+
+    No other list has a say in what is found: verdicts do not name them.
+    """
 
     authority: str
     number: int
@@ -158,3 +161,6 @@ class Finding:
     size: int
     libraries: dict[str, str]
     """The software that judged, by name: this one, Python and what parses; its versions."""
+    answers: tuple[str, ...] = ()
+    """SHA-256 of the OCSP responses that told of a certificate on such a way, as for `lists`; those
+    that the file itself brings are not among them."""

@@ -43,7 +43,7 @@ def stored(case: Case) -> Stored:
     finding, verdict = examined(case, known)
     subject = Subject(_NOBODY, _NOBODY, case.name, case.sender, digest(content), case.role)
     evidence, _ = written(subject, verdict, finding, case.registered, known, detached=detached)
-    kept = {one.sha256: one.content for one in pieces(known, detached)}
+    kept = {one.sha256: one.content for one in pieces(known, finding, detached)}
     return Stored(evidence, kept, content)
 
 

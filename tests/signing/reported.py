@@ -85,6 +85,7 @@ def finding(*signatures: Signature, outcome: Outcome | None = None) -> Finding:
         checked_at=JUDGED_AT,
         size=113074,
         libraries={"pyHanko": "0.38.0"},
+        answers=(digest(b"tra loi"),),
     )
 
 

@@ -16,14 +16,15 @@ from infra.pki.authority import Authority, sign_list
 from infra.pki.trusted import material
 from services.signing.again import repeat
 from services.signing.certificate import Registered
-from services.signing.evidence import Incomplete, Subject, pieces, written
-from services.signing.validation.material import Material, digest
+from services.signing.evidence import Incomplete, Subject, named, pieces, written
+from services.signing.validation.material import Listed, Material, digest
 from services.signing.validation.pades import validate_pdf
 from services.signing.validation.trust import Trust
 from services.signing.verdict import judge
 from shared.ids import AgencyId
 from tests.fixtures import tampering
 from tests.fixtures.papers import Papers, days
+from tests.signing.elsewhere import crl, make_ca
 
 AGENCY = AgencyId(UUID(int=22))
 _PARSING = ("pyHanko", "pyhanko-certvalidator", "asn1crypto", "cryptography", "lxml")
@@ -77,8 +78,65 @@ def test_a_file_that_was_given_up_is_repeated_too(papers: Papers) -> None:
 
 
 def kept(given: Material) -> dict[str, bytes]:
-    """Return the pieces as they are stored."""
-    return {one.sha256: one.content for one in pieces(given)}
+    """Return all pieces of a material."""
+    everything = (
+        given.policy,
+        *(one.der for one in given.authorities),
+        *(one.der for one in given.lists),
+        *given.answers,
+    )
+    return {digest(one): one for one in everything}
+
+
+def test_evidence_names_the_lists_of_authorities_on_the_files_ways_alone(papers: Papers) -> None:
+    given, strange = known(papers), make_ca("CA gốc khác")
+    other = replace(given.authorities[0], name="other", der=der(strange))
+    own = {(one.authority, digest(one.der)) for one in given.lists}
+    listed = Listed("other", crl(strange, number=1))
+    wide = replace(
+        given,
+        authorities=(*given.authorities, other),
+        lists=(*given.lists, listed),
+        answers=(b"of another",),
+    )
+    for file, make in FILES.items():
+        content, lists = make(papers), own if file != "not a PDF" else set[tuple[str, str]]()
+        evidence = judged(content, wide)
+        stored = orjson.loads(evidence)
+        names = stored["material"]
+        assert {(one["authority"], one["sha256"]) for one in names["lists"]} == lists
+        assert {(one["authority"], one["sha256"]) for one in stored["finding"]["lists"]} == lists
+        assert "other" in [one["name"] for one in names["authorities"]]
+        assert names["answers"] == []
+        found = validate_pdf(content, Trust(wide), datetime.now(UTC))
+        stored_pieces = {one.sha256: one.content for one in pieces(wide, found)}
+        assert stored_pieces.keys() == named(stored).digests()
+        assert repeat(evidence, stored_pieces, content).differs == ()
+
+
+def test_what_no_listed_authority_has_issued_is_repeated_without_any_list(papers: Papers) -> None:
+    content, given = papers.good_main.content, known(papers)
+    only_root = replace(given, authorities=given.authorities[:1])
+    evidence = judged(content, only_root)
+    stored = orjson.loads(evidence)
+    assert stored["verdict"]["rule"] == "chain.listed"
+    assert stored["material"]["lists"] == stored["finding"]["lists"] == []
+    assert repeat(evidence, kept(only_root), content).differs == ()
+
+
+def test_evidence_of_before_that_names_all_lists_is_repeated_too(papers: Papers) -> None:
+    given, strange = known(papers), make_ca("CA gốc khác")
+    content, spare = papers.good_main.content, crl(strange, number=1)
+    stored = orjson.loads(judged(content, given))
+    one = {**stored["finding"]["lists"][0], "authority": "other", "sha256": digest(spare)}
+    stored["finding"]["lists"].append(one)
+    stored["material"]["lists"].append({"authority": "other", "sha256": digest(spare)})
+    del stored["finding"]["answers"]
+    stored["material"]["answers"].append(digest(b"of another"))
+    whole = {digest(one): one for one in (spare, b"of another")} | kept(given)
+    assert repeat(orjson.dumps(stored), whole, content).differs == ()
+    del stored["finding"]["lists"][0]
+    assert repeat(orjson.dumps(stored), whole, content).differs == ("finding.lists",)
 
 
 @pytest.mark.parametrize("file", FILES)

@@ -70,13 +70,7 @@ class Seen:
 def found(seen: Sequence[Seen], trust: Trust, at: datetime, size: int) -> Finding:
     """Return the finding: the first signature that is not sound decides."""
     objections = [one.judged.objection for one in seen if one.judged.objection]
-    return _finding(
-        objections[0] if objections else None,
-        trust,
-        at,
-        size,
-        tuple(_signature(one) for one in seen),
-    )
+    return _finding(objections[0] if objections else None, trust, at, size, seen)
 
 
 def refusal(objection: Objection, trust: Trust, at: datetime, size: int) -> Finding:
@@ -85,12 +79,10 @@ def refusal(objection: Objection, trust: Trust, at: datetime, size: int) -> Find
 
 
 def _finding(
-    objection: Objection | None,
-    trust: Trust,
-    at: datetime,
-    size: int,
-    signatures: tuple[Signature, ...],
+    objection: Objection | None, trust: Trust, at: datetime, size: int, seen: Sequence[Seen]
 ) -> Finding:
+    ways = _ways(seen)
+    met = {issuer.listed.name for way in ways for issuer in way.issuers}
     outcome: Outcome = "sound"
     if objection:
         hold = trust.policy.page.revocation.known.hold
@@ -102,7 +94,7 @@ def _finding(
         rule=objection.rule if objection else None,
         reason=objection.code if objection else None,
         detail=objection.detail if objection else "",
-        signatures=signatures,
+        signatures=tuple(_signature(one) for one in seen),
         lists=tuple(
             ListUsed(
                 authority=name,
@@ -112,13 +104,29 @@ def _finding(
                 next_update=known.next_update.isoformat() if known.next_update else None,
             )
             for name, known in trust.lists()
+            if name in met
         ),
         policy=trust.policy.id,
         policy_sha256=trust.policy.sha256,
         checked_at=at.isoformat(),
         size=size,
         libraries=SOFTWARE,
+        answers=_answers(ways),
     )
+
+
+def _ways(seen: Sequence[Seen]) -> tuple[Chain, ...]:
+    """Return the ways from all certificates to a root: nothing beside them can have told anything.
+
+    What the file itself brings is not in them.
+    """
+    judged = (each for one in seen for each in (one.judged, *one.stamps))
+    return tuple(way for each in judged for way in each.ways)
+
+
+def _answers(ways: Sequence[Chain]) -> tuple[str, ...]:
+    told = (status for way in ways for link in way.links for status in link.statuses)
+    return tuple(sorted({one.material for one in told if one.source == "ocsp"}))
 
 
 def _signature(one: Seen) -> Signature:

@@ -47,6 +47,8 @@ class Stamp:
     """Why it proves nothing."""
     chain: Chain | None = None
     """Of its authority."""
+    ways: tuple[Chain, ...] = ()
+    """All that its authority's certificate has, whether one of them held or none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,8 @@ class Judged:
     """The revocation data that decided, the signer's certificate first."""
     leans: bool = False
     """It is sound at the moment of a time stamp alone."""
+    ways: tuple[Chain, ...] = ()
+    """All chains of the signer's certificate, whether one of them held or none."""
 
 
 def judge(
@@ -90,17 +94,20 @@ def judge(
     """Return what a signature over content with this digest is worth at a moment."""
     beside = around or Around()
     moment = Moment(at, min(_proved(beside.stamps), default=None))
+    chains: tuple[Chain, ...] = ()
     try:
         chains = trust.chains(signed.certificate)
         _check_made(signed, content_digest, chains[0])
         _check(beside.changed)
     except Refused as why:
-        return Judged(_or_later(why.objection, beside.stamps), None, moment.stamped)
+        objection = _or_later(why.objection, beside.stamps)
+        return Judged(objection, None, moment.stamped, ways=chains)
     one = _One(signed, beside, moment, uses)
     judged = [_along(one, chain, trust) for chain in chains[:1]]
     if judged[0].objection is not None:  # another of the authority's certificates may have held
         judged += [_along(one, chain, trust) for chain in chains[1:]]
-    return next((found for found in judged if found.objection is None), judged[0])
+    found = next((found for found in judged if found.objection is None), judged[0])
+    return replace(found, ways=chains)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Time stamps on signatures and documents (RFC 3161; EN 319 102-1 5.4)."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 from cryptography.hazmat import asn1
@@ -38,7 +39,7 @@ def stamp(
     judged = judge(
         signed, hashed(content, signed.how.digest), trust, at, uses=("timestamp",), around=around
     )
-    return _conclude(judged, info, trust, at)
+    return replace(_conclude(judged, info, trust, at), ways=judged.ways)
 
 
 def _conclude(judged: Judged, info: TimeStampInfo, trust: Trust, at: datetime) -> Stamp:
