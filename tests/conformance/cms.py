@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from tests.conformance.der import explicit, integer, octets, oid, sequence, set_of, tlv
 from tests.conformance.keys import How, Key, algorithm, default, digest_algorithm, sign
-from tests.conformance.pki import Holder, key_id, moment
+from tests.conformance.pki import Extension, Holder, key_id, moment
 
 DATA = "1.2.840.113549.1.7.1"
 SIGNED_DATA = "1.2.840.113549.1.7.2"
@@ -19,6 +19,8 @@ SIGNING_TIME = "1.2.840.113549.1.9.5"
 NAMED_V1 = "1.2.840.113549.1.9.16.2.12"
 NAMED_V2 = "1.2.840.113549.1.9.16.2.47"
 STAMP = "1.2.840.113549.1.9.16.2.14"
+REVOCATION_VALUES = "1.2.840.113549.1.9.16.2.24"
+OCSP_RESPONSE = "1.3.6.1.5.5.7.16.2"
 
 Attributes: TypeAlias = dict[str, bytes]
 """Signed attributes by kind, each encoded; a key with a `#` behind is the same kind again."""
@@ -60,6 +62,11 @@ def time_attribute(at: datetime) -> bytes:
     return attribute(SIGNING_TIME, moment(at))
 
 
+def other_revocation(response: bytes, kind: str = OCSP_RESPONSE) -> bytes:
+    """Return an OCSP response, or what is called another kind, for `crls` (RFC 5940 2)."""
+    return tlv(0xA1, oid(kind), response)
+
+
 def signed_by_key_id(of: Holder) -> bytes:
     """Return a signer's identifier that names the key (RFC 5652 5.3: version 3)."""
     return tlv(0x80, key_id(of.key))
@@ -91,6 +98,8 @@ class Recipe:
     bag: tuple[bytes, ...] = ()
     """Certificates beside the signer's."""
     brings_itself: bool = True
+    revocations: tuple[bytes, ...] = ()
+    """What stands in `crls` (RFC 5652 10.2.1)."""
     bag_signer: bytes | None = None
     """Another certificate in the place of the signer's."""
     info_version: int = 1
@@ -124,11 +133,13 @@ def signature(content: bytes, by: Holder, recipe: Recipe = PLAIN) -> bytes:
     bag = ((first,) if recipe.brings_itself else ()) + recipe.bag
     wrapped = () if recipe.encapsulated is None else (explicit(0, octets(recipe.encapsulated)),)
     certificates = (tlv(0xA0, *(sorted(bag) if recipe.sort else bag)),) if bag else ()
+    held = recipe.revocations
     signed = sequence(
         integer(recipe.version),
         set_of(*(digest_algorithm(one) for one in digests)),
         sequence(oid(recipe.kind), *wrapped),
         *certificates,
+        *((tlv(0xA1, *sorted(held)),) if held else ()),
         set_of(*([info] * recipe.infos)),
     )
     return recipe.shape(sequence(oid(SIGNED_DATA), explicit(0, signed)))
@@ -177,6 +188,8 @@ class StampPlan:
     accuracy: bool = False
     nonce: int | None = None
     serial: int = 1
+    version: int = 1
+    extra: tuple[Extension, ...] = ()
 
 
 def stamp(stamped: bytes, by: Holder, plan: StampPlan) -> bytes:
@@ -185,14 +198,16 @@ def stamp(stamped: bytes, by: Holder, plan: StampPlan) -> bytes:
     imprint = sequence(
         digest_algorithm(plan.digest), octets(hashlib.new(plan.digest, content).digest())
     )
+    extra = (tlv(0xA1, *(one.dump() for one in plan.extra)),) if plan.extra else ()
     info = sequence(
-        integer(1),
+        integer(plan.version),
         oid("1.3.6.1.4.1.55555.1.1"),
         imprint,
         integer(plan.serial),
         tlv(0x18, plan.at.strftime("%Y%m%d%H%M%SZ").encode()),
         *((sequence(integer(1)),) if plan.accuracy else ()),
         *((integer(plan.nonce),) if plan.nonce is not None else ()),
+        *extra,
     )
     recipe = _for_stamps(plan.recipe, info)
     return signature(info, by, recipe)

@@ -21,8 +21,10 @@ def validate_detached(content: bytes, signature: bytes, trust: Trust, at: dateti
         signed = read(signature, kind=DATA)
     except Refused as why:
         return refusal(why.objection, trust, at, len(content))
+    # What it brings of revocation data is for its time stamps' certificates too (6.3 o).
+    brings = Around(signed.lists, signed.answers)
     stamps = tuple(
-        stamp(token, partial(hashed, signed.value), trust, at, around=Around())
+        stamp(token, partial(hashed, signed.value), trust, at, around=brings)
         for token in signed.stamps
     )
     digest = hashed(content, signed.how.digest)

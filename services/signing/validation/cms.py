@@ -9,7 +9,7 @@ from cryptography.hazmat import asn1
 
 from services.signing.finding import UNREADABLE
 from services.signing.validation.algorithms import DIGESTS, Scheme, digest_of, hashed, scheme
-from services.signing.validation.archive import check
+from services.signing.validation.brought import TIME_STAMP, UNSIGNED, brought, has_other_revocations
 from services.signing.validation.indication import Refused, refused
 from services.signing.validation.structures import (
     AlgorithmProtection,
@@ -18,8 +18,6 @@ from services.signing.validation.structures import (
     ContentInfo,
     IssuerAndSerial,
     IssuerSerial,
-    RevocationValues,
-    Sequences,
     SignedData,
     SignerInfo,
     SigningCertificate,
@@ -37,12 +35,6 @@ _MESSAGE_DIGEST = "1.2.840.113549.1.9.4"
 _PROTECTION = "1.2.840.113549.1.9.52"
 _SIGNING_CERTIFICATE = "1.2.840.113549.1.9.16.2.12"
 _SIGNING_CERTIFICATE_V2 = "1.2.840.113549.1.9.16.2.47"
-_ARCHIVAL = "1.2.840.113583.1.1.8"
-_TIME_STAMP = "1.2.840.113549.1.9.16.2.14"
-_CERTIFICATE_VALUES = "1.2.840.113549.1.9.16.2.23"
-_REVOCATION_VALUES = "1.2.840.113549.1.9.16.2.24"
-_UNSIGNED = frozenset({_TIME_STAMP, _CERTIFICATE_VALUES, _REVOCATION_VALUES})
-_BASIC_OCSP = bytes.fromhex("06092b0601050507300101")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,18 +69,13 @@ def read(der: bytes, *, kind: str) -> Signed:
     how = scheme(signer.algorithm, digest)
     if how is None:
         raise _malformed("the algorithms contradict each other")
-    bag = [encoded(one) for one in signed.certificates.as_list()] if signed.certificates else []
-    certificate = _signers(signer, bag)
     attributes = _by_kind(signer.signed)
     unsigned = _by_kind(signer.unsigned)
+    beside = brought(signed, attributes, unsigned)
+    certificate = _signers(signer, beside.certificates)
     _check_attributes(attributes, unsigned, kind, signer)
     _check_named(attributes, certificate, stamp=kind == TIME_STAMP_INFO)
-    lists, answers = _revocations(attributes, unsigned)
-    for one in lists:
-        check("list", one)
-    for one in answers:
-        check("answer", one)
-    bag.extend(_certificate_values(unsigned))
+    bag = (*beside.certificates, *beside.more_certificates)
     return Signed(
         certificate=certificate,
         others=tuple(one for one in bag if one != certificate),
@@ -97,9 +84,9 @@ def read(der: bytes, *, kind: str) -> Signed:
         message_digest=_one(attributes, _MESSAGE_DIGEST, bytes),
         value=signer.value,
         content=signed.content.content,
-        stamps=tuple(encoded(one) for one in unsigned.get(_TIME_STAMP, ())),
-        lists=lists,
-        answers=answers,
+        stamps=beside.stamps,
+        lists=beside.lists,
+        answers=beside.answers,
     )
 
 
@@ -113,16 +100,19 @@ def _only_signer(info: ContentInfo, kind: str) -> tuple[SignedData, SignerInfo]:
     if len(signers) != 1:
         raise _malformed(f"{len(signers)} signers")
     signer = signers[0]
-    # RFC 5652 5.1, 5.3: 3 when the signer is named by key identifier; 3 for other content too.
-    by_key = isinstance(signer.signer, bytes)
-    if signer.version != (3 if by_key else 1):
-        raise _malformed("version of the signer")
-    if signed.version != (3 if by_key or kind != DATA else 1):
-        raise _malformed("version of the signature")
+    if (signer.version, signed.version) != _versions(signed, signer, kind):
+        raise _malformed("version of the signer, or of the signature")
     digests = [asn1.encode_der(one) for one in signed.digests.as_list()]
     if digests != [asn1.encode_der(signer.digest)]:
         raise _malformed("digest algorithms that are not the signer's")
     return signed, signer
+
+
+def _versions(signed: SignedData, signer: SignerInfo, kind: str) -> tuple[int, int]:
+    """Return the versions that signer and signature must have (RFC 5652 5.3, 5.1)."""
+    by_key = isinstance(signer.signer, bytes)
+    plain = 3 if by_key or kind != DATA else 1
+    return (3 if by_key else 1), (5 if has_other_revocations(signed) else plain)
 
 
 def _signers(signer: SignerInfo, bag: Sequence[bytes]) -> bytes:
@@ -160,7 +150,7 @@ def _by_kind(attributes: asn1.SetOf[Attribute] | None) -> dict[str, list[asn1.TL
     found: dict[str, list[asn1.TLV]] = {}
     for one in attributes.as_list() if attributes else ():
         kind, values = one.kind.dotted_string, one.values.as_list()
-        if not values or (kind in found and kind != _TIME_STAMP):
+        if not values or (kind in found and kind != TIME_STAMP):
             raise _malformed("an attribute twice, or without a value")
         found.setdefault(kind, []).extend(values)
     return found
@@ -187,7 +177,7 @@ def _check_attributes(
         raise _malformed("no signed attributes")
     if _one(attributes, _CONTENT_TYPE, x509.ObjectIdentifier).dotted_string != kind:
         raise _malformed("another content type was signed")
-    if not unsigned.keys() <= _UNSIGNED:
+    if not unsigned.keys() <= UNSIGNED:
         raise _malformed("an unsigned attribute that is none of the archive's")
     if _PROTECTION in attributes:  # RFC 6211 3
         protected = _one(attributes, _PROTECTION, AlgorithmProtection)
@@ -234,41 +224,6 @@ def _is_issuer(named: IssuerSerial | None, certificate: bytes) -> bool:
     body = asn1.decode_der(Certificate, certificate).body
     directory_name = element(b"\xa4", encoded(body.issuer))
     return named.serial == body.serial and bytes(named.issuer.data) == directory_name
-
-
-def _certificate_values(unsigned: dict[str, list[asn1.TLV]]) -> list[bytes]:
-    if _CERTIFICATE_VALUES not in unsigned:
-        return []
-    values = unsigned[_CERTIFICATE_VALUES]
-    if len(values) != 1:
-        raise _malformed("certificate values twice")
-    try:
-        held = asn1.decode_der(Sequences, element(b"\x30", encoded(values[0])))
-    except ValueError:
-        raise _malformed("certificate values cannot be read") from None
-    return [encoded(one) for one in held.items]
-
-
-def _revocations(
-    attributes: dict[str, list[asn1.TLV]], unsigned: dict[str, list[asn1.TLV]]
-) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
-    """Return the lists and OCSP responses that the signature brings. Raises Refused."""
-    lists: list[bytes] = []
-    answers: list[bytes] = []
-    for place, kind in ((attributes, _ARCHIVAL), (unsigned, _REVOCATION_VALUES)):
-        if kind in place:
-            values = _one(place, kind, RevocationValues)
-            lists.extend(encoded(one) for one in values.lists or ())
-            found = [encoded(one) for one in values.answers or ()]
-            # RevocationValues hold the basic response alone (EN 319 122-1 A.1.1.2).
-            answers.extend(found if kind == _ARCHIVAL else map(_response, found))
-    return tuple(lists), tuple(answers)
-
-
-def _response(basic: bytes) -> bytes:
-    """Return an OCSPResponse around a BasicOCSPResponse (RFC 6960 4.2.1)."""
-    wrapped = element(b"\x30", _BASIC_OCSP + element(b"\x04", basic))
-    return element(b"\x30", b"\x0a\x01\x00" + element(b"\xa0", wrapped))
 
 
 def _malformed(detail: str) -> Refused:

@@ -84,12 +84,13 @@ class Encapsulated:
 
 @asn1.sequence
 class SignedData:
-    """SignedData (RFC 5652 5.1); revocation lists in it are not accepted."""
+    """SignedData (RFC 5652 5.1)."""
 
     version: int
     digests: asn1.SetOf[Plain]
     content: Encapsulated
     certificates: Annotated[asn1.SetOf[asn1.TLV] | None, asn1.Implicit(0)]
+    revocations: Annotated[asn1.SetOf[asn1.TLV] | None, asn1.Implicit(1)]
     signers: asn1.SetOf[SignerInfo]
 
 
@@ -168,8 +169,17 @@ class Accuracy:
 
 
 @asn1.sequence
+class Extension:
+    """Extension (RFC 5280 4.1)."""
+
+    kind: Oid
+    critical: Annotated[bool, asn1.Default(value=False)]
+    value: bytes
+
+
+@asn1.sequence
 class TimeStampInfo:
-    """TSTInfo (RFC 3161 2.4.2); the name of the authority and extensions are read no further."""
+    """TSTInfo (RFC 3161 2.4.2); the name of the authority is read no further."""
 
     version: int
     policy: Oid
@@ -180,7 +190,7 @@ class TimeStampInfo:
     ordering: Annotated[bool, asn1.Default(value=False)]
     nonce: int | None
     authority: Annotated[list[asn1.TLV] | None, asn1.Implicit(0)]
-    extensions: Annotated[list[asn1.TLV] | None, asn1.Implicit(1)]
+    extensions: Annotated[list[Extension] | None, asn1.Implicit(1)]
 
 
 @asn1.sequence
@@ -206,15 +216,6 @@ class Certificate:
     body: TbsCertificate
     algorithm: asn1.TLV
     signature: asn1.BitString
-
-
-@asn1.sequence
-class Extension:
-    """Extension (RFC 5280 4.1)."""
-
-    kind: Oid
-    critical: Annotated[bool, asn1.Default(value=False)]
-    value: bytes
 
 
 @asn1.sequence
@@ -248,10 +249,18 @@ class Sequences:
 
 @asn1.sequence
 class RevocationValues:
-    """RevocationValues (EN 319 122-1 A.1.1.2) or RevocationInfoArchival (Adobe)."""
+    """RevocationValues (EN 319 122-1 A.1.2.2) or RevocationInfoArchival (Adobe)."""
 
     lists: Annotated[list[asn1.TLV] | None, asn1.Explicit(0)]
     answers: Annotated[list[asn1.TLV] | None, asn1.Explicit(1)]
+
+
+@asn1.sequence
+class OtherRevocation:
+    """OtherRevocationInfoFormat (RFC 5652 10.2.1)."""
+
+    kind: Oid
+    value: asn1.TLV
 
 
 _SHORT = 0x80

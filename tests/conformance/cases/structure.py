@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from tests.conformance import cms, updates
 from tests.conformance.case import Case
 from tests.conformance.cases.attributes import attributes
+from tests.conformance.cases.brought import brought
 from tests.conformance.cases.letters import letters
 from tests.conformance.cases.values import values
 from tests.conformance.cms import Recipe
@@ -25,6 +26,7 @@ def structure(world: World) -> Iterator[Case]:
     yield from cases("structure", _encodings(world))
     yield from cases("structure", attributes(world))
     yield from cases("structure", values(world))
+    yield from cases("structure", brought(world))
 
 
 def _files(world: World) -> Iterator[Case]:
