@@ -11,6 +11,9 @@ from services.signing.validation.policy import Policy
 from services.signing.validation.revocation import Status
 from services.signing.validation.trust import Chain, Link
 
+_RETIRED = frozenset(("unspecified", "affiliationChanged", "superseded", "cessationOfOperation"))
+"""Reasons for which a time-stamping unit's certificate is revoked when its key is still its own."""
+
 
 @dataclass(frozen=True, slots=True)
 class Moment:
@@ -20,6 +23,8 @@ class Moment:
     """When it is judged: the world is known up to then."""
     stamped: datetime | None
     """When a good time stamp says that it was there; None: there is no such stamp."""
+    made: datetime | None = None
+    """When it says itself that it was made; only a time stamp is believed, and not always."""
 
     @property
     def best(self) -> datetime:
@@ -98,7 +103,7 @@ def _check_revoked(link: Link, statuses: Sequence[Status], moment: Moment) -> No
     for status in statuses:
         if status.revoked_at is None or (status.on_hold and status is not statuses[0]):
             continue  # a suspension that a newer list no longer tells of has ended
-        if moment.stamped and moment.stamped < status.revoked_at and not link.authority:
+        if not link.authority and _is_older(moment, status, status.revoked_at):
             continue
         sub: SubIndication = "REVOKED" if moment.stamped else "REVOKED_NO_POE"
         if status.on_hold:
@@ -113,9 +118,19 @@ def _check_revoked(link: Link, statuses: Sequence[Status], moment: Moment) -> No
         )
 
 
+def _is_older(moment: Moment, status: Status, revoked_at: datetime) -> bool:
+    """Say whether a signature is older than the revocation of its signer's certificate.
+
+    A time stamp is believed to be when its unit was retired without its key being compromised, and
+    the reason stands there: without one all its stamps are invalid (RFC 3161 4, 1 and 2).
+    """
+    if moment.stamped is not None and moment.stamped < revoked_at:
+        return True
+    return moment.made is not None and moment.made < revoked_at and status.stated in _RETIRED
+
+
 def _fresh(link: Link, statuses: Sequence[Status], moment: Moment, policy: Policy) -> Status:
-    ends = link.certificate.not_valid_after_utc
-    telling = [one for one in statuses if _tells(one, ends)]
+    telling = [one for one in statuses if one.tells_of(link.certificate)]
     if statuses and not telling:
         raise refused(
             "REVOCATION_OUT_OF_BOUNDS_NO_POE",
@@ -139,13 +154,6 @@ def _fresh(link: Link, statuses: Sequence[Status], moment: Moment, policy: Polic
         REVOCATION_UNKNOWN,
         f"the newest list of {_issuer(link)} is of {telling[0].this_update:%Y-%m-%dT%H:%M:%SZ}",
     )
-
-
-def _tells(status: Status, ends: datetime) -> bool:
-    """Say whether the data still tells of a certificate that ended then (X.509 9.5.2.8)."""
-    if status.revoked_at is not None or status.this_update <= ends:
-        return True
-    return status.expired_since is not None and status.expired_since <= ends
 
 
 def _issuer(link: Link) -> str:

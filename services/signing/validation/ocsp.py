@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -28,7 +28,12 @@ from services.signing.validation.revocation import (
 )
 
 _KNOWN = frozenset(
-    (ExtensionOID.KEY_USAGE, ExtensionOID.EXTENDED_KEY_USAGE, ExtensionOID.BASIC_CONSTRAINTS)
+    (
+        ExtensionOID.KEY_USAGE,
+        ExtensionOID.EXTENDED_KEY_USAGE,
+        ExtensionOID.BASIC_CONSTRAINTS,
+        ExtensionOID.OCSP_NO_CHECK,
+    )
 )
 """Critical extensions of a responder's certificate that are understood here."""
 
@@ -40,17 +45,34 @@ class Answering:
     certificate: x509.Certificate
     key: Key
     lists: Sequence[RevocationList]
+    oldest: timedelta
+    """For how long after it was issued a list speaks for a responder."""
 
-    def distrusts(self, one: x509.Certificate) -> bool:
-        """Say whether its lists name the certificate of a responder (RFC 6960 4.2.2.2.1)."""
-        for known in self.lists:
-            try:
-                said = known.says(one, authority=False)
-            except Unusable:
-                continue
-            if said is not None and said.revoked_at is not None:
-                return True
-        return False
+    def believes(self, one: x509.Certificate, at: datetime) -> bool:
+        """Say whether it is known of a responder that it was not revoked when it spoke.
+
+        Its issuer says that nobody has to ask, or does not name it in a list that was fresh then
+        (RFC 6960 4.2.2.2.1). Revoked by any list, it is not heard at all.
+        """
+        said = [status for known in self.lists if (status := _said(known, one)) is not None]
+        if any(status.revoked_at is not None for status in said):
+            return False
+        unasked = extension(one.extensions, x509.OCSPNoCheck) is not None
+        return unasked or any(self._is_fresh(status, one, at) for status in said)
+
+    def _is_fresh(self, status: Status, one: x509.Certificate, at: datetime) -> bool:
+        issued = status.this_update
+        if issued >= at:
+            return status.tells_of(one)
+        lasts = status.next_update is not None and at < status.next_update
+        return lasts and at - issued <= self.oldest
+
+
+def _said(known: RevocationList, one: x509.Certificate) -> Status | None:
+    try:
+        return known.says(one)
+    except Unusable:
+        return None
 
 
 def answer(der: bytes, one: x509.Certificate, issuer: Answering, accepts: Accepts) -> Status | None:
@@ -104,22 +126,29 @@ def _check_responder(response: ocsp.OCSPResponse, issuer: Answering, accepts: Ac
 
 
 def _is_delegated(one: x509.Certificate, issuer: Answering, accepts: Accepts, at: datetime) -> bool:
-    try:
-        purposes = extension(one.extensions, x509.ExtendedKeyUsage)
-    except ValueError:
-        return False
-    if purposes is None:
+    if not _is_responder(one):
         return False
     how = certificate_scheme(one)
     return (
-        ExtendedKeyUsageOID.OCSP_SIGNING in purposes
-        and one.issuer == issuer.certificate.subject
-        and all(each.oid in _KNOWN for each in one.extensions if each.critical)
+        one.issuer == issuer.certificate.subject
         and one.not_valid_before_utc <= at <= one.not_valid_after_utc
         and accepts(how, issuer.key, at)
         and is_right(issuer.key, one.signature, one.tbs_certificate_bytes, how)
-        and not issuer.distrusts(one)
+        and issuer.believes(one, at)
     )
+
+
+def _is_responder(one: x509.Certificate) -> bool:
+    """Say whether a certificate is for answers, by what it says (RFC 5280 4.2.1.3, 4.2.1.12)."""
+    try:
+        purposes = extension(one.extensions, x509.ExtendedKeyUsage)
+        usage = extension(one.extensions, x509.KeyUsage)
+    except ValueError:
+        return False
+    signs = usage is None or usage.digital_signature or usage.content_commitment
+    named = purposes is not None and ExtendedKeyUsageOID.OCSP_SIGNING in purposes
+    known = all(each.oid in _KNOWN for each in one.extensions if each.critical)
+    return signs and named and known
 
 
 def _response_scheme(response: ocsp.OCSPResponse) -> Scheme:
@@ -134,14 +163,13 @@ def _response_scheme(response: ocsp.OCSPResponse) -> Scheme:
 def _status(der: bytes, one: ocsp.OCSPSingleResponse) -> Status:
     if one.certificate_status is ocsp.OCSPCertStatus.UNKNOWN:
         raise Unusable("the responder does not know the certificate")
-    revoked_at = one.revocation_time_utc
     reason = one.revocation_reason
     return Status(
         source="ocsp",
         material=digest(der),
         this_update=one.this_update_utc,
         next_update=one.next_update_utc,
-        revoked_at=revoked_at,
-        reason=(reason.value if reason else "unspecified") if revoked_at else None,
+        revoked_at=one.revocation_time_utc,
+        stated=reason.value if reason else None,
         expired_since=None,
     )

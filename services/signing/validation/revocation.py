@@ -15,12 +15,13 @@ from services.signing.validation.algorithms import (
     Scheme,
     certificate_scheme,
 )
-from services.signing.validation.extensions import extension
+from services.signing.validation.extensions import extension, is_authority
 from services.signing.validation.indication import Refused
 from services.signing.validation.material import digest
 from services.signing.validation.structures import TbsRevocationList
 
 HOLD = "certificateHold"
+_UNSPECIFIED = "unspecified"
 _EXPIRED_ON_LIST = "2.5.29.60"
 _UNDERSTOOD = frozenset(
     {
@@ -49,14 +50,27 @@ class Status:
     next_update: datetime | None
     revoked_at: datetime | None
     """Also the date from which on the key is distrusted, when that is earlier."""
-    reason: str | None
+    stated: str | None
+    """The reason, where one stands there."""
     expired_since: datetime | None
     """Certificates that expired before this are no longer told of; None: all expired ones."""
 
     @property
+    def reason(self) -> str | None:
+        """Return why it is revoked (RFC 5280 5.3.1); None: it is not."""
+        return None if self.revoked_at is None else self.stated or _UNSPECIFIED
+
+    @property
     def on_hold(self) -> bool:
         """Say whether the certificate is suspended, which may end."""
-        return self.revoked_at is not None and self.reason == HOLD
+        return self.revoked_at is not None and self.stated == HOLD
+
+    def tells_of(self, one: x509.Certificate) -> bool:
+        """Say whether it still tells of a certificate that may have ended (X.509 9.5.2.8)."""
+        ends = one.not_valid_after_utc
+        if self.revoked_at is not None or self.this_update <= ends:
+            return True
+        return self.expired_since is not None and self.expired_since <= ends
 
 
 class Unusable(ValueError):  # noqa: N818 (what the data is)
@@ -107,21 +121,21 @@ class RevocationList:
             names=_names(extensions),
         )
 
-    def says(self, one: x509.Certificate, *, authority: bool) -> Status | None:
+    def says(self, one: x509.Certificate) -> Status | None:
         """Return what the list says of its issuer's certificate; None: it is not for it."""
-        if self.only is not None and authority != (self.only == "authorities"):
-            return None
+        if self.only is not None and is_authority(one) != (self.only == "authorities"):
+            return None  # RFC 5280 6.3.3 (b) (2) (ii), (iii)
         if self.names and self.names.isdisjoint(_points(one)):
             return None  # RFC 5280 6.3.3 (b) (2) (i): a list in parts, and another part of it
         entry = self.index.get_revoked_certificate_by_serial_number(one.serial_number)
-        revoked_at, reason = entry_of(entry) if entry else (None, None)
+        revoked_at, stated = _read(entry) if entry else (None, None)
         return Status(
             source="crl",
             material=self.material,
             this_update=self.this_update,
             next_update=self.next_update,
             revoked_at=revoked_at,
-            reason=reason,
+            stated=stated,
             expired_since=self.expired_since,
         )
 
@@ -208,13 +222,18 @@ def _expired_since(extensions: Extensions) -> datetime | None:
 
 def entry_of(entry: x509.RevokedCertificate) -> tuple[datetime, str]:
     """Return from when on, and why, a certificate is revoked. Raises Unusable."""
-    when, reason = entry.revocation_date_utc, "unspecified"
+    when, stated = _read(entry)
+    return when, stated or _UNSPECIFIED
+
+
+def _read(entry: x509.RevokedCertificate) -> tuple[datetime, str | None]:
+    when, stated = entry.revocation_date_utc, None
     try:
         for one in entry.extensions:
             if isinstance(one.value, x509.CRLReason):
-                reason = one.value.reason.value
+                stated = one.value.reason.value
             elif isinstance(one.value, x509.InvalidityDate):
                 when = min(when, one.value.invalidity_date_utc)
     except ValueError:
         raise Unusable("an entry cannot be read") from None
-    return when, reason
+    return when, stated

@@ -2,8 +2,8 @@
 
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from itertools import chain, islice
 
 from cryptography import x509
@@ -16,15 +16,15 @@ from services.signing.validation.algorithms import (
     Scheme,
     Term,
     certificate_scheme,
-    is_right,
     key_of,
     key_term,
     terms,
 )
 from services.signing.validation.failures import UNFIT
 from services.signing.validation.indication import Objection, Refused, refused
+from services.signing.validation.issuer import Issuer, has_issued, sharing
 from services.signing.validation.material import Authority, Material, Purpose, digest
-from services.signing.validation.ocsp import Answering, answer
+from services.signing.validation.ocsp import answer
 from services.signing.validation.path import flaw
 from services.signing.validation.policy import Policy, load
 from services.signing.validation.revocation import RevocationList, Status, Unusable
@@ -32,23 +32,6 @@ from services.signing.validation.revocation import RevocationList, Status, Unusa
 _MOST_CHAINS = 4_096
 _LONGEST = 8
 _MOST_WAYS = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Issuer:
-    """A listed authority, read."""
-
-    listed: Authority
-    sha256: str
-    certificate: x509.Certificate
-    key: Key
-    terms: tuple[Term, ...]
-    lists: tuple[RevocationList, ...]
-
-    @property
-    def answering(self) -> Answering:
-        """Return it as one that is asked about its certificates."""
-        return Answering(self.certificate, self.key, self.lists)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,17 +81,15 @@ class Trust:
         lists: dict[str, list[bytes]] = {}
         for one in material.lists:
             lists.setdefault(one.authority, []).append(one.der)
-        for authority in material.authorities:
-            issuer = self._read(authority, lists.get(authority.name, []))
-            if issuer is not None:
-                self._by_name.setdefault(issuer.certificate.subject.public_bytes(), []).append(
-                    issuer
-                )
-                self._listed.add(bytes(authority.der))
+        read = (self._read(one, lists.get(one.name, [])) for one in material.authorities)
+        for issuer in sharing([one for one in read if one is not None]):
+            subject = issuer.certificate.subject.public_bytes()
+            self._by_name.setdefault(subject, []).append(issuer)
+            self._listed.add(bytes(issuer.listed.der))
 
     def lists(self) -> list[tuple[str, RevocationList]]:
         """Return the usable lists, with the names of their authorities."""
-        return [(one.listed.name, known) for one in self._issuers() for known in one.lists]
+        return [(one.listed.name, known) for one in self._issuers() for known in one.own]
 
     def issuer(self, name: str) -> Issuer | None:
         """Return a listed authority by its name."""
@@ -150,7 +131,8 @@ class Trust:
                 for der in lists
                 if (known := self._list(der, link.issuer.certificate, link.issuer.key))
             ]
-            found = [*link.statuses, *_said(link, brought), *self._answered(link, answers)]
+            answered = self._answered(link, answers, brought)
+            found = [*link.statuses, *_said(link, brought), *answered]
             links.append(
                 Link(link.sha256, link.certificate, link.issuer, link.authority, tuple(found))
             )
@@ -170,14 +152,16 @@ class Trust:
             signed = () if authority.anchor else _terms(self.policy, certificate)
         except (*UNFIT, Refused):
             return None
-        own = [known for der in lists if (known := self._list(der, certificate, key))]
+        own = tuple(known for der in lists if (known := self._list(der, certificate, key)))
         return Issuer(
             listed=authority,
             sha256=digest(authority.der),
             certificate=certificate,
             key=key,
             terms=(key_term(self.policy, key), *signed),
-            lists=tuple(own),
+            own=own,
+            lists=own,
+            oldest=timedelta(hours=self.policy.page.revocation.fresh.oldest_hours.leaf),
         )
 
     def _list(self, der: bytes, issuer: x509.Certificate, key: Key) -> RevocationList | None:
@@ -186,11 +170,16 @@ class Trust:
         except Unusable:
             return None
 
-    def _answered(self, link: Link, answers: Sequence[bytes]) -> list[Status]:
+    def _answered(
+        self, link: Link, answers: Sequence[bytes], brought: Sequence[RevocationList] = ()
+    ) -> list[Status]:
         found: list[Status] = []
+        issuer = link.issuer.answering
+        if brought:
+            issuer = replace(issuer, lists=(*issuer.lists, *brought))
         for der in answers:
             try:
-                said = answer(der, link.certificate, link.issuer.answering, self.accepts)
+                said = answer(der, link.certificate, issuer, self.accepts)
             except Unusable:
                 continue
             if said is not None:
@@ -247,7 +236,7 @@ class Trust:
     def _issuers_of(self, below: x509.Certificate) -> Iterator[Issuer]:
         for issuer in self._by_name.get(below.issuer.public_bytes(), []):
             try:
-                if _is_issued(below, issuer):
+                if has_issued(issuer, below):
                     yield issuer
             except (*UNFIT, Refused):
                 continue
@@ -267,7 +256,7 @@ def _said(link: Link, lists: Sequence[RevocationList]) -> list[Status]:
     found: list[Status] = []
     for known in lists:
         try:
-            said = known.says(link.certificate, authority=link.authority)
+            said = known.says(link.certificate)
         except Unusable:
             continue
         if said is not None:
@@ -277,15 +266,6 @@ def _said(link: Link, lists: Sequence[RevocationList]) -> list[Status]:
 
 def _terms(policy: Policy, certificate: x509.Certificate) -> tuple[Term, ...]:
     return terms(policy, certificate_scheme(certificate))
-
-
-def _is_issued(below: x509.Certificate, issuer: Issuer) -> bool:
-    """Say whether a certificate was signed by an authority. Raises what the library raises."""
-    how = certificate_scheme(below)
-    if how.algorithm != "rsassa_pss":  # the library knows its parameters, and no weak digests
-        return is_right(issuer.key, below.signature, below.tbs_certificate_bytes, how)
-    below.verify_directly_issued_by(issuer.certificate)
-    return True
 
 
 def _der(certificate: x509.Certificate) -> bytes:

@@ -2,14 +2,15 @@
 
 from cryptography import x509
 
-from services.signing.validation.extensions import extension
+from services.signing.validation.extensions import extension, is_authority
 from services.signing.validation.policy import Certificate
 
 
 def allows(certificate: x509.Certificate, rule: Certificate) -> bool:
     """Say whether a certificate may be used as a rule of the policy wants."""
     return (
-        _has_usage(certificate, rule)
+        not is_authority(certificate)  # EN 319 412-2 4.3.2: none of its settings has keyCertSign
+        and _has_usage(certificate, rule)
         and _has_purpose(certificate, rule)
         and _named(certificate, rule)
     )

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from tests.conformance.pki import OCSP_SIGNING, SUBSCRIBER, unknown
-from tests.conformance.revocations import AnswerPlan, Entry, answer, no_check, try_later
+from tests.conformance.pki import OCSP_SIGNING, SUBSCRIBER, Usage, list_at, unknown
+from tests.conformance.revocations import AnswerPlan, Entry, answer, no_check, scope, try_later
 from tests.conformance.trial import Trial
 from tests.conformance.world import DAY, HOUR, ISSUING, NOW, World, known, next_serial
 
@@ -22,6 +22,7 @@ def answers(world: World) -> Iterator[Trial]:
     """Yield trials whose signer's status is told by OCSP."""
     yield from _by_issuer(world)
     yield from _by_delegate(world)
+    yield from _by_unexamined_delegate(world)
     yield from _beside_lists(world)
 
 
@@ -82,6 +83,38 @@ def _by_delegate(world: World) -> Iterator[Trial]:
     old = alone.knowing(known("issuing", world.issuing, NOW - 60 * HOUR, entry))
     told = _told(world, responder=revoked)
     yield Trial(name="ocsp-by-a-revoked-delegate", by=world.seal, setting=old.answered(told))
+
+
+def _by_unexamined_delegate(world: World) -> Iterator[Trial]:
+    """A responder without id-pkix-ocsp-nocheck: one of its issuer's lists has to speak for it."""
+    alone = world.setting().without("issuing")
+    address = "http://crl.example/may-tra-loi"
+    plain = replace(_RESPONDER, extra=(list_at(address),))
+    delegate = world.issued("OCSP", plain)
+    own = (scope(address=address),)  # it speaks of the responder and not of the signer
+    fresh = known("issuing", world.issuing, NOW, extra=own)
+    old = known("issuing", world.issuing, NOW - 3 * DAY, extra=own)
+    ended = world.issued("OCSP", replace(plain, ends=NOW - DAY))
+    spoke = {"this": NOW - 30 * HOUR, "produced": NOW - 29 * HOUR}
+    for name, by, lists, changes in (
+        ("ocsp-by-unexamined-delegate", delegate, (), {}),
+        ("ocsp-by-delegate-that-a-list-clears", delegate, (fresh,), {}),
+        ("ocsp-by-delegate-that-an-old-list-clears", delegate, (old,), {}),
+        ("ocsp-by-delegate-that-a-list-came-too-late-for", ended, (fresh,), spoke),
+    ):
+        told = _told(world, responder=by, **changes)
+        yield Trial(name=name, by=world.seal, setting=alone.knowing(*lists).answered(told))
+    usages: tuple[tuple[str, Usage], ...] = (
+        ("ocsp-by-delegate-for-commitments", "content_commitment"),
+        ("ocsp-by-delegate-for-encipherment", "key_encipherment"),
+    )
+    for name, usage in usages:
+        by = world.issued("OCSP", replace(_RESPONDER, usage=(usage,)))
+        told = alone.answered(_told(world, responder=by))
+        yield Trial(name=name, by=world.seal, setting=told)
+    critical = replace(_RESPONDER, extra=(replace(no_check(), critical=True),))
+    told = _told(world, responder=world.issued("OCSP", critical))
+    yield Trial(name="ocsp-by-delegate-critically", by=world.seal, setting=alone.answered(told))
 
 
 def _beside_lists(world: World) -> Iterator[Trial]:

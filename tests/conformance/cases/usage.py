@@ -68,6 +68,8 @@ def _profiles() -> Iterator[tuple[str, Profile]]:
     named = policies("1.3.6.1.4.1.55555.2.1")
     yield "with-a-policy", replace(SUBSCRIBER, extra=(named,))
     yield "with-a-critical-policy", replace(SUBSCRIBER, extra=(replace(named, critical=True),))
+    both: tuple[Usage, ...] = ("content_commitment", "key_cert_sign")
+    yield "an-authority", replace(SUBSCRIBER, ca=True, usage=both, extended=None)
     yield "qualified", replace(SUBSCRIBER, extra=(_QUALIFIED,))
 
 
