@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import filterfalse
 
 from services.signing.certificate import Registered
 from services.signing.finding import (
     LEADER_MISSING,
     OTHER_AGENCY,
+    REVOCATION_UNKNOWN,
     REVOKED,
     SEAL_MISSING,
     TOO_HEAVY,
@@ -185,11 +187,22 @@ def unless_revoked(finding: Finding, registered: Mapping[str, Registered]) -> Ve
     """
     if finding.outcome == "bad":
         return found(finding)
-    until, wanted = proved(finding), needed(finding)
+    settled = replace(finding, signatures=tuple(filterfalse(_waits, finding.signatures)))
+    until = proved(settled)
+    wanted = (needed(finding) - _signers(finding)) | _signers(settled)
     rests_on = [row for sha256, row in registered.items() if sha256 in wanted]
     if any(_bars(row, until.get(row.sha256)) for row in rests_on):
         return _against("revocation.revoked", REVOKED, "revoked or suspended in the register")
     return found(finding)
+
+
+def _waits(one: Signature) -> bool:
+    """Say whether a time stamp may yet prove of a signature that it is older than a revocation."""
+    return one.problem == REVOCATION_UNKNOWN and any(not stamp.made_at for stamp in one.stamps)
+
+
+def _signers(finding: Finding) -> set[str]:
+    return {one.certificate for one in finding.signatures}
 
 
 def _bars(row: Registered, until: Proof | None) -> bool:

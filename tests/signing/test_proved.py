@@ -7,7 +7,13 @@ from uuid import UUID, uuid4
 import pytest
 
 from services.signing.certificate import Registered, State
-from services.signing.finding import Finding, ListUsed, Signature, TimeStamp
+from services.signing.finding import (
+    REVOCATION_UNKNOWN,
+    Finding,
+    ListUsed,
+    Signature,
+    TimeStamp,
+)
 from services.signing.verdict import (
     Proof,
     judge,
@@ -140,3 +146,34 @@ def test_an_authority_of_time_stamps_bars_only_what_leans_on_it() -> None:
     assert judge(finding(one), rows, role="ANNEX", sender=sender).indication == "TOTAL-PASSED"
     said = judge(finding(replace(one, leans=True)), rows, role="ANNEX", sender=sender)
     assert said.indication == "TOTAL-FAILED"
+
+
+def waiting(certificate: str, *stamps: datetime | None) -> Signature:
+    """Return a signature of which it is not known what it is worth."""
+    one = signature(certificate, *stamps)
+    return replace(one, indication="INDETERMINATE", problem=REVOCATION_UNKNOWN)
+
+
+@pytest.mark.parametrize(
+    ("signatures", "held"),
+    [
+        ((waiting("a", None),), True),
+        ((waiting("a"),), False),
+        ((waiting("a", None), signature("a")), False),
+        ((waiting("a", None), signature("a", _TWO)), False),
+        ((waiting("a", None), signature("a", _ONE)), True),
+        ((waiting("b", None), signature("a")), False),
+        ((replace(waiting("b", None), chain=("a",)),), False),
+    ],
+)
+def test_what_a_stamp_may_yet_prove_waits_and_nothing_else(
+    signatures: tuple[Signature, ...], *, held: bool
+) -> None:
+    sender = AgencyId(UUID(int=1))
+    rows = {
+        "a": Registered("a", "seal", sender, "ca", "revoked", 0, _TWO),
+        "b": Registered("b", "seal", sender, "ca", "good", 0),
+    }
+    found = replace(finding(*signatures), outcome="unknown", reason=REVOCATION_UNKNOWN)
+    verdict = judge(found, rows, role="ANNEX", sender=sender)
+    assert verdict.indication == ("INDETERMINATE" if held else "TOTAL-FAILED")

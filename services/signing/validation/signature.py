@@ -29,9 +29,6 @@ from services.signing.validation.trust import Chain, Trust
 from services.signing.validation.usage import allows
 
 Use = Literal["leader", "seal", "timestamp"]
-_FOR_WANT_OF_PROOF = frozenset(
-    {"OUT_OF_BOUNDS_NO_POE", "REVOKED_NO_POE", "CRYPTO_CONSTRAINTS_FAILURE_NO_POE"}
-)
 SIGNERS: tuple[Use, ...] = ("leader", "seal")
 
 
@@ -49,6 +46,8 @@ class Stamp:
     """Of its authority."""
     ways: tuple[Chain, ...] = ()
     """All that its authority's certificate has, whether one of them held or none."""
+    may_prove: datetime | None = None
+    """When it says that it was made, where revocation data alone is wanting that it be believed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +60,16 @@ class Around:
     """On the signature, or on the document with the signature in it."""
     changed: Objection | None = None
     """What was done to the document after the signature, where that is not allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Says:
+    """What a time stamp itself says, when it is the signature that is judged."""
+
+    at: datetime
+    """When it was made."""
+    terms: Sequence[Term]
+    """Until when the digest that it is over may be used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,24 +99,29 @@ def judge(
     *,
     uses: Sequence[Use] = SIGNERS,
     around: Around | None = None,
+    says: Says | None = None,
 ) -> Judged:
     """Return what a signature over content with this digest is worth at a moment."""
     beside = around or Around()
-    moment = Moment(at, min(_proved(beside.stamps), default=None))
-    chains: tuple[Chain, ...] = ()
+    moment = Moment(at, min(_proved(beside.stamps), default=None), says.at if says else None)
+    ways: tuple[Chain, ...] = ()
     try:
-        chains = trust.chains(signed.certificate)
-        _check_made(signed, content_digest, chains[0])
+        ways = trust.chains(signed.certificate)
+        _check_made(signed, content_digest, ways[0])
         _check(beside.changed)
     except Refused as why:
-        objection = _or_later(why.objection, beside.stamps)
-        return Judged(objection, None, moment.stamped, ways=chains)
-    one = _One(signed, beside, moment, uses)
-    judged = [_along(one, chain, trust) for chain in chains[:1]]
-    if judged[0].objection is not None:  # another of the authority's certificates may have held
-        judged += [_along(one, chain, trust) for chain in chains[1:]]
-    found = next((found for found in judged if found.objection is None), judged[0])
-    return replace(found, ways=chains)
+        return Judged(why.objection, None, moment.stamped, ways=ways)
+    one = _One(signed, beside, moment, uses, says.terms if says else ())
+    lists, answers = (*signed.lists, *beside.lists), (*signed.answers, *beside.answers)
+    chains = ways
+    if lists or answers:
+        chains = tuple(trust.more(chain, lists, answers) for chain in ways)
+    judged = [(_along(one, chain, trust), chain) for chain in chains]
+    # A revoked or suspended signer ends the search (EN 319 102-1 5.2.6.4, 4 b, c). What else speaks
+    # against a chain, a revoked authority too, sends it to the next (4 a, d, e; 5, 6).
+    revoked = [found for found in judged if _is_revoked(found[0].objection)]
+    found = min((_later(one, *found, trust) for found in revoked or judged), key=_rank)
+    return replace(found, ways=ways)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +132,42 @@ class _One:
     beside: Around
     moment: Moment
     uses: Sequence[Use]
+    terms: Sequence[Term]
+
+
+def _is_revoked(objection: Objection | None) -> bool:
+    """Say whether it is the signer's own certificate that is revoked or suspended."""
+    return (
+        objection is not None
+        and objection.rule == "revocation.revoked"
+        and objection.sub_indication != "REVOKED_CA_NO_POE"
+    )
+
+
+def _rank(judged: Judged) -> int:
+    """Return which chain decides: one that holds, one that may yet hold, else the first one."""
+    if judged.objection is None:
+        return 0
+    return 1 if judged.objection.code == REVOCATION_UNKNOWN else 2
+
+
+def _later(one: _One, judged: Judged, chain: Chain, trust: Trust) -> Judged:
+    """Return what was judged; or have it wait for a time stamp that may yet prove otherwise.
+
+    That is one which revocation data alone is wanting to, and at whose moment nothing speaks
+    against the signature for good. It never passes because of it.
+    """
+    if judged.objection is None or judged.objection.code == REVOCATION_UNKNOWN:
+        return judged
+    for stamp in one.beside.stamps:
+        if stamp.objection is None or stamp.may_prove is None:
+            continue
+        stamped = min(stamp.may_prove, one.moment.stamped or stamp.may_prove)
+        then = _along(replace(one, moment=replace(one.moment, stamped=stamped)), chain, trust)
+        if then.objection is None or then.objection.code == REVOCATION_UNKNOWN:
+            facts = replace(then, stamped=judged.stamped, statuses=(), leans=False)
+            return replace(facts, objection=stamp.objection)
+    return judged
 
 
 def _along(one: _One, chain: Chain, trust: Trust) -> Judged:
@@ -125,11 +175,8 @@ def _along(one: _One, chain: Chain, trust: Trust) -> Judged:
     signed, beside, moment = one.signed, one.beside, one.moment
     judged = Judged(None, None, moment.stamped)
     try:
-        own = (*terms(trust.policy, signed.how), key_term(trust.policy, chain.key))
+        own = (*terms(trust.policy, signed.how), key_term(trust.policy, chain.key), *one.terms)
         check_known(own)
-        lists, answers = (*signed.lists, *beside.lists), (*signed.answers, *beside.answers)
-        if lists or answers:
-            chain = trust.more(chain, lists, answers)
         judged = replace(judged, chain=chain)
         _check(chain.objection)
         _check_bag(signed, trust)
@@ -141,7 +188,7 @@ def _along(one: _One, chain: Chain, trust: Trust) -> Judged:
         statuses = _check_at(chain, own, moment, trust.policy)
         return replace(judged, statuses=statuses, leans=_leans(chain, own, moment, trust.policy))
     except Refused as why:
-        return replace(judged, objection=_or_later(why.objection, beside.stamps))
+        return replace(judged, objection=why.objection)
 
 
 def _check_at(
@@ -157,21 +204,13 @@ def _leans(chain: Chain, own: Sequence[Term], moment: Moment, policy: Policy) ->
     """Say whether what held at the moment of a time stamp would not hold without one."""
     if moment.stamped is None:
         return False
-    bare = Moment(moment.at, None)
+    bare = replace(moment, stamped=None)
     try:
         check_trusted(chain, bare)
         _check_at(chain, own, bare, policy)
     except Refused:
         return True
     return False
-
-
-def _or_later(objection: Objection, stamps: Iterable[Stamp]) -> Objection:
-    """Return the objection; or that of a stamp which may yet prove what would remove it."""
-    if objection.sub_indication not in _FOR_WANT_OF_PROOF:
-        return objection
-    waited = (one.objection for one in stamps if one.objection)
-    return next((one for one in waited if one.code == REVOCATION_UNKNOWN), objection)
 
 
 def _check(objection: Objection | None) -> None:

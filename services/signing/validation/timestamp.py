@@ -6,10 +6,11 @@ from datetime import datetime
 
 from cryptography.hazmat import asn1
 
-from services.signing.validation.algorithms import digest_of, hashed
+from services.signing.finding import REVOCATION_UNKNOWN
+from services.signing.validation.algorithms import Term, digest_of, hashed
 from services.signing.validation.cms import TIME_STAMP_INFO, read
 from services.signing.validation.indication import Objection, Refused
-from services.signing.validation.signature import Around, Judged, Stamp, judge
+from services.signing.validation.signature import Around, Judged, Says, Stamp, judge
 from services.signing.validation.structures import TimeStampInfo
 from services.signing.validation.trust import Trust
 
@@ -29,34 +30,45 @@ def stamp(
         signed = read(token, kind=TIME_STAMP_INFO)
         content = signed.content or b""
         info = asn1.decode_der(TimeStampInfo, content)
-        imprint = digest(digest_of(info.imprint.digest.algorithm.dotted_string))
+        algorithm = digest_of(info.imprint.digest.algorithm.dotted_string)
+        imprint = digest(algorithm)
     except Refused as why:
         return _ignored(f"it cannot be read: {why.objection.detail}")
     except ValueError:
         return _ignored("what it says cannot be read")
+    if info.version != 1 or any(one.critical for one in info.extensions or ()):
+        return _ignored("it says what is not understood")  # RFC 3161 2.4.2, RFC 5280 4.2
     if info.imprint.value != imprint:
         return _broken("it is on something else")
+    # What it is over has to last until a later stamp, as its own signature has to.
+    over = Term("algorithms.digests", f"digest {algorithm}", trust.policy.digest_ends(algorithm))
     judged = judge(
-        signed, hashed(content, signed.how.digest), trust, at, uses=("timestamp",), around=around
+        signed,
+        hashed(content, signed.how.digest),
+        trust,
+        at,
+        uses=("timestamp",),
+        around=around,
+        says=Says(info.made_at.as_datetime(), (over,)),
     )
-    return replace(_conclude(judged, info, trust, at), ways=judged.ways)
+    concluded = _conclude(judged, info.made_at.as_datetime(), trust, at)
+    return replace(concluded, ways=judged.ways)
 
 
-def _conclude(judged: Judged, info: TimeStampInfo, trust: Trust, at: datetime) -> Stamp:
-    if judged.objection is None and judged.chain is not None:
-        made_at = info.made_at.as_datetime()
-        tsa = judged.chain.links[0].certificate
-        if made_at > at + trust.policy.clocks_apart:
-            return _ignored("it is of a time to come")
-        if not tsa.not_valid_before_utc <= made_at <= tsa.not_valid_after_utc:
-            return _ignored("its authority's certificate was not valid then")
-        ends = trust.policy.digest_ends(digest_of(info.imprint.digest.algorithm.dotted_string))
-        if ends is None or at >= ends:
-            return _ignored("its digest is too weak")
-        return Stamp(made_at, None, None, judged.chain)
-    if judged.objection and judged.objection.sub_indication in _BROKEN and not _is_strange(judged):
-        return _broken(judged.objection.detail)
-    return Stamp(None, None, judged.objection)
+def _conclude(judged: Judged, made_at: datetime, trust: Trust, at: datetime) -> Stamp:
+    objection = judged.objection
+    if objection and objection.sub_indication in _BROKEN and not _is_strange(judged):
+        return _broken(objection.detail)
+    if judged.chain is None or (objection and objection.code != REVOCATION_UNKNOWN):
+        return Stamp(None, None, objection)
+    tsa = judged.chain.links[0].certificate
+    if made_at > at + trust.policy.clocks_apart:
+        return _ignored("it is of a time to come")
+    if not tsa.not_valid_before_utc <= made_at <= tsa.not_valid_after_utc:
+        return _ignored("its authority's certificate was not valid then")
+    if objection:
+        return Stamp(None, None, objection, may_prove=made_at)
+    return Stamp(made_at, None, None, judged.chain)
 
 
 def _is_strange(judged: Judged) -> bool:

@@ -7,6 +7,7 @@ from cryptography import x509
 
 from services.signing.validation.material import Purpose
 from tests.conformance.case import Case
+from tests.conformance.cases.renewed import renewed
 from tests.conformance.cms import Recipe
 from tests.conformance.pki import (
     AUTHORITY,
@@ -30,7 +31,6 @@ from tests.conformance.world import (
     ISSUING,
     NOW,
     SIGNERS,
-    Setting,
     World,
     authority,
     known,
@@ -44,6 +44,7 @@ _POLICY = "1.3.6.1.4.1.55555.2.1"
 def chain(world: World) -> Iterator[Case]:
     """Yield the cases of this dimension."""
     yield from cases("chain", _usual(world))
+    yield from cases("chain", renewed(world))
     yield from cases("chain", _branches(world))
     yield from cases("chain", _deep(world))
     yield from cases("chain", _strangers(world))
@@ -77,46 +78,6 @@ def _usual(world: World) -> Iterator[Trial]:
         by=world.seal,
         setting=anchored.knowing(known("issuing", world.issuing, NOW)),
     )
-    yield _rekeyed(world, usual)
-    yield from _renewed(world, usual)
-    yield _self_issued(world, usual)
-
-
-def _rekeyed(world: World, usual: Setting) -> Trial:
-    """An authority that has two keys under one name."""
-    first = world.made("CA doi khoa", world.root, ISSUING)
-    second = world.made("CA doi khoa", world.root, ISSUING)
-    seal = world.made("Văn phòng Chính phủ", second, SUBSCRIBER)
-    setting = usual.trusting(
-        authority("old-key", first, *SIGNERS), authority("new-key", second, *SIGNERS)
-    ).knowing(known("old-key", first, NOW), known("new-key", second, NOW))
-    return Trial(name="ca-with-two-keys", by=seal, setting=setting)
-
-
-def _renewed(world: World, usual: Setting) -> Iterator[Trial]:
-    """An authority with two certificates of one key, of which the first has ended."""
-    new = world.made("CA gia han", world.root, ISSUING)
-    ended = replace(ISSUING, ends=NOW - 30 * DAY)
-    old = issue(new.name, new.key, world.root, ended, serial=next_serial())
-    seal = world.made("Văn phòng Chính phủ", new, SUBSCRIBER)
-    both = (authority("old-one", old, *SIGNERS), authority("new-one", new, *SIGNERS))
-    for name, order in (("before", both), ("behind", both[::-1])):
-        setting = usual.trusting(*order).knowing(
-            known("old-one", old, NOW), known("new-one", new, NOW)
-        )
-        yield Trial(name=f"ca-renewed-{name}", by=seal, setting=setting)
-
-
-def _self_issued(world: World, usual: Setting) -> Trial:
-    """An authority that has certified its next key itself, below a path length of 0."""
-    name = "CA tu cap"
-    first = world.made(name, world.root, ISSUING)
-    second = world.made(name, first, ISSUING)
-    seal = world.made("Văn phòng Chính phủ", second, SUBSCRIBER)
-    setting = usual.trusting(
-        authority("first-key", first, "authority"), authority("next-key", second, *SIGNERS)
-    ).knowing(yearly("first-key", first, NOW), known("next-key", second, NOW))
-    return Trial(name="self-issued-between", by=seal, setting=setting)
 
 
 def _branches(world: World) -> Iterator[Trial]:

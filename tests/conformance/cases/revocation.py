@@ -13,7 +13,18 @@ from tests.conformance.keys import How
 from tests.conformance.pki import SUBSCRIBER, Extension, list_at, named, unknown
 from tests.conformance.revocations import Entry, delta, keeps_expired_since, scope
 from tests.conformance.trial import Trial, cases
-from tests.conformance.world import DAY, HOUR, ISSUING, NOW, World, known, next_serial, yearly
+from tests.conformance.world import (
+    DAY,
+    HOUR,
+    ISSUING,
+    NOW,
+    World,
+    known,
+    next_serial,
+    row,
+    rows,
+    yearly,
+)
 
 _MINUTE = timedelta(minutes=1)
 _OTHERS = tuple(
@@ -30,6 +41,7 @@ def revocation(world: World) -> Iterator[Case]:
     yield from cases("revocation", _revoked(world))
     yield from cases("revocation", _several(world))
     yield from cases("revocation", _stamped(world))
+    yield from cases("revocation", _registered(world))
     yield from cases("revocation", _expired(world))
     yield from cases("revocation", answers(world))
 
@@ -198,6 +210,23 @@ def _stamped(world: World) -> Iterator[Trial]:
     yield Trial(
         name="list-before-the-stamp-overdue", by=world.seal, setting=setting, recipe=stamped
     )
+
+
+def _registered(world: World) -> Iterator[Trial]:
+    """A signer who is revoked in the register too, with a stamp of before."""
+    at = NOW - 10 * DAY
+    entry = Entry(serial=world.seal.serial, at=at, reason="superseded")
+    usual = world.setting(NOW, entry)
+    stale = usual.instead(known("stamping", world.stamping, NOW - 5 * DAY))
+    revoked = replace(row(world.seal, "seal"), state="revoked", revoked_at=at)
+    for name, setting, stamped_at in (
+        ("registered-as-revoked-since-the-stamp", usual, at - DAY),
+        ("registered-as-revoked-stamp-not-known", stale, at - DAY),
+        ("registered-as-revoked-stamp-too-late", stale, at + DAY),
+    ):
+        recipe = cms.Recipe(unsigned=world.stamped(stamped_at))
+        registered = rows(revoked)
+        yield Trial(name=name, by=world.seal, setting=setting, recipe=recipe, registered=registered)
 
 
 def _expired(world: World) -> Iterator[Trial]:

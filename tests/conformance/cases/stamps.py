@@ -6,9 +6,18 @@ from datetime import datetime
 
 from tests.conformance import cms
 from tests.conformance.case import Case
+from tests.conformance.cases.units import MADE, retired, waiting
 from tests.conformance.cms import Recipe, StampPlan
 from tests.conformance.keys import How
-from tests.conformance.pki import EMAIL, STAMPER, SUBSCRIBER, TIME_STAMPING, Holder, Profile
+from tests.conformance.pki import (
+    EMAIL,
+    STAMPER,
+    SUBSCRIBER,
+    TIME_STAMPING,
+    Holder,
+    Profile,
+    unknown,
+)
 from tests.conformance.revocations import Entry
 from tests.conformance.trial import Trial, cases
 from tests.conformance.world import (
@@ -22,7 +31,6 @@ from tests.conformance.world import (
 )
 
 _ENDED = NOW - 10 * DAY
-_AT = NOW - 12 * DAY
 
 
 def stamps(world: World) -> Iterator[Case]:
@@ -32,6 +40,9 @@ def stamps(world: World) -> Iterator[Case]:
     yield from cases("stamps", _broken(world, ended))
     yield from cases("stamps", _untrusted(world, ended))
     yield from cases("stamps", _several(world, ended))
+    for name, setting in retired(world):
+        yield from cases("stamps", _saves(world, ended, name, world.stamped(MADE), setting))
+    yield from cases("stamps", waiting(world))
 
 
 def _saves(
@@ -53,7 +64,7 @@ def _good(world: World, ended: Holder) -> Iterator[Trial]:
     usual = Recipe()
     rsa = world.made("Dau thoi gian RSA", world.stamping, STAMPER, kind="rsa2048")
     large = world.made("Dau thoi gian P-384", world.stamping, STAMPER, kind="p384")
-    plan = StampPlan(at=_AT)
+    plan = StampPlan(at=MADE)
     pss = replace(plan, recipe=Recipe(how=How("sha256", "pss")))
     table: list[tuple[str, Holder, StampPlan]] = [
         ("stamp", world.tsa, plan),
@@ -68,6 +79,7 @@ def _good(world: World, ended: Holder) -> Iterator[Trial]:
             world.tsa,
             replace(plan, recipe=replace(usual, bag=(world.stamping.der,))),
         ),
+        ("stamp-with-an-extension", world.tsa, replace(plan, extra=(unknown(critical=False),))),
     ]
     for name, tsa, one in table:
         yield from _saves(world, ended, name, cms.stamped((tsa, one)))
@@ -75,7 +87,7 @@ def _good(world: World, ended: Holder) -> Iterator[Trial]:
 
 
 def _broken(world: World, ended: Holder) -> Iterator[Trial]:
-    plan = StampPlan(at=_AT)
+    plan = StampPlan(at=MADE)
 
     def bent(value: bytes) -> bytes:
         return value[:-1] + bytes([value[-1] ^ 1])
@@ -109,17 +121,17 @@ def _later_time(
 
     def moved(to: datetime) -> Callable[[bytes], list[bytes]]:
         def make(value: bytes) -> list[bytes]:
-            token = cms.stamp(value, world.tsa, StampPlan(at=_AT))
-            old, new = (f"{at:%Y%m%d%H%M%SZ}".encode() for at in (_AT, to))
+            token = cms.stamp(value, world.tsa, StampPlan(at=MADE))
+            old, new = (f"{at:%Y%m%d%H%M%SZ}".encode() for at in (MADE, to))
             return [cms.attribute(cms.STAMP, token.replace(old, new))]
 
         return make
 
-    return moved(_AT - DAY), moved(_AT + DAY)
+    return moved(MADE - DAY), moved(MADE + DAY)
 
 
 def _untrusted(world: World, ended: Holder) -> Iterator[Trial]:
-    plan = StampPlan(at=_AT)
+    plan = StampPlan(at=MADE)
     strange_ca = world.made("CA dau thoi gian la", None, ISSUING)
     strange = world.made("Dau thoi gian la", strange_ca, STAMPER)
     usual = world.setting()
@@ -131,6 +143,11 @@ def _untrusted(world: World, ended: Holder) -> Iterator[Trial]:
         yield from _saves(world, ended, name, cms.stamped((tsa, plan)))
     weak = world.made("Dau thoi gian", world.stamping, STAMPER, kind="rsa1024")
     yield from _saves(world, ended, "stamp-by-rsa1024", cms.stamped((weak, plan)))
+    for name, odd in (
+        ("stamp-of-version-2", replace(plan, version=2)),
+        ("stamp-critical-unknown", replace(plan, extra=(unknown(critical=True),))),
+    ):
+        yield from _saves(world, ended, name, cms.stamped((world.tsa, odd)))
     sha1 = replace(plan, digest="sha1")
     yield from _saves(world, ended, "stamp-of-sha1", cms.stamped((world.tsa, sha1)))
     sha1 = replace(plan, recipe=Recipe(how=How("sha1")))
@@ -142,13 +159,13 @@ def _untrusted(world: World, ended: Holder) -> Iterator[Trial]:
     yield from _saves(world, ended, "stamp-of-a-ca-for-signers", cms.stamped((misplaced, plan)))
     entry = Entry(serial=world.tsa.serial, at=NOW - 20 * DAY, reason="keyCompromise")
     revoked = usual.instead(known("stamping", world.stamping, NOW, entry))
-    yield from _saves(world, ended, "stamp-of-revoked", world.stamped(_AT), revoked)
+    yield from _saves(world, ended, "stamp-of-revoked", world.stamped(MADE), revoked)
     stale = usual.instead(known("stamping", world.stamping, NOW - 5 * DAY))
-    yield from _saves(world, ended, "stamp-with-an-old-list", world.stamped(_AT), stale)
+    yield from _saves(world, ended, "stamp-with-an-old-list", world.stamped(MADE), stale)
     no_longer = usual.trusting(
         authority("stamping", world.stamping, "timestamp", until=NOW - 100 * DAY)
     )
-    yield from _saves(world, ended, "stamp-of-a-ca-no-longer", world.stamped(_AT), no_longer)
+    yield from _saves(world, ended, "stamp-of-a-ca-no-longer", world.stamped(MADE), no_longer)
 
 
 def _profiles() -> tuple[tuple[str, Profile], ...]:
@@ -165,7 +182,7 @@ def _profiles() -> tuple[tuple[str, Profile], ...]:
 
 
 def _several(world: World, ended: Holder) -> Iterator[Trial]:
-    early, late = StampPlan(at=_AT), StampPlan(at=NOW - 2 * DAY, serial=2)
+    early, late = StampPlan(at=MADE), StampPlan(at=NOW - 2 * DAY, serial=2)
     strange_ca = world.made("CA dau thoi gian la", None, ISSUING)
     strange = world.made("Dau thoi gian la", strange_ca, STAMPER)
     tsa = world.tsa
