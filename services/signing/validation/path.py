@@ -8,10 +8,11 @@ from typing import Any
 
 from asn1crypto import x509
 from pyhanko_certvalidator import ValidationContext
-from pyhanko_certvalidator.authority import CertTrustAnchor
+from pyhanko_certvalidator.authority import CertTrustAnchor, TrustQualifiers
 from pyhanko_certvalidator.errors import ExpiredError, NotYetValidError, ValidationError
+from pyhanko_certvalidator.name_trees import process_general_subtrees
 from pyhanko_certvalidator.path import ValidationPath
-from pyhanko_certvalidator.policy_decl import DisallowWeakAlgorithmsPolicy
+from pyhanko_certvalidator.policy_decl import DisallowWeakAlgorithmsPolicy, PKIXValidationParams
 from pyhanko_certvalidator.validate import async_validate_path
 
 from services.signing.validation.failures import UNFIT
@@ -61,11 +62,32 @@ def _flaw(certificate: x509.Certificate, *issuers: x509.Certificate) -> str | No
         moment=moment,
         algorithm_usage_policy=_EVERY_ALGORITHM,
     )
-    path = ValidationPath(
-        CertTrustAnchor(issuers[-1]), interm=list(reversed(issuers[:-1])), leaf=certificate
-    )
+    anchor = CertTrustAnchor(issuers[-1], _limits(issuers[-1]))
+    path = ValidationPath(anchor, interm=list(reversed(issuers[:-1])), leaf=certificate)
     _at_once(async_validate_path(context, path))
     return None
+
+
+def _limits(anchor: x509.Certificate) -> TrustQualifiers:
+    """Return the limits that an anchor's certificate sets to what it issues, and below.
+
+    RFC 5280 6.2 leaves open whether they count; a root that limits itself was listed with that in
+    mind, OpenSSL heeds it, and RFC 5937 says how. Its policies are for the trust list to say.
+    """
+    names, most = anchor.name_constraints_value, anchor.max_path_length
+    parameters = None
+    if names is not None:
+        permitted, excluded = names["permitted_subtrees"], names["excluded_subtrees"]
+        parameters = PKIXValidationParams(
+            initial_permitted_subtrees=_subtrees(permitted),
+            initial_excluded_subtrees=_subtrees(excluded),
+        )
+    # The library counts down the second length too as soon as there is a first one.
+    return TrustQualifiers(parameters, max_path_length=most, max_aa_path_length=most)
+
+
+def _subtrees(named: Any) -> Any:  # noqa: ANN401 (the library's own type has no name)
+    return process_general_subtrees(named) if isinstance(named, x509.GeneralSubtrees) else None
 
 
 def _at_once(work: Coroutine[Any, Any, object]) -> None:

@@ -47,6 +47,7 @@ def chain(world: World) -> Iterator[Case]:
     yield from cases("chain", renewed(world))
     yield from cases("chain", _branches(world))
     yield from cases("chain", _deep(world))
+    yield from cases("chain", _limited_roots(world))
     yield from cases("chain", _strangers(world))
     yield from cases("chain", _forged(world))
     yield from cases("chain", _trusted_when(world))
@@ -142,6 +143,26 @@ def _below(world: World, name: str, first: Holder, profile: Profile) -> Trial:
     )
     lists = yearly("middle", first, NOW), known("third", second, NOW)
     return Trial(name=name, by=seal, setting=setting.knowing(*lists))
+
+
+def _limited_roots(world: World) -> Iterator[Trial]:
+    """Roots that limit themselves: RFC 5280 6.2 leaves it open, RFC 5937 and our policy heed it."""
+    own = subtree(organisation="Văn phòng Chính phủ")
+    for name, limits in (
+        ("root-allows-one-below", replace(AUTHORITY, path_length=1)),
+        ("root-allows-none-below", replace(AUTHORITY, path_length=0)),
+        ("root-permits-the-name", _more(AUTHORITY, constrained(permitted=[own]))),
+        ("root-excludes-the-name", _more(AUTHORITY, constrained(excluded=[own]))),
+    ):
+        root = world.made("CA goc co gioi han", None, limits)
+        below = world.made("CA cap duoi", root, ISSUING)
+        seal = world.made("Văn phòng Chính phủ", below, SUBSCRIBER)
+        setting = world.setting().trusting(
+            authority("limited", root, "authority", anchor=True),
+            authority("below", below, *SIGNERS),
+        )
+        lists = yearly("limited", root, NOW), known("below", below, NOW)
+        yield Trial(name=name, by=seal, setting=setting.knowing(*lists))
 
 
 def _strangers(world: World) -> Iterator[Trial]:
