@@ -1,5 +1,6 @@
 """A trust with the answers about one file says what a trust with them in its material says."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from services.signing.validation.revocation import Status
 from services.signing.validation.trust import Trust
 from services.signing.verdict import PASSED
 from tests.signing.elsewhere import DER, answered, der, leaf, make_ca
+from tests.signing.reported import finding
 
 CA = make_ca("CA khác")
 ID = UUID(int=1)
@@ -54,15 +56,15 @@ def test_both_say_the_same_and_the_shared_one_learns_nothing() -> None:
     assert known(Informed(shared, (said(OTHER),)), LEAF) == ()
 
 
-def test_evidence_names_the_answers_and_they_are_kept_with_the_rest() -> None:
-    one = given(said(LEAF))
-    kept = {piece.sha256: piece.content for piece in pieces(one)}
-    assert digest(one.answers[0]) in kept
+def test_evidence_names_the_answers_that_told_and_they_are_kept_with_the_rest() -> None:
+    one = given(said(LEAF), said(OTHER))
+    told = replace(finding(), answers=(digest(one.answers[0]),))
+    kept = {piece.sha256: piece.content for piece in pieces(one, told)}
     nobody = Subject(ID, ID, "1/VP", ID, "0" * 64, "MAIN")
-    evidence, _ = written(nobody, PASSED, None, {}, one)
+    evidence, _ = written(nobody, PASSED, told, {}, one)
     names = named(orjson.loads(evidence))
-    assert names.answers == (digest(one.answers[0]),)
+    assert names.answers == told.answers
     assert names.digests() == kept.keys()
-    assert material(names, kept).answers == one.answers
-    bare = named(orjson.loads(written(nobody, PASSED, None, {}, given())[0]))
+    assert material(names, kept).answers == one.answers[:1]
+    bare = named(orjson.loads(written(nobody, PASSED, finding(), {}, given())[0]))
     assert bare.answers == (), "what is shared does not remember the answers of a file"
