@@ -132,10 +132,12 @@ class Signature:
 class ListUsed:
     """A revocation list of an authority on a way from a certificate of the file to a root.
 
-    No other list has a say in what is found: verdicts do not name them.
+    No other list has a say in what is found: verdicts do not name them. Entries with the same
+    subject and key are one authority (RFC 5280 6.3.3): the list may be of one that is on no way.
     """
 
     authority: str
+    """The entry of the trust list under which it was known."""
     number: int
     sha256: str
     this_update: str

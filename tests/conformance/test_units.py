@@ -1,11 +1,13 @@
-"""What no case of the matrix can show: parts of lists, and a digest that ends between stamps."""
+"""What no case of the matrix can show: parts of lists, evidence, a digest that ends too early."""
 
 from dataclasses import replace
 from datetime import datetime
 
+import orjson
 import pytest
 from cryptography import x509
 
+from services.signing.again import repeat
 from services.signing.validation.algorithms import key_of
 from services.signing.validation.file import validate
 from services.signing.validation.material import Material
@@ -13,8 +15,11 @@ from services.signing.validation.policy import NEWEST
 from services.signing.validation.revocation import RevocationList
 from services.signing.validation.trust import Trust
 from tests.conformance import cms, pdf
+from tests.conformance.cases.renewed import renewed
 from tests.conformance.pki import SUBSCRIBER
+from tests.conformance.replay import stored
 from tests.conformance.revocations import scope
+from tests.conformance.trial import cases
 from tests.conformance.world import DAY, NOW, World, blank, known, sealed
 
 
@@ -32,6 +37,16 @@ def test_a_list_is_for_what_a_certificate_says_it_is_wherever_it_stands(*, autho
         found = RevocationList.read(der, issuer, key_of(issuer), accepts)
         said = found.says(x509.load_der_x509_certificate(one.der))
         assert (said is not None) == speaks
+
+
+@pytest.mark.parametrize("form", ["pdf", "detached"])
+def test_evidence_has_a_list_that_stands_under_an_entry_that_leads_nowhere(form: str):
+    name = f"chain.ca-renewed-under-another-root.{form}"
+    (case,) = (one for one in cases("chain", renewed(World())) if one.name == name)
+    one = stored(case)
+    lists = orjson.loads(one.evidence)["finding"]["lists"]
+    assert sorted(each["authority"] for each in lists) == ["old-one", "root"]
+    assert repeat(one.evidence, one.kept, one.content).differs == ()
 
 
 @pytest.mark.parametrize("later", [True, False])

@@ -82,7 +82,8 @@ def _finding(
     objection: Objection | None, trust: Trust, at: datetime, size: int, seen: Sequence[Seen]
 ) -> Finding:
     ways = _ways(seen)
-    met = {issuer.listed.name for way in ways for issuer in way.issuers}
+    # An issuer's lists may stand under another entry, which is itself on no way.
+    told = {one.material for way in ways for issuer in way.issuers for one in issuer.lists}
     outcome: Outcome = "sound"
     if objection:
         hold = trust.policy.page.revocation.known.hold
@@ -104,7 +105,7 @@ def _finding(
                 next_update=known.next_update.isoformat() if known.next_update else None,
             )
             for name, known in trust.lists()
-            if name in met
+            if known.material in told
         ),
         policy=trust.policy.id,
         policy_sha256=trust.policy.sha256,

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from tests.conformance.cms import Recipe
-from tests.conformance.pki import SUBSCRIBER, issue
+from tests.conformance.pki import AUTHORITY, SUBSCRIBER, issue
 from tests.conformance.revocations import Entry
 from tests.conformance.trial import Trial
 from tests.conformance.world import (
@@ -27,6 +27,7 @@ def renewed(world: World) -> Iterator[Trial]:
     usual = world.setting()
     yield _rekeyed(world, usual)
     yield from _renewed(world, usual)
+    yield from _under_another_root(world, usual)
     yield from _listed_twice(world, usual)
     yield _self_issued(world, usual)
 
@@ -56,6 +57,21 @@ def _renewed(world: World, usual: Setting) -> Iterator[Trial]:
         yield Trial(name=f"ca-renewed-{name}", by=seal, setting=setting)
     stale = usual.trusting(*both).knowing(known("old-one", old, NOW - 9 * DAY))
     yield Trial(name="ca-renewed-and-its-list-overdue", by=seal, setting=stale)
+
+
+def _under_another_root(world: World, usual: Setting) -> Iterator[Trial]:
+    """An authority whose first certificate leads to no listed root, and has the only list."""
+    new = world.made("CA doi goc", world.root, ISSUING)
+    left = world.made("CA goc da roi", None, AUTHORITY)
+    ended = replace(ISSUING, ends=NOW - 30 * DAY)
+    old = issue(new.name, new.key, left, ended, serial=next_serial())
+    seal = world.made("Văn phòng Chính phủ", new, SUBSCRIBER)
+    both = usual.trusting(authority("old-one", old, *SIGNERS), authority("new-one", new, *SIGNERS))
+    revoked = Entry(serial=seal.serial, at=NOW - DAY, reason="keyCompromise")
+    name = "ca-renewed-under-another-root"
+    yield Trial(name=name, by=seal, setting=both.knowing(known("old-one", old, NOW)))
+    told = both.knowing(known("old-one", old, NOW, revoked))
+    yield Trial(name=f"{name}-revoked", by=seal, setting=told)
 
 
 def _listed_twice(world: World, usual: Setting) -> Iterator[Trial]:
