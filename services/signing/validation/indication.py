@@ -28,6 +28,8 @@ class Objection:
     """A code of the problem table."""
     detail: str
     """What exactly was found, in English; it names no person."""
+    ends_search: bool = False
+    """The signer is revoked or suspended: no other chain counts (EN 319 102-1 5.2.6.4, 4 b, c)."""
 
     @property
     def indication(self) -> Indication:

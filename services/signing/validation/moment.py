@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from services.signing.finding import EXPIRED, REVOCATION_UNKNOWN, REVOKED, UNTRUSTED, WEAK
 from services.signing.validation.algorithms import Term, never
-from services.signing.validation.indication import SubIndication, refused
+from services.signing.validation.indication import Objection, Refused, SubIndication, refused
 from services.signing.validation.policy import Policy
 from services.signing.validation.revocation import Status
 from services.signing.validation.trust import Chain, Link
@@ -110,12 +110,9 @@ def _check_revoked(link: Link, statuses: Sequence[Status], moment: Moment) -> No
             sub = "TRY_LATER"  # EN 319 102-1 5.2.6: it may be good again
         elif link.authority:
             sub = "REVOKED_CA_NO_POE"
-        raise refused(
-            sub,
-            "revocation.revoked",
-            REVOKED,
-            f"{status.reason} since {status.revoked_at:%Y-%m-%dT%H:%M:%SZ}",
-        )
+        detail = f"{status.reason} since {status.revoked_at:%Y-%m-%dT%H:%M:%SZ}"
+        why = Objection(sub, "revocation.revoked", REVOKED, detail, ends_search=not link.authority)
+        raise Refused(why)
 
 
 def _is_older(moment: Moment, status: Status, revoked_at: datetime) -> bool:

@@ -118,9 +118,9 @@ def judge(
         chains = tuple(trust.more(chain, lists, answers) for chain in ways)
     judged = [(_along(one, chain, trust), chain) for chain in chains]
     # A revoked or suspended signer ends the search (EN 319 102-1 5.2.6.4, 4 b, c). What else speaks
-    # against a chain, a revoked authority too, sends it to the next (4 a, d, e; 5, 6).
-    revoked = [found for found in judged if _is_revoked(found[0].objection)]
-    found = min((_later(one, *found, trust) for found in revoked or judged), key=_rank)
+    # against a chain, a revoked or suspended authority too, sends it to the next (4 a, d, e; 5, 6).
+    ending = [found for found in judged if (why := found[0].objection) and why.ends_search]
+    found = min((_later(one, *found, trust) for found in ending or judged), key=_rank)
     return replace(found, ways=ways)
 
 
@@ -133,15 +133,6 @@ class _One:
     moment: Moment
     uses: Sequence[Use]
     terms: Sequence[Term]
-
-
-def _is_revoked(objection: Objection | None) -> bool:
-    """Say whether it is the signer's own certificate that is revoked or suspended."""
-    return (
-        objection is not None
-        and objection.rule == "revocation.revoked"
-        and objection.sub_indication != "REVOKED_CA_NO_POE"
-    )
 
 
 def _rank(judged: Judged) -> int:

@@ -96,9 +96,11 @@ def _listed_twice(world: World, usual: Setting) -> Iterator[Trial]:
         yield Trial(
             name=f"{listed}-revoked-in-one-older-brought", by=seal, setting=told, recipe=brings
         )
-    replaced = Entry(serial=old.serial, at=NOW - DAY, reason="superseded")
-    setting = usual.trusting(*both).instead(yearly("root", world.root, NOW, replaced, this=NOW))
-    yield Trial(name="ca-listed-twice-one-replaced", by=seal, setting=setting.knowing(previous))
+    for name, reason in (("replaced", "superseded"), ("on-hold", "certificateHold")):
+        gone = Entry(serial=old.serial, at=NOW - DAY, reason=reason)
+        setting = usual.trusting(*both).instead(yearly("root", world.root, NOW, gone, this=NOW))
+        setting = setting.knowing(previous)
+        yield Trial(name=f"ca-listed-twice-one-{name}", by=seal, setting=setting)
 
 
 def _self_issued(world: World, usual: Setting) -> Trial:
