@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
@@ -74,8 +74,12 @@ def _look(file: _File, one: Embedded, later: Sequence[Stamp]) -> Seen:
         signed = read_cms(one.cms, kind=DATA)
     except Refused as why:
         return _unread(place, why.objection)
+    beside = file.around(later)
+    # What the CMS brings is for its own time stamps' certificates too (EN 319 122-1 6.3 o).
+    lists, answers = (*beside.lists, *signed.lists), (*beside.answers, *signed.answers)
+    brings = replace(beside, lists=lists, answers=answers)
     own = [
-        stamp(token, partial(hashed, signed.value), file.trust, file.at, around=file.around(later))
+        stamp(token, partial(hashed, signed.value), file.trust, file.at, around=brings)
         for token in signed.stamps
     ]
     around = file.around([*own, *later], one.changed)

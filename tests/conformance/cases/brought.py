@@ -63,9 +63,7 @@ def _for_the_stamp(world: World) -> Trial:
     held = (known("issuing", world.issuing, ends - DAY).der, known("", world.stamping, NOW).der)
     recipe = Recipe(revocations=held, unsigned=world.stamped(ends - 2 * DAY))
     setting = world.setting().without("issuing", "stamping")
-    return Trial(
-        name="brings-the-stamps-list", by=by, setting=setting, recipe=recipe, forms=DETACHED
-    )
+    return Trial(name="brings-the-stamps-list", by=by, setting=setting, recipe=recipe)
 
 
 def _bad(world: World) -> Iterator[Trial]:
