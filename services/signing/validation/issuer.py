@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from cryptography import x509
-from cryptography.hazmat.primitives import serialization
 
+from services.signing.certificate import authority_key
 from services.signing.validation.algorithms import Key, Term, certificate_scheme, is_right
 from services.signing.validation.material import Authority
 from services.signing.validation.ocsp import Answering
@@ -34,14 +34,6 @@ class Issuer:
         """Return it as one that is asked about its certificates."""
         return Answering(self.certificate, self.key, self.lists, self.oldest)
 
-    @property
-    def identity(self) -> tuple[bytes, bytes]:
-        """Return subject and key: whoever shares both is the same issuer (RFC 5280 6.3.3 b, g)."""
-        key = self.key.public_bytes(
-            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-        )
-        return self.certificate.subject.public_bytes(), key
-
 
 def sharing(issuers: Sequence[Issuer]) -> Iterator[Issuer]:
     """Yield authorities, each with the lists of all that are the same issuer.
@@ -49,11 +41,12 @@ def sharing(issuers: Sequence[Issuer]) -> Iterator[Issuer]:
     An authority that renewed its certificate is listed twice, and a certificate that it revoked
     stands in whichever list is newer.
     """
-    lists: dict[tuple[bytes, bytes], tuple[RevocationList, ...]] = {}
-    for one in issuers:
-        lists[one.identity] = (*lists.get(one.identity, ()), *one.own)
-    for one in issuers:
-        yield replace(one, lists=lists[one.identity])
+    keys = [authority_key(one.listed.der) for one in issuers]
+    lists: dict[str, tuple[RevocationList, ...]] = {}
+    for key, one in zip(keys, issuers, strict=True):
+        lists[key] = (*lists.get(key, ()), *one.own)
+    for key, one in zip(keys, issuers, strict=True):
+        yield replace(one, lists=lists[key])
 
 
 def has_issued(issuer: Issuer, below: x509.Certificate) -> bool:
