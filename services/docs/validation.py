@@ -28,6 +28,8 @@ PATIENCE_SECONDS = 10.0
 """For all evidence of one document together; what has not come by then is unavailable."""
 
 _MISMATCH = "SIG-5001"
+_TOO_LARGE = "REQ-4061"
+"""Signing's word for a bundle that it does not make: its evidence is as it was judged."""
 _log = structlog.get_logger()
 _mismatches = Counter(
     "lienthong_evidence_mismatches_total", "Evidence of verdicts that is not what was judged."
@@ -116,8 +118,9 @@ async def rendered(
 ) -> bytes:
     """Return the report on one file in a form that signing makes of the evidence.
 
-    Raises Problem REQ-4041 for a file that is not there or not judged yet; SIG-5001, with an alarm,
-    when signing finds that its evidence is not what was judged; Unavailable.
+    Raises Problem REQ-4041 for a file that is not there or not judged yet; REQ-4061 for a bundle
+    that would be too large; SIG-5001, with an alarm, when signing finds that its evidence is not
+    what was judged; Unavailable.
     """
     judged = next(
         (
@@ -140,6 +143,10 @@ async def rendered(
     except TimeoutError as error:
         raise Unavailable("signing") from error
     except Refused as why:
+        if why.answered == _TOO_LARGE:
+            vi = "Bằng chứng lớn hơn mức một gói được chứa: hãy lấy dạng khác (form)."
+            en = "There is more evidence than a bundle may hold: ask for another form."
+            raise Problem(_TOO_LARGE, vi=vi, en=en) from None
         if why.answered != _MISMATCH:
             raise
         raise _alarm(kept=judged.evidence_sha256) from None

@@ -20,8 +20,12 @@ _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError)
 """What reading a ZIP raises: RuntimeError for one with a password or of an unknown method."""
 
 
+class TooLarge(Incomplete):
+    """More evidence than a bundle may be: nothing of it is wrong."""
+
+
 def pack(evidence: bytes, kept: Mapping[str, bytes]) -> bytes:
-    """Return a ZIP of a verdict and of the pieces that it rests on. Raises Incomplete: too many."""
+    """Return a ZIP of a verdict and of the pieces that it rests on. Raises TooLarge."""
     _check_size("the verdict", (len(evidence), *map(len, kept.values())))
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as into:
@@ -65,6 +69,6 @@ def _zip(path: Path) -> dict[str, bytes]:
 
 
 def _check_size(what: object, sizes: Iterable[int]) -> None:
-    """Raise Incomplete for more than a bundle may be."""
+    """Raise TooLarge for more than a bundle may be."""
     if sum(sizes) > MOST_BYTES:
-        raise Incomplete(f"{what}: more than {MOST_BYTES >> 20} MiB of evidence")
+        raise TooLarge(f"{what}: more than {MOST_BYTES >> 20} MiB of evidence")

@@ -36,8 +36,8 @@ class Shelf:
     contents: dict[str, bytes] = field(default_factory=dict[str, bytes])
     asked: list[str] = field(default_factory=list[str])
     up: bool = True
-    rotted: bool = False
-    """Signing finds that what it holds is not what it kept."""
+    refuses: tuple[str, int] | None = None
+    """With which problem signing refuses a form; it finds, say, that its evidence was changed."""
 
 
 @pytest.fixture
@@ -59,8 +59,9 @@ async def shelf(
     async def report(request: web.Request) -> web.Response:
         shelf.asked.append(request.path_qs)
         content = shelf.contents.get(request.match_info["form"])
-        if shelf.rotted:
-            return web.json_response({"code": "SIG-5001", "status": 500}, status=500)
+        if shelf.refuses is not None:
+            code, status = shelf.refuses
+            return web.json_response({"code": code, "status": status}, status=status)
         if not shelf.up or content is None:
             return web.Response(status=503)
         return web.Response(body=content)
@@ -206,7 +207,8 @@ async def test_a_report_comes_from_signing_in_its_form(
 async def test_no_form_shows_other_evidence_than_was_judged(
     docs: Running, exchange: Exchange, shelf: Shelf, form: str
 ):
-    shelf.contents[KEPT], shelf.rotted = EVIDENCE.replace(b"PASSED", b"FAILED"), True
+    shelf.contents[KEPT] = EVIDENCE.replace(b"PASSED", b"FAILED")
+    shelf.refuses = ("SIG-5001", 500)
     path = await _judged(docs, exchange)
     sender = await docs.system(SENDER)
     before = _alarms()
@@ -217,6 +219,21 @@ async def test_no_form_shows_other_evidence_than_was_judged(
     assert _alarms() == before + 1
     told = [one for one in logged if one["event"] == "evidence is not what was judged"]
     assert [(one["kept"], one["log_level"]) for one in told] == [(KEPT, "error")]
+
+
+async def test_a_bundle_that_signing_finds_too_large_is_no_alarm(
+    docs: Running, exchange: Exchange, shelf: Shelf
+):
+    shelf.refuses = ("REQ-4061", 406)
+    path = await _judged(docs, exchange)
+    sender = await docs.system(SENDER)
+    before = _alarms()
+    with capture_logs() as logged:
+        refused = await sender.ask("GET", f"{path}/validation?form=bundle")
+    assert (refused.status_code, refused.json()["code"]) == (406, "REQ-4061")
+    assert "form" in refused.json()["detail"]
+    assert _alarms() == before
+    assert [one for one in logged if one["log_level"] == "error"] == []
 
 
 def _alarms() -> float:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from services.signing import again, bundle
-from services.signing.bundle import MOST_BYTES, pack, unpack
+from services.signing.bundle import MOST_BYTES, TooLarge, pack, unpack
 from services.signing.cli import main
 from services.signing.evidence import SCHEMA, Incomplete
 from services.signing.validation.material import LARGEST
@@ -135,7 +135,7 @@ def test_neither_is_there_more_than_can_be_read(
     for path in (packed, folder):
         with pytest.raises(Incomplete, match="more than"):
             unpack(path)
-    with pytest.raises(Incomplete, match="more than"):
+    with pytest.raises(TooLarge, match="more than"):
         pack(b"{}", pieces)
     monkeypatch.setattr(bundle, "MOST_BYTES", 101)
     assert unpack(folder) == unpack(packed) == (b"{}", pieces)

@@ -10,8 +10,9 @@ import asyncpg
 import httpx2
 import pytest
 from cryptography import x509
+from structlog.testing import capture_logs
 
-from services.signing import cli
+from services.signing import bundle, cli
 from services.signing.examine import settle
 from tests.fixtures.stack import Backing
 from tests.notify.issuer import AUDIENCE, Issuer
@@ -213,3 +214,21 @@ async def test_a_report_needs_the_policy_alone_and_a_bundle_every_piece_as_it_wa
     assert (await statuses())["bundle"] == 500
     await desk.execute(rotted, "policy")
     assert set((await statuses()).values()) == {500}
+
+
+async def test_a_bundle_that_is_too_large_is_not_offered_and_nothing_is_amiss(
+    face: Face, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = face.desk
+    dispatch = await desk.send(desk.papers.good_main)
+    held, look = await looked(desk, dispatch)
+    await desk.db.as_worker(lambda conn: settle(conn, held, look))
+    (event,) = await desk.events(dispatch)
+    place = f"/internal/verdicts/{event['evidence_sha256']}"
+    headers = face.headers("service-docs", "internal", audience=INTERNAL)
+    monkeypatch.setattr(bundle, "MOST_BYTES", 100)
+    with capture_logs() as logged:
+        refused = await face.client.get(f"{place}/bundle", headers=headers)
+        assert (refused.status_code, refused.json()["code"]) == (406, "REQ-4061")
+        assert (await face.client.get(f"{place}/etsi", headers=headers)).status_code == 200
+    assert [one for one in logged if one["log_level"] == "error"] == []

@@ -92,7 +92,7 @@ class ValidationReport(BaseModel):
     **told(
         "How a document's signatures were judged, with the evidence",
         "Kết luận kiểm tra chữ ký số của một văn bản, kèm bằng chứng",
-        refuses=(500, 503),
+        refuses=(406, 500, 503),
         answers={200: ValidationReport},
         extra=_FORMS,
     ),

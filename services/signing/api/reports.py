@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from services.signing.api.pki import Digest
-from services.signing.bundle import pack
+from services.signing.bundle import TooLarge, pack
 from services.signing.evidence import Incomplete, material, named
 from services.signing.report import etsi, page, printed
 from services.signing.store import examinations, materials
@@ -33,7 +33,7 @@ Form = Literal["etsi", "html", "pdf", "bundle"]
     **told(
         "Get a stored verdict as a report or with all it rests on",
         "Lấy báo cáo kiểm tra hoặc toàn bộ chứng cứ của một kết luận",
-        refuses=(404, 500),
+        refuses=(404, 406, 500),
     ),
 )
 async def get_report(
@@ -43,11 +43,16 @@ async def get_report(
     _caller: Annotated[Caller, Depends(Scoped("internal"))],
     withdrawn: Annotated[str | None, Query(pattern="^[A-Z]{3}-[0-9]{4}$")] = None,
 ) -> Response:
-    """Return the report on the verdict whose evidence has this SHA-256."""
+    """Return the report on the verdict whose evidence has this SHA-256.
+
+    A bundle that would be too large is not offered (406): the other forms are.
+    """
     db: Database = request.app.state.db
     try:
         evidence, kept = await db.as_worker(lambda conn: _stored(conn, sha256, form))
         content, media_type = await asyncio.to_thread(_made, form, evidence, kept, withdrawn)
+    except TooLarge as error:
+        raise Problem("REQ-4061", en=f"The bundle cannot be made: {error}.") from None
     except Incomplete as error:
         _log.error("evidence is not what was kept", evidence=sha256, cause=str(error))
         raise Problem("SIG-5001", en=f"The evidence cannot be used: {error}.") from None
