@@ -186,7 +186,9 @@ def test_what_was_withdrawn_is_not_said_to_have_passed(
         (data,) = each["SignatureValidationStatus"]["AssociatedValidationReportData"]
         told = data["AdditionalValidationReportData"]["ReportData"]
         assert told[0] == {"Type": "urn:lienthong:signing:withdrawn", "Value": "SIG-4225"}
-        assert len(told) > 1
+        facts = {one["Type"].removeprefix("urn:lienthong:signing:"): one["Value"] for one in told}
+        assert facts["decision-before"] == stored["verdict"]["indication"]
+        assert "decision" not in facts
     assert "withdrawn" not in str(report(stored, POLICY, withdrawn=None))
     empty = unread(no_answer(TOO_HEAVY, "time", final=True))
     assert "SIG-4225" in str(report(empty, POLICY, withdrawn="SIG-4225"))

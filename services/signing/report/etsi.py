@@ -29,6 +29,8 @@ _ALGORITHMS = {
 }
 """RFC 9231, which TS 119 102-2 refers to."""
 _REVOKED = re.compile(r"(?P<reason>\w+) since (?P<at>[\d-]+T[\d:]+Z)")
+_FORMER = {f"{_OWN}:decision": f"{_OWN}:decision-before"}
+"""What the exchange had decided, where that holds no longer."""
 _WITHDRAWN = Status("INDETERMINATE", "SIG_CONSTRAINTS_FAILURE")
 """What is left of a signature that had passed: as of one that the register speaks against."""
 
@@ -37,7 +39,7 @@ def report(evidence: Mapping[str, Any], policy: Policy, *, withdrawn: str | None
     """Return the validation report of a stored verdict. Raises Incomplete.
 
     `withdrawn` is why the verdict on the document no longer holds, by problem code: then nothing is
-    said to be TOTAL-PASSED.
+    said to be TOTAL-PASSED; what was decided stands there as `decision-before`.
     """
     stored = read(evidence, policy)
     places = range(len(stored.signatures))
@@ -81,7 +83,8 @@ def _taken_back(one: Mapping[str, Any], code: str) -> dict[str, Any]:
     (data,) = status["AssociatedValidationReportData"]
     said = data["AdditionalValidationReportData"]["ReportData"]
     why = {"Type": f"{_OWN}:withdrawn", "Value": code}
-    told = {**data, "AdditionalValidationReportData": {"ReportData": [why, *said]}}
+    before = [{**fact, "Type": _FORMER.get(fact["Type"], fact["Type"])} for fact in said]
+    told = {**data, "AdditionalValidationReportData": {"ReportData": [why, *before]}}
     status["AssociatedValidationReportData"] = [told]
     return {**one, "SignatureValidationStatus": status}
 
