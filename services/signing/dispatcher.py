@@ -201,7 +201,7 @@ class Dispatcher:
             try:
                 return await self._db.as_worker(step)
             except Unavailable as error:
-                _log.warning("waiting", task="settle", cause=str(error))
+                _log.warning("waiting", task="examine", cause=str(error))
                 await asyncio.sleep(_RETRY_SECONDS)
 
 

@@ -39,8 +39,8 @@ async def judge(
 
     With `parts` the file is within what comes, beside its signature. That lies on disk until it is
     its turn: memory holds as many as there are workers, however many come at once. Raises Problem
-    REQ-4131 for a file that is too large, REQ-4291 for too many at once, and what `parts` raises;
-    Unavailable.
+    REQ-4131 for a file over 64 MiB (SIG-4132 where the door counts `chunks`, which it does first),
+    REQ-4291 for too many at once, and what `parts` raises; Unavailable.
     """
     with bench.blobs.stage() as stage:
         # Whole on disk before it counts: a slow client takes nobody's place.
