@@ -51,5 +51,26 @@ def test_an_explanation_without_a_clause_is_refused(tmp_path: Path):
         load(page)
 
 
-def test_the_page_of_explanations_can_be_read():
+def test_each_explanation_is_for_one_pair_of_verdicts():
+    verdicts = ("good", "bad", "unknown")
+    pairs = {f"{ours}/{theirs}" for ours in verdicts for theirs in verdicts if ours != theirs}
     assert load()
+    assert {one.pair for one in load()} <= pairs
+
+
+@pytest.mark.parametrize(
+    ("peer", "said"), [("openssl", Said("bad", "revoked")), ("dss", Said("unknown", "TRY_LATER"))]
+)
+@pytest.mark.parametrize("unit", ["unit", "unit-that-ceased", "unit-that-moved"])
+@pytest.mark.parametrize("needed", [True, False])
+def test_only_of_a_stamp_that_is_needed_a_retired_unit_is_explained(
+    peer: str, said: Said, unit: str, *, needed: bool
+):
+    case = f"stamps.stamp-of-retired-{unit}{'' if needed else '-not'}-needed.pdf"
+    table = agreement([(case, "stamps", _GOOD, {peer: said})])
+    assert table.endswith(f"unexplained={0 if needed else 1}")
+
+
+def test_what_takes_a_revoked_signer_is_not_explained_by_what_lacks_an_answer():
+    rows = [("structure.brings-an-answer.pdf", "structure", _BAD, {"openssl": _GOOD})]
+    assert agreement(rows).endswith("unexplained=1")
