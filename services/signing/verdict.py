@@ -188,7 +188,10 @@ def unless_revoked(finding: Finding, registered: Mapping[str, Registered]) -> Ve
     if finding.outcome == "bad":
         return found(finding)
     settled = replace(finding, signatures=tuple(filterfalse(_waits, finding.signatures)))
-    until = proved(settled)
+    # An authority that ended since the look proves nothing: what its stamps had spared has been
+    # withdrawn by now, and nobody comes back for this verdict.
+    lost = {row.sha256 for row in registered.values() if row.state != "good"}
+    until = {one: proof for one, proof in proved(settled).items() if not proof.by & lost}
     wanted = (needed(finding) - _signers(finding)) | _signers(settled)
     rests_on = [row for sha256, row in registered.items() if sha256 in wanted]
     if any(_bars(row, until.get(row.sha256)) for row in rests_on):

@@ -148,6 +148,23 @@ def test_an_authority_of_time_stamps_bars_only_what_leans_on_it() -> None:
     assert said.indication == "TOTAL-FAILED"
 
 
+@pytest.mark.parametrize(
+    ("state", "stands"), [("good", True), ("suspended", False), ("revoked", False)]
+)
+def test_a_stamp_of_an_authority_that_ended_since_the_look_spares_nothing(
+    state: State, *, stands: bool
+) -> None:
+    """What it had proved is withdrawn before this verdict is there, and not once more."""
+    sender = AgencyId(UUID(int=1))
+    rows = {
+        "a": Registered("a", "seal", sender, "ca", "revoked", 0, _TWO),
+        "tsa of 1": Registered("tsa of 1", "authority", None, "root", state, 0, _TWO),
+    }
+    verdict = judge(finding(signature("a", _ONE)), rows, role="ANNEX", sender=sender)
+    assert verdict.indication == ("TOTAL-PASSED" if stands else "TOTAL-FAILED")
+    assert unless_revoked(finding(signature("a", _ONE)), rows) == verdict
+
+
 def waiting(certificate: str, *stamps: datetime | None) -> Signature:
     """Return a signature of which it is not known what it is worth."""
     one = signature(certificate, *stamps)
