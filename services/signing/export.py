@@ -3,7 +3,7 @@
 import base64
 import binascii
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -12,7 +12,7 @@ import jwt
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from services.signing.certificate import Registered
+from services.signing.certificate import Registered, authority_key
 from services.signing.compare import read_told
 from services.signing.keys import Authorities
 from services.signing.report.wording import moment
@@ -27,6 +27,8 @@ TYPE = "lienthong-trust-list+jwt"
 _ALGORITHMS = ["ES256", "ES384", "ES512", "RS256"]
 _APART_SECONDS = 300
 _MOST_VERSION = (1 << 63) - 1
+_LONGEST = 8
+"""Authorities on a way from a signer to a root."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,30 +137,43 @@ def check_signer(
     may: a revocation speaks against it whenever it was, and both moments count.
     Raises Problem TRU-4222.
     """
-    for one in _path(theirs.signer, own, registered):
-        row = registered.get(one.sha256)
-        if row is None or row.state != "good":
-            raise _refused(*_DISTRUSTED, one.name)
-        certificate = x509.load_der_x509_certificate(one.der)
-        begins = max(one.terms.trusted_from, certificate.not_valid_before_utc)
-        ends = min(one.terms.trusted_until or _NEVER, certificate.not_valid_after_utc)
-        if not begins <= min(theirs.made_at, now) <= max(theirs.made_at, now) <= ends:
-            raise _refused(*_NOT_THEN, one.name)
+    times = min(theirs.made_at, now), max(theirs.made_at, now)
+    problem = _objection((own[theirs.signer],), own, registered, times)
+    if problem is not None:
+        raise problem
 
 
-def _path(signer: str, own: Entries, registered: Mapping[str, Registered]) -> Iterator[Entry]:
-    """Yield the authorities from a signer to its root. Raises Problem TRU-4222."""
-    trusted, name = in_force(own), signer
-    for place in range(len(trusted)):
-        one = trusted.get(name)
-        if one is None or (place and "authority" not in one.terms.purposes):
-            break
-        yield one
-        if one.anchor:
-            return
-        row = registered.get(one.sha256)
-        name = row.issuer if row else ""
-    raise _refused(*_NO_ROOT, signer)
+def _objection(
+    way: tuple[Entry, ...],
+    own: Entries,
+    registered: Mapping[str, Registered],
+    times: tuple[datetime, datetime],
+) -> Problem | None:
+    """Return what speaks against the last authority of a way from the signer on; None: nothing.
+
+    One that was renewed is as good as one of its certificates, as in a judgement.
+    """
+    one, (earlier, later) = way[-1], times
+    row = registered.get(one.sha256)
+    if row is None or row.state != "good":
+        return _refused(*_DISTRUSTED, one.name)
+    certificate = x509.load_der_x509_certificate(one.der)
+    begins = max(one.terms.trusted_from, certificate.not_valid_before_utc)
+    ends = min(one.terms.trusted_until or _NEVER, certificate.not_valid_after_utc)
+    if not begins <= earlier <= later <= ends:
+        return _refused(*_NOT_THEN, one.name)
+    if one.anchor:
+        return None
+    above = _issuers(row.issuer, own) if len(way) < _LONGEST else []
+    found = [_objection((*way, up), own, registered, times) for up in above if up not in way]
+    return None if None in found else next(iter(found), _refused(*_NO_ROOT, way[0].name))
+
+
+def _issuers(name: str, own: Entries) -> list[Entry]:
+    """Return the authorities in force behind a name; it may be one that has ended since."""
+    key = authority_key(own[name].der) if name in own else None
+    trusted = (one for one in in_force(own).values() if "authority" in one.terms.purposes)
+    return [one for one in trusted if authority_key(one.der) == key]
 
 
 _NEVER = datetime.max.replace(tzinfo=UTC)

@@ -13,7 +13,7 @@ from services.signing.export import Export, check_signer
 from services.signing.trustlist import AuthorityTerms, EndAuthority, Entry, after
 from services.signing.validation.material import Purpose
 from shared.errors import Problem
-from tests.signing.elsewhere import der, make_ca
+from tests.signing.elsewhere import der, make_ca, renewed
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 ROOT = make_ca("CA gốc")
@@ -124,3 +124,42 @@ def test_what_an_export_lacks_is_ended_only_when_that_is_asked_for() -> None:
     found = {one.name: one.change for one in differences(LISTED, (), end_missing=True)}
     assert found["middle"] == EndAuthority(action="end", name="middle")
     assert found["root"] is None, "never the own one"
+
+
+RENEWED = entry("middle-2", renewed(MIDDLE), "authority")
+
+
+def known_with(one: Entry, state: State, *, middle: State = "good") -> dict[str, Registered]:
+    """Return the rows of the listed ones, and of the certificate that the middle has besides."""
+    row = Registered(one.sha256, "authority", None, "root", state, 0)
+    return {**rows("middle", middle), one.sha256: row}
+
+
+def test_an_authority_that_was_renewed_leads_on_when_its_first_name_has_ended() -> None:
+    """The signer's row names what its issuer was called when it was registered."""
+    both = {**LISTED, "middle-2": RENEWED}
+    ended = after(both, EndAuthority(action="end", name="middle"), 9)
+    assert refused(ended, known_with(RENEWED, "good", middle="revoked"), export()) == ""
+    why = refused(ended, known_with(RENEWED, "suspended", middle="revoked"), export())
+    assert "of middle-2 is revoked or suspended" in why
+    none = after(ended, EndAuthority(action="end", name="middle-2"), 10)
+    assert "leads to no root" in refused(none, known_with(RENEWED, "revoked"), export())
+
+
+def test_an_authority_that_was_renewed_is_as_good_as_one_of_its_certificates() -> None:
+    over = NOW - timedelta(hours=2)
+    both = {
+        **LISTED,
+        "middle": entry("middle", MIDDLE, "authority", until=over),
+        "middle-2": RENEWED,
+    }
+    assert refused(both, known_with(RENEWED, "good"), export()) == ""
+    assert "middle was not valid and trusted" in refused(
+        both, known_with(RENEWED, "revoked"), export()
+    )
+
+
+def test_an_authority_of_the_same_name_with_another_key_leads_nowhere() -> None:
+    other = entry("middle-2", make_ca("CA trung gian", by=ROOT), "authority")
+    ended = after({**LISTED, "middle-2": other}, EndAuthority(action="end", name="middle"), 9)
+    assert "leads to no root" in refused(ended, known_with(other, "good"), export())
