@@ -37,6 +37,8 @@ class Export:
 
     signer: str
     """The name under which its signer is listed here."""
+    key: str
+    """What all names of the signer have in common (`authority_key`)."""
     made_at: datetime
     """By its signer's own word."""
     version: int
@@ -85,7 +87,14 @@ def verified(compact: str, own: Entries) -> Export:
         made_at, version = datetime.fromtimestamp(claims["iat"], UTC), int(claims["version"])
         if not 0 < version <= _MOST_VERSION:
             raise ValueError("no version")  # noqa: TRY301 (one answer for every cause)
-        return Export(signer.name, made_at, version, str(claims["digest"]), found)
+        return Export(
+            signer=signer.name,
+            key=authority_key(signer.der),
+            made_at=made_at,
+            version=version,
+            digest=str(claims["digest"]),
+            authorities=found,
+        )
     except _Unsigned as why:
         raise Problem("TRU-4222", vi=why.vi, en=why.en) from None
     except (
@@ -115,7 +124,7 @@ async def accepted(conn: Connection, compact: str) -> tuple[Export, Entries]:
 async def note(conn: Connection, theirs: Export) -> None:
     """Note that an export is imported. Raises Problem TRU-4222 when a newer one was."""
     newer = await trust.note_import(
-        conn, theirs.signer, version=theirs.version, made_at=theirs.made_at
+        conn, theirs.key, version=theirs.version, made_at=theirs.made_at
     )
     if newer is not None:
         version, made_at = newer

@@ -49,7 +49,7 @@ def rows(bad: str = "", state: State = "good") -> dict[str, Registered]:
 
 def export(*, ago: timedelta = timedelta(hours=1)) -> Export:
     """Return an export by the lowest authority."""
-    return Export("signer", NOW - ago, 7, "", ())
+    return Export("signer", "", NOW - ago, 7, "", ())
 
 
 def refused(listed: Mapping[str, Entry], registered: Mapping[str, Registered], made: Export) -> str:

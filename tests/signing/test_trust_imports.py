@@ -8,13 +8,13 @@ import asyncpg
 import httpx2
 import jwt
 import pytest
-from cryptography.hazmat.primitives.serialization import Encoding
 
+from infra.pki.authority import Authority
 from services.signing import export
 from services.signing.store import trust
 from tests.fixtures.stack import Backing
 from tests.signing.desk import Desk
-from tests.signing.elsewhere import make_ca, pem
+from tests.signing.elsewhere import make_ca, pem, renewed
 from tests.signing.trust_face import OTHER, Face, adding, open_face
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -37,7 +37,11 @@ async def own(face: Face) -> list[dict[str, Any]]:
 
 
 def exported(
-    authorities: list[dict[str, Any]], *, version: int = 7, ago: timedelta = timedelta(0)
+    authorities: list[dict[str, Any]],
+    *,
+    version: int = 7,
+    ago: timedelta = timedelta(0),
+    by: Authority = OTHER,
 ) -> str:
     """Return an export by the other exchange's authority."""
     claims = {
@@ -46,16 +50,13 @@ def exported(
         "digest": "0" * 64,
         "authorities": authorities,
     }
-    x5c = [adding_der()]
-    return jwt.encode(
-        claims, OTHER.key, algorithm="ES256", headers={"typ": export.TYPE, "x5c": x5c}
-    )
+    x5c = [told(by)]
+    return jwt.encode(claims, by.key, algorithm="ES256", headers={"typ": export.TYPE, "x5c": x5c})
 
 
-def adding_der() -> str:
-    """Return the other authority's certificate as a header of a JWS has it."""
-    lines = OTHER.certificate.public_bytes(Encoding.PEM).decode().splitlines()
-    return "".join(lines[1:-1])
+def told(one: Authority) -> str:
+    """Return a certificate as a header of a JWS, or an export, has it."""
+    return "".join(pem(one).splitlines()[1:-1])
 
 
 async def take(face: Face, content: str, **more: object) -> httpx2.Response:
@@ -70,8 +71,7 @@ async def proposed(face: Face) -> list[dict[str, Any]]:
 
 
 async def test_whoever_decides_sees_whose_export_it_is_and_of_when(face: Face) -> None:
-    told = adding(name="third", certificate=pem(THIRD))
-    third = {**told, "certificate": "".join(pem(THIRD).splitlines()[1:-1])}
+    third = adding(name="third", certificate=told(THIRD))
     answer = await take(face, exported([*await own(face), third]))
     assert answer.status_code == 201, answer.text
     said = answer.json()
@@ -112,6 +112,24 @@ async def test_an_older_export_than_the_newest_imported_is_refused(face: Face) -
     assert (await take(face, newest)).status_code == 201, "the same one once more"
     assert (await take(face, exported(same, version=8))).status_code == 201
     assert (await take(face, newest)).status_code == 422
+
+
+async def test_a_renewed_signer_brings_no_older_export_back(face: Face) -> None:
+    newer = renewed(OTHER)
+    more = adding(
+        name="other-2",
+        certificate=pem(newer),
+        trusted_from=BEGAN.isoformat(),
+        purposes=["seal", "protocol"],
+    )
+    await face.agree(more)
+    same = await own(face)
+    assert (await take(face, exported(same, version=7))).status_code == 201
+    older = await take(face, exported(same, version=6, by=newer))
+    assert (older.status_code, older.json()["code"]) == (422, "TRU-4222")
+    assert "Đã nhập bản mới hơn của other-2: phiên bản 7" in older.json()["detail"]
+    assert (await take(face, exported(same, version=8, by=newer))).json()["signer"] == "other-2"
+    assert (await take(face, exported(same, version=7))).status_code == 422
 
 
 async def test_an_export_that_was_not_taken_bars_no_other(face: Face) -> None:

@@ -184,28 +184,26 @@ async def open_ones(conn: Connection) -> Sequence[AnyChange]:
 
 
 async def note_import(
-    conn: Connection, signer: str, *, version: int, made_at: datetime
+    conn: Connection, key: str, *, version: int, made_at: datetime
 ) -> tuple[int, datetime] | None:
-    """Note that an export is imported; return the newer one of its signer that was, if any.
+    """Note that an export is imported; return the newer one by its signer's key, if any was.
 
     Then nothing is noted. The row stays locked: of two imports the second meets the first.
     """
     noted = await conn.fetchval(
         """
-        insert into trust_imports as i (signer, version, made_at) values ($1, $2, $3)
-        on conflict (signer) do update set version = excluded.version, made_at = excluded.made_at
+        insert into trust_imports as i (key, version, made_at) values ($1, $2, $3)
+        on conflict (key) do update set version = excluded.version, made_at = excluded.made_at
         where i.version <= excluded.version and i.made_at <= excluded.made_at
         returning true
         """,
-        signer,
+        key,
         version,
         made_at,
     )
     if noted:
         return None
-    row = await conn.fetchrow(
-        "select version, made_at from trust_imports where signer = $1", signer
-    )
+    row = await conn.fetchrow("select version, made_at from trust_imports where key = $1", key)
     return (row["version"], row["made_at"]) if row else None
 
 
