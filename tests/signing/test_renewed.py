@@ -2,7 +2,9 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
+from uuid import UUID
 
 from aiohttp import web
 from cryptography import x509
@@ -11,7 +13,7 @@ from cryptography.x509 import ocsp
 from services.signing.certificate import authority_key
 from services.signing.register import Register
 from services.signing.store import fetches
-from services.signing.trustlist import EndAuthority
+from services.signing.trustlist import ChangeAuthority, EndAuthority
 from tests.fixtures.eventually import eventually
 from tests.signing.elsewhere import answered, crl, der, lasting, make_ca, renewed
 from tests.signing.test_fetch import states
@@ -142,3 +144,40 @@ async def test_whom_the_old_name_registered_the_new_one_is_asked_for(own: Trusti
     await asyncio.sleep(1.1)
     await newer.again()
     await eventually(lambda: withdrawn(own.desk, dispatch), "it is withdrawn", timeout=60)
+
+
+async def passes(one: Trusting) -> UUID:
+    """Have a letter of the authority judged good; return its dispatch."""
+    sheet, _ = await asyncio.to_thread(one.paper)
+    await one.desk.register.tend()
+    await one.work()
+    dispatch = await one.desk.send(sheet)
+    (seen,) = await one.desk.verdicts(dispatch)
+    assert seen.indication == "TOTAL-PASSED", seen
+    return dispatch
+
+
+async def run_out(one: Trusting) -> None:
+    """Let the trust in `other` end by its time, and wait until it has."""
+    until = datetime.now(UTC) + timedelta(seconds=5)
+    same = one.adding().model_dump(exclude={"action", "name", "certificate", "anchor"})
+    change = {**same, "action": "change", "name": "other", "trusted_until": until}
+    await one.agree(ChangeAuthority.model_validate(change))
+    await asyncio.sleep(max((until - datetime.now(UTC)).total_seconds(), 0) + 0.1)
+
+
+async def test_what_was_judged_under_a_name_that_runs_out_stands_until_it_is_ended(
+    own: Trusting,
+) -> None:
+    newer = replace(own, ca=renewed(own.ca))
+    own.site.serve("/crl", crl(own.ca, number=1))
+    own.site.serve("/crl-2", crl(newer.ca, number=2))
+    await own.agree(own.adding())
+    before = await passes(own)
+    await newer.agree(newer.adding("other-2", crl=[own.site.url("/crl-2")]))
+    await run_out(own)
+    after = await passes(newer)
+    assert not await withdrawn(own.desk, before)
+    await own.agree(EndAuthority(action="end", name="other"))
+    await eventually(lambda: withdrawn(own.desk, before), "it is withdrawn", timeout=60)
+    assert not await withdrawn(own.desk, after), "it rests on the other certificate of that key"
