@@ -10,6 +10,7 @@ from tests.conftest import FreshDatabase
 from tests.docs.exchange import Exchange
 from tests.docs.pairs import Pair, paired
 from tests.docs.server import Running, run_docs
+from tests.docs.shelf import Shelf, open_shelf
 from tests.fixtures.database import opened
 from tests.fixtures.stack import Backing, Databases
 from tests.notify.running import Running as RunningNotify
@@ -45,6 +46,15 @@ async def docs(
     assert exchange
     async with run_docs(databases, backing, db, tmp_path / "blobs") as running:
         yield running
+
+
+@pytest.fixture
+async def shelf(
+    docs: Running, databases: Databases, backing: Backing, tmp_path: Path
+) -> AsyncGenerator[Shelf]:
+    """What signing shows `docs`."""
+    async with open_shelf(docs, databases, backing, tmp_path) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="module")

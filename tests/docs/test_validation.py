@@ -1,95 +1,35 @@
 """The validation report: verdicts of docs, and evidence only if its digest is the kept one."""
 
 import hashlib
-from collections.abc import AsyncGenerator
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from uuid import UUID
 
 import pytest
-from aiohttp import web
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
-from infra.pki.authority import key_pem, new_key
 from services.docs import judge
 from shared.events import DocumentExamined
 from shared.events.types import Indication
 from shared.ids import DispatchId
-from shared.internal import Internal
 from tests.docs.country import PROVINCE, SENDER, commune
 from tests.docs.exchange import RECORD, Exchange
 from tests.docs.server import PDF, Running
+from tests.docs.shelf import Shelf
 from tests.docs.test_deliveries import sent
-from tests.fixtures.database import settings_of
-from tests.fixtures.stack import Backing, Databases
 
 EVIDENCE = b'{"schema":"lienthong/verdict/1","verdict":{"indication":"TOTAL-PASSED"}}'
 KEPT = hashlib.sha256(EVIDENCE).hexdigest()
 
 
-@dataclass(slots=True)
-class Shelf:
-    """What a stand-in for signing's `/internal/verdicts/{sha256}` holds."""
-
-    contents: dict[str, bytes] = field(default_factory=dict[str, bytes])
-    asked: list[str] = field(default_factory=list[str])
-    up: bool = True
-    refuses: tuple[str, int] | None = None
-    """With which problem signing refuses a form; it finds, say, that its evidence was changed."""
-
-
-@pytest.fixture
-async def shelf(
-    docs: Running, databases: Databases, backing: Backing, tmp_path: Path
-) -> AsyncGenerator[Shelf]:
-    """Evidence on a real socket, and docs told where."""
-    shelf = Shelf()
-
-    async def verdict(request: web.Request) -> web.Response:
-        shelf.asked.append(request.match_info["sha256"])
-        content = shelf.contents.get(request.match_info["sha256"])
-        if not shelf.up or content is None:
-            return web.Response(status=404 if shelf.up else 503)
-        return web.Response(body=content, content_type="application/json")
-
-    app = web.Application()
-
-    async def report(request: web.Request) -> web.Response:
-        shelf.asked.append(request.path_qs)
-        content = shelf.contents.get(request.match_info["form"])
-        if shelf.refuses is not None:
-            code, status = shelf.refuses
-            return web.json_response({"code": code, "status": status}, status=status)
-        if not shelf.up or content is None:
-            return web.Response(status=503)
-        return web.Response(body=content)
-
-    app.router.add_get("/internal/verdicts/{sha256}", verdict)
-    app.router.add_get("/internal/verdicts/{sha256}/{form}", report)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    key = tmp_path / "service-docs.key.pem"
-    key.write_bytes(key_pem(new_key()))
-    settings = settings_of(databases, "docs", backing).model_copy(
-        update={"issuer_metadata": docs.issuer.metadata, "client_key": key}
-    )
-    async with Internal.open(settings, {"signing": site.name}) as internal:
-        docs.state.internal = internal
-        yield shelf
-    await runner.cleanup()
-
-
-async def _judged(
+async def judged(
     docs: Running,
     exchange: Exchange,
     *,
     indication: Indication = "TOTAL-PASSED",
     reason: str | None = None,
 ) -> str:
+    """Send a document and have it judged; return its path."""
     sender = await docs.system(SENDER)
     dispatch = await sent(sender, PDF, recipients=[{"agency": PROVINCE}])
     row = await exchange.row(DispatchId(UUID(dispatch["id"])))
@@ -110,7 +50,7 @@ async def _judged(
 
 async def test_both_sides_see_verdict_and_evidence(docs: Running, exchange: Exchange, shelf: Shelf):
     shelf.contents[KEPT] = EVIDENCE
-    path = await _judged(docs, exchange)
+    path = await judged(docs, exchange)
     for code in (SENDER, PROVINCE):
         party = await docs.system(code)
         body = (await party.ask("GET", f"{path}/validation")).json()
@@ -122,7 +62,7 @@ async def test_both_sides_see_verdict_and_evidence(docs: Running, exchange: Exch
 
 
 async def test_nobody_else_sees_it(docs: Running, exchange: Exchange, shelf: Shelf):
-    path = await _judged(docs, exchange)
+    path = await judged(docs, exchange)
     stranger = await docs.system(commune(1))
     assert (await stranger.ask("GET", f"{path}/validation")).status_code == 404
     assert shelf.asked == []
@@ -132,7 +72,7 @@ async def test_other_evidence_than_was_judged_is_an_alarm(
     docs: Running, exchange: Exchange, shelf: Shelf
 ):
     shelf.contents[KEPT] = EVIDENCE.replace(b"PASSED", b"FAILED")
-    path = await _judged(docs, exchange)
+    path = await judged(docs, exchange)
     sender = await docs.system(SENDER)
     refused = await sender.ask("GET", f"{path}/validation")
     assert (refused.status_code, refused.json()["code"]) == (500, "SIG-5001")
@@ -145,7 +85,7 @@ async def test_without_evidence_the_verdict_stands(
     docs: Running, exchange: Exchange, shelf: Shelf, *, up: bool
 ):
     shelf.up = up
-    path = await _judged(docs, exchange, indication="TOTAL-FAILED", reason="SIG-4222")
+    path = await judged(docs, exchange, indication="TOTAL-FAILED", reason="SIG-4222")
     sender = await docs.system(SENDER)
     body = (await sender.ask("GET", f"{path}/validation")).json()
     assert (body["indication"], body["reason"]["code"]) == ("TOTAL-FAILED", "SIG-4222")
@@ -159,7 +99,7 @@ async def test_without_evidence_the_verdict_stands(
 
 async def test_a_withdrawal_outweighs_the_verdict(docs: Running, exchange: Exchange, shelf: Shelf):
     shelf.contents[KEPT] = EVIDENCE
-    path = await _judged(docs, exchange)
+    path = await judged(docs, exchange)
     sender = await docs.system(SENDER)
     dispatch = (await sender.ask("GET", path)).json()["dispatch"]
     await exchange.withdraw(DispatchId(UUID(dispatch["id"])), reason="SIG-4225")
@@ -193,7 +133,7 @@ async def test_a_report_comes_from_signing_in_its_form(
     docs: Running, exchange: Exchange, shelf: Shelf, form: str
 ):
     shelf.contents[form] = b"a report"
-    path = await _judged(docs, exchange)
+    path = await judged(docs, exchange)
     for code in (SENDER, PROVINCE):
         party = await docs.system(code)
         answer = await party.ask("GET", f"{path}/validation?form={form}")
@@ -209,7 +149,7 @@ async def test_no_form_shows_other_evidence_than_was_judged(
 ):
     shelf.contents[KEPT] = EVIDENCE.replace(b"PASSED", b"FAILED")
     shelf.refuses = ("SIG-5001", 500)
-    path = await _judged(docs, exchange)
+    path = await judged(docs, exchange)
     sender = await docs.system(SENDER)
     before = _alarms()
     with capture_logs() as logged:
@@ -225,7 +165,7 @@ async def test_a_bundle_that_signing_finds_too_large_is_no_alarm(
     docs: Running, exchange: Exchange, shelf: Shelf
 ):
     shelf.refuses = ("REQ-4061", 406)
-    path = await _judged(docs, exchange)
+    path = await judged(docs, exchange)
     sender = await docs.system(SENDER)
     before = _alarms()
     with capture_logs() as logged:
@@ -241,14 +181,14 @@ def _alarms() -> float:
 
 
 async def test_a_report_is_shown_to_nobody_else(docs: Running, exchange: Exchange, shelf: Shelf):
-    path = await _judged(docs, exchange)
+    path = await judged(docs, exchange)
     stranger = await docs.system(commune(1))
     assert (await stranger.ask("GET", f"{path}/validation?form=pdf")).status_code == 404
     assert shelf.asked == []
 
 
 async def test_a_summary_asks_nobody(docs: Running, exchange: Exchange, shelf: Shelf):
-    path = await _judged(docs, exchange)
+    path = await judged(docs, exchange)
     sender = await docs.system(SENDER)
     [file] = (await sender.ask("GET", f"{path}/validation?form=summary")).json()["files"]
     assert file["evidence"] == {"sha256": KEPT, "state": "unavailable", "content": None}
@@ -256,7 +196,7 @@ async def test_a_summary_asks_nobody(docs: Running, exchange: Exchange, shelf: S
 
 
 async def test_a_report_that_is_not_there_says_so(docs: Running, exchange: Exchange, shelf: Shelf):
-    path = await _judged(docs, exchange)
+    path = await judged(docs, exchange)
     sender = await docs.system(SENDER)
     away = await sender.ask("GET", f"{path}/validation?form=html")
     assert away.status_code == 503
