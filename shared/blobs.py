@@ -171,6 +171,10 @@ class Stage:
         """Return where a file that was written here lies until it is kept, or cleared away."""
         return next(path for path, digest in self._written if digest == sha256)
 
+    def lend(self, sha256: str) -> BinaryIO:
+        """Open a file that was written here: it can be read until it is closed, cleared or not."""
+        return self.path(sha256).open("rb", buffering=0)
+
     async def keep(self) -> None:
         """Keep every file that was written here; a second time does nothing."""
         with _disk_told():

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -93,25 +93,34 @@ class Internal:
     async def fetch(self, service: Service, path: str, *, most: int) -> bytes:
         """GET `path` (under `/internal/`) and return its bytes as they were sent, `most` of them.
 
-        Raises Refused when the service answers with another status than 200, Unavailable when it,
-        or the token endpoint, does not answer at all, or with more.
+        Raises as `chunks` does.
+        """
+        async with aclosing(self.chunks(service, path, most=most)) as chunks:
+            return b"".join([chunk async for chunk in chunks])
+
+    async def chunks(self, service: Service, path: str, *, most: int) -> AsyncGenerator[bytes]:
+        """GET `path` (under `/internal/`) and yield its bytes as they come, `most` of them.
+
+        Whoever does not take them all closes it (`aclosing`). Raises Refused when the service
+        answers with another status than 200, Unavailable when it, or the token endpoint, does not
+        answer at all, or with more.
         """
         headers = {"Authorization": f"Bearer {await self._token(service)}"}
         propagate.inject(headers)
         url = self._addresses[service].rstrip("/") + path
-        content = bytearray()
+        size = 0
         try:
             async with self._answer("GET", url, headers=headers) as answer:
                 if answer.status != _OK:
                     self._tokens.pop(service, None)
                     raise Refused(f"{service} ({path}: {answer.status})", await _code(answer))
                 async for chunk in answer.content.iter_chunked(_CHUNK):
-                    content += chunk
-                    if len(content) > most:
+                    size += len(chunk)
+                    if size > most:
                         raise Unavailable(f"{service} ({path}: over {most} bytes)")
+                    yield chunk
         except (aiohttp.ClientError, TimeoutError) as error:
             raise Unavailable(service) from error
-        return bytes(content)
 
     async def _token(self, service: Service) -> str:
         token, until = self._tokens.get(service, ("", 0.0))

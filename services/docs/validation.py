@@ -3,8 +3,9 @@
 import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 import orjson
 import structlog
@@ -14,6 +15,7 @@ from services.docs.document import Attachment, Document
 from services.docs.progress import decisive
 from services.docs.store import deliveries, dispatches, documents, verdicts
 from services.docs.store.verdicts import Judgement
+from shared.blobs import BlobStore
 from shared.db import Connection
 from shared.errors import Problem, Unavailable
 from shared.ids import AgencyId, AttachmentId, DispatchId, DocumentId
@@ -114,14 +116,43 @@ async def evidence(internal: Internal, found: Report) -> Mapping[str, Any]:
 
 
 async def rendered(
-    internal: Internal, found: Report, form: str, attachment_id: AttachmentId | None
-) -> bytes:
-    """Return the report on one file in a form that signing makes of the evidence.
+    internal: Internal,
+    blobs: BlobStore,
+    found: Report,
+    form: str,
+    *,
+    attachment_id: AttachmentId | None,
+) -> BinaryIO:
+    """Return the report on one file in a form that signing makes of the evidence, to be closed.
+
+    It lies on disk, without a name: however many are asked for, and however slowly they are read,
+    memory holds a block of each, and signing has sent it already.
 
     Raises Problem REQ-4041 for a file that is not there or not judged yet; REQ-4061 for a bundle
     that would be too large; SIG-5001, with an alarm, when signing finds that its evidence is not
-    what was judged; Unavailable.
+    what was judged; SYS-5071 when the disk is full; Unavailable.
     """
+    judged = _judged(found, attachment_id)
+    path = f"/internal/verdicts/{judged.evidence_sha256}/{form}"
+    if found.withdrawn is not None:
+        path = f"{path}?withdrawn={found.withdrawn}"
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            return await _lent(internal, blobs, path)
+    except TimeoutError as error:
+        raise Unavailable("signing") from error
+    except Refused as why:
+        if why.answered == _TOO_LARGE:
+            vi = "Bằng chứng lớn hơn mức một gói được chứa: hãy lấy dạng khác (form)."
+            en = "There is more evidence than a bundle may hold: ask for another form."
+            raise Problem(_TOO_LARGE, vi=vi, en=en) from None
+        if why.answered != _MISMATCH:
+            raise
+        raise _alarm(kept=judged.evidence_sha256) from None
+
+
+def _judged(found: Report, attachment_id: AttachmentId | None) -> Judgement:
+    """Return what was judged of one file, of the main one where none is named."""
     judged = next(
         (
             one
@@ -134,22 +165,14 @@ async def rendered(
     if judged is None:
         vi, en = "Chưa có kết luận cho tệp này.", "There is no verdict on this file yet."
         raise Problem("REQ-4041", vi=vi, en=en)
-    path = f"/internal/verdicts/{judged.evidence_sha256}/{form}"
-    if found.withdrawn is not None:
-        path = f"{path}?withdrawn={found.withdrawn}"
-    try:
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            return await internal.fetch("signing", path, most=BUNDLE_BYTES)
-    except TimeoutError as error:
-        raise Unavailable("signing") from error
-    except Refused as why:
-        if why.answered == _TOO_LARGE:
-            vi = "Bằng chứng lớn hơn mức một gói được chứa: hãy lấy dạng khác (form)."
-            en = "There is more evidence than a bundle may hold: ask for another form."
-            raise Problem(_TOO_LARGE, vi=vi, en=en) from None
-        if why.answered != _MISMATCH:
-            raise
-        raise _alarm(kept=judged.evidence_sha256) from None
+    return judged
+
+
+async def _lent(internal: Internal, blobs: BlobStore, path: str) -> BinaryIO:
+    with blobs.stage() as stage:
+        async with aclosing(internal.chunks("signing", path, most=BUNDLE_BYTES)) as chunks:
+            blob = await stage.write(chunks, limit=BUNDLE_BYTES)
+        return stage.lend(blob.sha256)
 
 
 def _checked(content: bytes, sha256: str) -> Any:  # noqa: ANN401 (any JSON)

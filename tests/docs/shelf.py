@@ -23,6 +23,8 @@ class Shelf:
     up: bool = True
     refuses: tuple[str, int] | None = None
     """With which problem signing refuses a form; it finds, say, that its evidence was changed."""
+    mebibytes: int = 0
+    """So large is every report; 0: as it lies in `contents`."""
 
     async def verdict(self, request: web.Request) -> web.Response:
         """Show evidence."""
@@ -35,6 +37,8 @@ class Shelf:
     async def report(self, request: web.Request) -> web.StreamResponse:
         """Show a report."""
         self.asked.append(request.path_qs)
+        if self.mebibytes:
+            return await _large(request, self.mebibytes)
         content = self.contents.get(request.match_info["form"])
         if self.refuses is not None:
             code, status = self.refuses
@@ -42,6 +46,14 @@ class Shelf:
         if not self.up or content is None:
             return web.Response(status=503)
         return web.Response(body=content)
+
+
+async def _large(request: web.Request, mebibytes: int) -> web.StreamResponse:
+    answer = web.StreamResponse()
+    await answer.prepare(request)
+    for _ in range(mebibytes):
+        await answer.write(bytes(1 << 20))
+    return answer
 
 
 @asynccontextmanager

@@ -32,6 +32,13 @@ async def test_a_refusal_is_unavailable_and_forgets_the_token(internal: Internal
         await internal.get("gateway", CLIENTS)
 
 
+async def test_more_than_was_asked_for_is_unavailable(internal: Internal):
+    whole = await internal.fetch("gateway", CLIENTS, most=1 << 20)
+    assert await internal.fetch("gateway", CLIENTS, most=len(whole)) == whole
+    with pytest.raises(Unavailable, match=f"over {len(whole) - 1} bytes"):
+        await internal.fetch("gateway", CLIENTS, most=len(whole) - 1)
+
+
 async def test_who_does_not_answer_is_unavailable(internal: Internal):
     with pytest.raises(Unavailable, match="notify"):
         await internal.get("notify", "/internal/heads")

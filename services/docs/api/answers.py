@@ -2,14 +2,19 @@
 
 import base64
 import binascii
+import os
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any
+from functools import partial
+from typing import Annotated, Any, BinaryIO
 from urllib.parse import urlencode
 
 import orjson
 from fastapi import Query, Request, Response
+from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
+from shared.blobs import BLOCK
 from shared.errors import Fault, Problem, problem_types
 from shared.idempotency import digest_of
 
@@ -35,6 +40,22 @@ def answer(
     return Response(
         orjson.dumps(body, default=str), status, dict(headers or {}), media_type="application/json"
     )
+
+
+class Lent(StreamingResponse):
+    """A file that was opened for this answer alone: it is closed with it, whoever ends that."""
+
+    def __init__(self, file: BinaryIO, *, media_type: str, headers: Mapping[str, str]) -> None:
+        """Send the whole file, block by block."""
+        size = str(os.fstat(file.fileno()).st_size)
+        blocks = iter(partial(file.read, BLOCK), b"")
+        super().__init__(blocks, headers={**headers, "Content-Length": size}, media_type=media_type)
+        self._file = file
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it, and close it."""
+        with self._file:
+            await super().__call__(scope, receive, send)
 
 
 def tag(version: int) -> dict[str, str]:

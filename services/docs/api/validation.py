@@ -9,12 +9,13 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from services.docs.api.answered import Reason
-from services.docs.api.answers import answer
+from services.docs.api.answers import Lent, answer
 from services.docs.api.matrix import reason
 from services.docs.document import Attachment, Role
 from services.docs.store.verdicts import Judgement
 from services.docs.validation import Report, evidence, rendered, report
 from services.docs.wording import INDICATIONS
+from shared.blobs import BlobStore
 from shared.db import Database
 from shared.identity import Caller, Scoped
 from shared.ids import AttachmentId, DocumentId
@@ -92,7 +93,7 @@ class ValidationReport(BaseModel):
     **told(
         "How a document's signatures were judged, with the evidence",
         "Kết luận kiểm tra chữ ký số của một văn bản, kèm bằng chứng",
-        refuses=(406, 500, 503),
+        refuses=(406, 500, 503, 507),
         answers={200: ValidationReport},
         extra=_FORMS,
     ),
@@ -120,8 +121,9 @@ async def get_validation(
     )
     if form in MEDIA:
         wanted = None if attachment_id is None else AttachmentId(attachment_id)
-        content = await rendered(internal, found, form, wanted)
-        return Response(content, media_type=MEDIA[form], headers=_SHOWN)
+        blobs: BlobStore = request.app.state.blobs
+        file = await rendered(internal, blobs, found, form, attachment_id=wanted)
+        return Lent(file, media_type=MEDIA[form], headers=_SHOWN)
     nothing: Mapping[str, Any] = {}
     shown = await evidence(internal, found) if form == "full" else nothing
     return answer(_as_json(document_id, found, shown))
