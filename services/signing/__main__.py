@@ -113,12 +113,12 @@ async def serve(settings: Settings, authorities: Authorities, stop: asyncio.Even
         app.state.recovery = recovery = recover.recovery(db, access, authorities)
         blobs, anchor = BlobStore(settings.blobs), Anchor()
         forks = await opened.enter_async_context(Forks.open())
-        dispatcher = Dispatcher(db, blobs, anchor, Limits(), forks, may=recovery.over)
         keys = KeyFiles(settings.pki / "keys")
         turns = Turns(tuple(Worker(LIMITS, forks) for _ in range(WORKERS)))
         bench = Bench(db, blobs, keys, anchor, turns, forks)
         app.state.bench = bench
         register = Register(bench, authorities, recovery)
+        dispatcher = Dispatcher(bench, Limits(), meet=register.meet, may=recovery.over)
         private = private_app(
             checks={
                 **following.checks(db, service="signing", internal=internal),

@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from shared.ids import AgencyId
 
 State = Literal["good", "suspended", "revoked"]
-Kind = Literal["authority", "leader", "seal", "protocol"]
+Kind = Literal["authority", "leader", "seal", "protocol", "timestamp"]
+"""`timestamp`: a time-stamping unit, as a file brought it; nobody has registered it."""
 
 REASONS: dict[str, State] = {
     "unspecified": "revoked",
@@ -62,6 +63,8 @@ class Registered:
     """Number of the revocation list in which its state last changed."""
     revoked_at: datetime | None = None
     """Since when it is revoked or suspended."""
+    retired: bool = False
+    """A unit, revoked for a reason that leaves the stamps valid that it made before."""
 
 
 def binds(der: bytes) -> bool:

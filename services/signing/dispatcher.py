@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -13,9 +13,9 @@ from uuid import UUID
 import structlog
 
 from services.signing import informed
-from services.signing.anchor import Anchor
+from services.signing.bench import Bench
 from services.signing.examine import settle
-from services.signing.forks import Forks
+from services.signing.finding import Unit
 from services.signing.pipe import ALTERED, Answer
 from services.signing.pool import Limits, Look, Present, Worker
 from services.signing.slots import Slots
@@ -23,9 +23,8 @@ from services.signing.store import examinations
 from services.signing.store.examinations import Claim
 from services.signing.verdict import Verdict
 from shared import telemetry
-from shared.blobs import BlobStore
 from shared.chain import Lane
-from shared.db import Connection, Database, Step, T
+from shared.db import Connection, Step, T
 from shared.errors import Unavailable
 from shared.failpoint import reach
 from shared.process import Task, repeat
@@ -75,19 +74,21 @@ class Dispatcher:
 
     def __init__(
         self,
-        db: Database,
-        blobs: BlobStore,
-        anchor: Anchor,
+        bench: Bench,
         limits: Limits,
-        forks: Forks,
         *,
+        meet: Callable[[Sequence[Unit]], Awaitable[None]],
         may: Callable[[], Awaitable[bool]] | None = None,
     ) -> None:
-        """Use an open database and blob store; nothing is examined until `may` says so."""
-        self._db, self._blobs, self.anchor, self._may = db, blobs, anchor, may
+        """Use what a bench has, but its workers; nothing is examined until `may` says so.
+
+        `meet` is told of the time-stamping units of each file before its verdict is written.
+        """
+        self._db, self._blobs, self.anchor = bench.db, bench.blobs, bench.anchor
+        self._meet, self._may = meet, may
         self._turns = Turns()
         self._claiming = asyncio.Lock()
-        self._slots = Slots(limits, forks, freed=db.bell.ring)
+        self._slots = Slots(limits, bench.forks, freed=bench.db.bell.ring)
 
     @property
     def processes(self) -> list[int]:
@@ -183,6 +184,10 @@ class Dispatcher:
         )
         if look.altered:
             self._blobs.report(held.sha256)
+        try:
+            await self._meet(look.units)
+        except Unavailable as error:
+            return Look(None, "died", str(error))  # that says nothing about the file: once more
         return replace(look, detached=detached)
 
     async def _keep(self, held: Claim) -> None:

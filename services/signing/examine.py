@@ -33,9 +33,10 @@ from services.signing.verdict import (
     Proof,
     Verdict,
     given_up,
+    heeded,
     judge,
     needed,
-    proved,
+    proofs,
     unread,
     used,
 )
@@ -84,6 +85,7 @@ async def settle(conn: Connection, held: Claim, look: Look) -> Verdict | None:
         return None  # the claim expired and another process has the file
     finding = look.answer.finding if look.answer else None
     registered = await certificates.lock_used(conn, used(finding)) if finding else {}
+    registered = heeded(registered, look.units)
     result = _weigh(held, look, finding, registered)
     verdict = result.verdict
     if verdict and verdict.indication != standing.indication:
@@ -135,7 +137,10 @@ async def _kept(
 
 
 async def _asked(conn: Connection, look: Look, registered: dict[str, Registered]) -> list[str]:
-    """Return the certificates whose authorities answer for each of them, and have no list."""
+    """Return the certificates whose authorities answer for each of them, and have no list.
+
+    Also those of time-stamping units whose stamps count only once that is known.
+    """
     listed = look.material.authorities if look.material else ()
     asked = {one.name for one in listed if one.ocsp and not one.crl}
     if asked:
@@ -143,15 +148,16 @@ async def _asked(conn: Connection, look: Look, registered: dict[str, Registered]
         names = await fetches.of_one_key(conn, asked)
         asked = set(names) - {one.name for one in listed if one.crl}
     anchors = {digest_of(one.der) for one in listed if one.anchor}  # nobody answers for itself
+    units = await certificates.known(conn, [one.sha256 for one in look.units]) if asked else {}
     return [
         sha256
-        for sha256, row in registered.items()
+        for sha256, row in (registered | units).items()
         if row.issuer in asked and sha256 not in anchors
     ]
 
 
 def _rests_on(finding: Finding, registered: dict[str, Registered]) -> dict[str, Proof | None]:
-    known, wanted = proved(finding), needed(finding)
+    known, wanted = proofs(finding, registered), needed(finding)
     return {one: known.get(one) for one in sorted(registered) if one in wanted}
 
 

@@ -1,8 +1,11 @@
 """What a worker finds in a file: facts only, no registers and no agencies."""
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
+
+from pydantic import Base64Bytes
 
 from shared.events.types import Indication
 
@@ -79,6 +82,23 @@ class TimeStamp:
     """Why it proves nothing."""
     chain: tuple[str, ...] = ()
     """Of what it rests on, from the root to its authority's certificate: SHA-256 digests."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A time-stamping unit of whose stamps in a file one counts, or may count yet.
+
+    Told beside a finding, and no part of it: the register follows what becomes of it.
+    """
+
+    der: Base64Bytes
+    revoked: bool
+    """The revocation data says so, for what ends all its stamps: a later one proves this older."""
+
+    @property
+    def sha256(self) -> str:
+        """Return its certificate's digest."""
+        return hashlib.sha256(self.der).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Brings certificates to what their authorities' revocation lists and OCSP answers say."""
 
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 import structlog
@@ -7,7 +8,7 @@ import structlog
 from services.signing.bench import Bench, Unfit
 from services.signing.certificate import REASONS, State, may_move
 from services.signing.keys import ISSUING
-from services.signing.pipe import AnswerFacts, ListFacts, Reading
+from services.signing.pipe import AnswerFacts, ListFacts, Reading, Revoked
 from services.signing.store import certificates, fetches, lists, standing, trust
 from services.signing.store.fetches import Unapplied
 from services.signing.trustlist import in_force
@@ -89,19 +90,24 @@ async def apply(conn: Connection, found: Unapplied, facts: ListFacts) -> bool:
             # Compared with the list of the name that it was registered under, which may be older.
             changed_in=found.number if one.issuer == found.name else None,
             since=said.since if said else None,
+            retired=said.retired if said else False,
         )
         _log.warning(
             "certificate as it was listed", sha256=one.sha256, before=one.state, now=one.listed
         )
     if len(changed) == _AT_ONCE:
         return True
-    sooner = await standing.date_back(
-        conn, issuers, {serial: listed[serial].since for serial in gone}
-    )
-    for sha256 in sooner:
-        _log.warning("certificate was revoked sooner than it was listed", sha256=sha256)
+    await _date_back(conn, issuers, {serial: listed[serial] for serial in gone})
     await fetches.applied(conn, found)
     return False
+
+
+async def _date_back(conn: Connection, issuers: Sequence[str], gone: Mapping[int, Revoked]) -> None:
+    """Have revocations reach as far as is listed now, in time and by their reasons."""
+    since = {serial: one.since for serial, one in gone.items()}
+    retired = [serial for serial, one in gone.items() if one.retired]
+    for sha256 in await standing.date_back(conn, issuers, since, retired=retired):
+        _log.warning("revocation reaches further than was listed", sha256=sha256)
 
 
 async def apply_answer(conn: Connection, sha256: str, facts: AnswerFacts) -> None:
@@ -112,8 +118,8 @@ async def apply_answer(conn: Connection, sha256: str, facts: AnswerFacts) -> Non
     if row is None:
         return
     if row.state == state == "revoked" and facts.since is not None:
-        if await standing.date_back_one(conn, sha256, facts.since):
-            _log.warning("certificate was revoked sooner than it was answered", sha256=sha256)
+        if await standing.date_back_one(conn, sha256, facts.since, retired=facts.retired):
+            _log.warning("revocation reaches further than was answered", sha256=sha256)
         return
     if not may_move(row.state, state):
         return
@@ -124,5 +130,6 @@ async def apply_answer(conn: Connection, sha256: str, facts: AnswerFacts) -> Non
         reason=reason,
         changed_in=row.changed_in,
         since=facts.since,
+        retired=facts.retired,
     )
     _log.warning("certificate as it was answered", sha256=sha256, before=row.state, now=state)

@@ -35,7 +35,7 @@ async def look(
     finding = first.answer.finding if first.answer else None
     if finding is None or not any(one.ocsp for one in present.material.authorities):
         return first
-    digests = used(finding)
+    digests = [*used(finding), *(one.sha256 for one in first.units)]
 
     async def held(conn: Connection) -> _Held:
         return await answers.about(conn, digests), await lists.clock(conn)

@@ -9,7 +9,7 @@ from typing import BinaryIO, Literal
 
 from pydantic import Base64Bytes, TypeAdapter
 
-from services.signing.finding import Finding
+from services.signing.finding import Finding, Unit
 from services.signing.validation.material import Material
 
 MARK = b"\0"
@@ -63,7 +63,7 @@ class Job:
 class Reading:
     """One piece of a PKI from outside to read: only workers parse such a thing."""
 
-    what: Literal["certificate", "certificates", "list", "answer"]
+    what: Literal["certificate", "certificates", "units", "list", "answer"]
     content: Base64Bytes = b""
     authority: str = ""
     """The listed authority that a list or an OCSP answer has to be of."""
@@ -123,7 +123,7 @@ class CertificatesFacts:
     """What stands in many certificates."""
 
     read: tuple[CertificateFacts | None, ...]
-    """Of each, in their order; None: it cannot be read."""
+    """Of each, in their order; None: it cannot be read, or is no unit where units are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +134,8 @@ class Revoked:
     reason: str
     since: datetime
     """Since when its key is distrusted."""
+    retired: bool = False
+    """For a stated reason that leaves the time stamps valid that it made before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +158,8 @@ class AnswerFacts:
     reason: str | None
     """Why it is revoked or suspended; None: it is good."""
     since: datetime | None
+    retired: bool = False
+    """As of a certificate that a list names."""
 
 
 Facts = CertificateFacts | CertificatesFacts | ListFacts | AnswerFacts
@@ -175,6 +179,7 @@ class Answer:
     """The exception's class: enough for an operator, nothing of the document."""
     prepared: Prepared | None = None
     facts: Facts | None = None
+    units: tuple[Unit, ...] = ()
 
 
 REQUESTS = TypeAdapter(Request)

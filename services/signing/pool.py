@@ -11,6 +11,7 @@ from typing import Literal
 
 import structlog
 
+from services.signing.finding import Unit
 from services.signing.forks import Fork, Forks, Overcome
 from services.signing.pipe import ALTERED, Answer, Job, Preparation, Reading, Request
 from services.signing.validation.material import Material
@@ -73,6 +74,11 @@ class Look:
     def cause(self) -> str:
         """Return the detail of that."""
         return self.answer.detail if self.answer else self.detail
+
+    @property
+    def units(self) -> tuple[Unit, ...]:
+        """Return the time-stamping units that were met in the file."""
+        return self.answer.units if self.answer else ()
 
     @property
     def altered(self) -> bool:

@@ -31,6 +31,7 @@ from services.signing.validation.material import digest
 from services.signing.validation.ocsp import answer
 from services.signing.validation.revocation import RevocationList, Unusable, entry_of
 from services.signing.validation.trust import Issuer, Trust
+from services.signing.validation.usage import allows
 
 
 def read(job: Reading, trust: Trust) -> Facts:
@@ -40,6 +41,8 @@ def read(job: Reading, trust: Trust) -> Facts:
             return authority(job.content, trust, job.at)
         case "certificates":
             return CertificatesFacts(tuple(_readable(one, trust) for one in job.certificates))
+        case "units":
+            return CertificatesFacts(tuple(_unit(one, trust) for one in job.certificates))
         case "list":
             return _list(job, trust)
         case "answer":
@@ -51,6 +54,18 @@ def _readable(der: bytes, trust: Trust) -> CertificateFacts | None:
         return authority(der, trust)
     except (Unusable, *UNFIT):
         return None
+
+
+def _unit(der: bytes, trust: Trust) -> CertificateFacts | None:
+    """Return what stands in a time-stamping unit's certificate; None for any other."""
+    rule = trust.policy.page.certificates.timestamp
+    try:
+        facts = authority(der, trust)
+        issued = any(one.is_for("timestamp") for one in trust.chains(der))
+        fits = allows(x509.load_der_x509_certificate(der), rule)
+    except (Unusable, Refused, *UNFIT):
+        return None
+    return facts if issued and fits else None
 
 
 def authority(der: bytes, trust: Trust, at: datetime | None = None) -> CertificateFacts:
@@ -133,8 +148,8 @@ def _revoked(index: x509.CertificateRevocationList, serials: Sequence[str]) -> l
     found: list[Revoked] = []
     for entry in index:
         if entry.serial_number in wanted:
-            since, reason = entry_of(entry)
-            found.append(Revoked(f"{entry.serial_number:x}", reason, since))
+            since, reason, retired = entry_of(entry)
+            found.append(Revoked(f"{entry.serial_number:x}", reason, since, retired))
     return found
 
 
@@ -147,7 +162,9 @@ def _answer(job: Reading, trust: Trust) -> AnswerFacts:
     if said is None:
         raise Unusable("the answer does not speak of the certificate")
     _check_nonce(job)
-    return AnswerFacts(said.this_update, said.next_update, said.reason, said.revoked_at)
+    return AnswerFacts(
+        said.this_update, said.next_update, said.reason, said.revoked_at, said.retired
+    )
 
 
 def _check_nonce(job: Reading) -> None:

@@ -14,6 +14,7 @@ from services.signing import distrust, entrust, relist
 from services.signing.bench import Bench, Unfit
 from services.signing.certificate import Kind, Registration
 from services.signing.entrust import registration
+from services.signing.finding import Unit
 from services.signing.keys import AUTHORITIES, ISSUING, Authorities
 from services.signing.pipe import CertificateFacts, CertificatesFacts, Reading
 from services.signing.publish import keep_file, keep_lists
@@ -109,6 +110,18 @@ class Register:
             await self._lay()
         return False
 
+    async def meet(self, units: Sequence[Unit]) -> None:
+        """Register the time-stamping units of a file that are not known yet, before its verdict.
+
+        What their authorities say of them is followed from then on, and looked up at once. A
+        worker of its own reads them: the one that met the file may have been overcome. Those of
+        our own issuing CA are left out: what it revokes is what the register says of them.
+        Raises Unavailable.
+        """
+        rows = [Row(None, "timestamp", None, one.der) for one in units if not one.revoked]
+        if rows and (new := await self._db.look(lambda conn: _unknown(conn, rows))):
+            await self._take_over(new, what="units")
+
     async def _keep_distrusted(self) -> None:
         """Lay what is revoked of other authorities beside the database, when there is more."""
         rows = await self._db.look(standing.distrusted)
@@ -150,9 +163,11 @@ class Register:
         for begin in range(0, len(new), _AT_ONCE):
             await self._take_over(new[begin : begin + _AT_ONCE])
 
-    async def _take_over(self, rows: Sequence[Row]) -> None:
+    async def _take_over(
+        self, rows: Sequence[Row], *, what: Literal["certificates", "units"] = "certificates"
+    ) -> None:
         """Have a worker read some certificates, and register those of listed authorities."""
-        job = Reading("certificates", certificates=tuple(row.der for row in rows))
+        job = Reading(what, certificates=tuple(row.der for row in rows))
         try:
             read = await self._bench.read(job)
         except Unfit as why:
@@ -161,11 +176,14 @@ class Register:
             raise Unavailable("the process that reads certificates")
         found = [_registration(row, facts) for row, facts in zip(rows, read.read, strict=True)]
         good = [one for one in found if one is not None]
+        issuers = {row.issuer for row in good} - {ISSUING}
 
         async def step(conn: Connection) -> int:
+            for name in sorted(issuers):  # before certificates, as where lists are heeded
+                await fetches.hold(conn, name)
             new = await certificates.insert(conn, good)
             if new:  # what their authorities' lists say of them was not looked for yet
-                await fetches.apply_anew(conn, {row.issuer for row in good} - {ISSUING})
+                await fetches.apply_anew(conn, issuers)
                 await distrust.take_back(conn, self._authorities)
             return new
 
@@ -211,7 +229,7 @@ def _registration(row: Row, facts: CertificateFacts | None) -> Registration | No
         _log.warning("registered, and no certificate", agency=row.agency, sha256=row.sha256)
         return None
     issuer = "root" if row.kind == "authority" else facts.issued_by  # it issued itself as well
-    if issuer is None:
+    if issuer is None or (row.kind == "timestamp" and issuer == ISSUING):
         _log.warning("registered, and of no listed authority", agency=row.agency)
         return None
     return registration(

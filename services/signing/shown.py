@@ -12,7 +12,7 @@ from services.signing.certificate import Registered
 from services.signing.finding import STORE_TROUBLE, TOO_HEAVY, UNREADABLE, Finding
 from services.signing.pool import Look
 from services.signing.store import certificates
-from services.signing.verdict import Verdict, unless_revoked, unread, used
+from services.signing.verdict import Verdict, heeded, unless_revoked, unread, used
 from shared.errors import Problem, Unavailable
 from shared.ids import AgencyId
 from shared.sizes import VALIDATED_BYTES
@@ -60,6 +60,7 @@ async def judge(
     if finding is None:
         return Shown(blob.sha256, _unread(look), None, {})
     registered = await bench.db.as_worker(lambda conn: certificates.known(conn, used(finding)))
+    registered = heeded(registered, look.units)
     return Shown(blob.sha256, unless_revoked(finding, registered), finding, registered)
 
 

@@ -1,6 +1,6 @@
 """From what a worker found and who is registered for what to a verdict (pure)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import filterfalse
@@ -22,6 +22,7 @@ from services.signing.finding import (
     Signature,
     SubIndication,
     TimeStamp,
+    Unit,
 )
 from shared.events.types import Indication
 from shared.ids import AgencyId
@@ -145,6 +146,37 @@ def _both(before: Proof | None, stamp: TimeStamp | None) -> Proof | None:
     return Proof(max(made, before.at), before.by | set(stamp.chain))
 
 
+def proofs(finding: Finding, registered: Mapping[str, Registered]) -> dict[str, Proof]:
+    """Return until when registered certificates are proved to have been used, by digest.
+
+    A time-stamping unit's by its own word, on which signatures lean: that counts if it is retired.
+    """
+    found = proved(finding)
+    for one in finding.signatures:
+        stamp = one.proof
+        if not one.leans or stamp is None or stamp.made_at is None:
+            continue
+        unit = registered.get(stamp.chain[-1]) if stamp.chain else None
+        if unit is not None and unit.kind == "timestamp":
+            made, before = datetime.fromisoformat(stamp.made_at), found.get(unit.sha256)
+            found[unit.sha256] = Proof(max(made, before.at) if before else made, frozenset())
+    return found
+
+
+def heeded(registered: Mapping[str, Registered], units: Collection[Unit]) -> dict[str, Registered]:
+    """Return the rows that have a say beside what a worker found.
+
+    A unit's has none when the worker knew of its revocation: a stamp of its that counts
+    nevertheless is proved by a later one.
+    """
+    weighed = {one.sha256 for one in units if one.revoked}
+    return {
+        sha256: row
+        for sha256, row in registered.items()
+        if row.kind != "timestamp" or sha256 not in weighed
+    }
+
+
 def outdated(finding: Finding, registered: Mapping[str, Registered]) -> bool:
     """Say whether a certificate's state changed after the lists that were verified with.
 
@@ -188,13 +220,10 @@ def unless_revoked(finding: Finding, registered: Mapping[str, Registered]) -> Ve
     if finding.outcome == "bad":
         return found(finding)
     settled = replace(finding, signatures=tuple(filterfalse(_waits, finding.signatures)))
-    # An authority that ended since the look proves nothing: what its stamps had spared has been
-    # withdrawn by now, and nobody comes back for this verdict.
-    lost = {row.sha256 for row in registered.values() if row.state != "good"}
-    until = {one: proof for one, proof in proved(settled).items() if not proof.by & lost}
+    until = proofs(settled, registered)
     wanted = (needed(finding) - _signers(finding)) | _signers(settled)
     rests_on = [row for sha256, row in registered.items() if sha256 in wanted]
-    if any(_bars(row, until.get(row.sha256)) for row in rests_on):
+    if any(_bars(row, until.get(row.sha256), registered) for row in rests_on):
         return _against("revocation.revoked", REVOKED, "revoked or suspended in the register")
     return found(finding)
 
@@ -208,14 +237,25 @@ def _signers(finding: Finding) -> set[str]:
     return {one.certificate for one in finding.signatures}
 
 
-def _bars(row: Registered, until: Proof | None) -> bool:
+def _bars(row: Registered, until: Proof | None, registered: Mapping[str, Registered]) -> bool:
     """Say whether a certificate's state speaks against what it is proved to have signed by then.
 
     The lists have spoken of it already, but not all that the register knows stands in a list.
+    Withdrawals are by the same rule (`store/withdrawals.py`).
     """
     if row.state == "good":
         return False
-    return until is None or row.revoked_at is None or until.at >= row.revoked_at
+    if until is None or row.revoked_at is None or until.at >= row.revoked_at:
+        return True
+    if row.kind == "timestamp":
+        return not row.retired
+    return any(_proves_no_more(registered[one], until.at) for one in until.by if one in registered)
+
+
+def _proves_no_more(row: Registered, at: datetime) -> bool:
+    """Say whether what a certificate proves at a time counts no longer, since it is revoked."""
+    before = row.revoked_at is not None and at < row.revoked_at
+    return row.state == "revoked" and not (row.retired and before)
 
 
 def _stranger(row: Registered | None, sender: AgencyId) -> Verdict | None:

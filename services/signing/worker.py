@@ -22,7 +22,7 @@ from services.signing.pipe import (
 )
 from services.signing.prepare import prepare
 from services.signing.reading import read
-from services.signing.validation.file import validate
+from services.signing.validation.file import describe
 from services.signing.validation.informed import Informed
 from services.signing.validation.material import Material
 from services.signing.validation.revocation import Unusable
@@ -86,8 +86,9 @@ def _look(job: Job, files: list[int], trust: Trust) -> Answer:
         return Answer(None, "store", ALTERED)
     try:
         known = Informed(trust, job.answers) if job.answers else trust
-        finding = validate(content, job.detached, known, job.at)
-        return Answer(finding, prepared=_prepare(content, job, finding))
+        said = describe(content, job.detached, known, job.at)
+        prepared = _prepare(content, job, said.finding)
+        return Answer(said.finding, prepared=prepared, units=said.units)
     except MemoryError:
         return Answer(None, "memory", "MemoryError")
     except Exception as error:  # noqa: BLE001 (a hostile file may raise anything: all are verdicts)

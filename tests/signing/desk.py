@@ -168,7 +168,7 @@ async def open_desk(
         bench = Bench(db, store, keys, Anchor(), Turns((worker,)), forks)
         register = Register(bench, authorities, recovery)
         await register.tend()
-        dispatcher = Dispatcher(db, store, Anchor(), limits or Limits(), forks)
+        dispatcher = Dispatcher(bench, limits or Limits(), meet=register.meet)
         stop = asyncio.Event()
         group = await stack.enter_async_context(asyncio.TaskGroup())
         stack.callback(stop.set)

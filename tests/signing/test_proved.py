@@ -13,12 +13,16 @@ from services.signing.finding import (
     ListUsed,
     Signature,
     TimeStamp,
+    Unit,
 )
+from services.signing.validation.material import digest
 from services.signing.verdict import (
     Proof,
+    heeded,
     judge,
     needed,
     outdated,
+    proofs,
     proved,
     unless_revoked,
     used,
@@ -194,3 +198,76 @@ def test_what_a_stamp_may_yet_prove_waits_and_nothing_else(
     found = replace(finding(*signatures), outcome="unknown", reason=REVOCATION_UNKNOWN)
     verdict = judge(found, rows, role="ANNEX", sender=sender)
     assert verdict.indication == ("INDETERMINATE" if held else "TOTAL-FAILED")
+
+
+_LATE = datetime(2026, 3, 1, tzinfo=UTC)
+SENDING = AgencyId(UUID(int=1))
+
+
+def unit(since: datetime | None, *, retired: bool = False, state: State = "revoked") -> Registered:
+    """Return the row of the unit that stamps at `_ONE`."""
+    revoked_at = since if state != "good" else None
+    return Registered("tsa of 1", "timestamp", None, "tsa", state, 0, revoked_at, retired)
+
+
+@pytest.mark.parametrize(
+    ("row", "stands"),
+    [
+        (unit(None, state="good"), True),
+        (unit(_TWO, retired=True), True),
+        (unit(_ONE, retired=True), False),
+        (unit(_TWO), False),
+        (unit(_ONE), False),
+        (unit(_TWO, state="suspended"), False),
+    ],
+)
+def test_a_revoked_unit_bars_what_leans_on_it_unless_it_was_retired_later(
+    row: Registered, *, stands: bool
+) -> None:
+    rows = {"a": Registered("a", "seal", SENDING, "ca", "good", 0), row.sha256: row}
+    one = finding(replace(signature("a", _ONE), leans=True))
+    said = judge(one, rows, role="ANNEX", sender=SENDING)
+    assert said.indication == ("TOTAL-PASSED" if stands else "TOTAL-FAILED")
+    plain = judge(finding(signature("a", _ONE)), rows, role="ANNEX", sender=SENDING)
+    assert plain.indication == "TOTAL-PASSED", "what does not lean on it stays"
+
+
+@pytest.mark.parametrize(
+    ("by", "stands"),
+    [
+        (unit(None, state="good"), True),
+        (unit(_LATE, retired=True), True),
+        (unit(_ONE, retired=True), False),
+        (unit(_LATE), False),
+        (Registered("tsa of 1", "authority", None, "root", "revoked", 0, _LATE), False),
+    ],
+)
+def test_what_a_revoked_unit_proves_spares_no_signer_unless_it_was_retired_later(
+    by: Registered, *, stands: bool
+) -> None:
+    seal = Registered("a", "seal", SENDING, "ca", "revoked", 0, _TWO)
+    rows = {"a": seal, by.sha256: by}
+    said = judge(finding(signature("a", _ONE)), rows, role="ANNEX", sender=SENDING)
+    assert said.indication == ("TOTAL-PASSED" if stands else "TOTAL-FAILED")
+
+
+def test_a_unit_is_proved_by_its_last_stamp_that_a_signature_leans_on() -> None:
+    one, other = signature("a", _ONE), signature("b", _ONE.replace(day=9))
+    rows = {"tsa of 1": unit(None, state="good")}
+    leaning = finding(replace(one, leans=True), replace(other, leans=True))
+    assert proofs(leaning, rows)["tsa of 1"] == Proof(_ONE.replace(day=9), frozenset())
+    partly = finding(replace(one, leans=True), other)
+    assert proofs(partly, rows)["tsa of 1"] == Proof(_ONE, frozenset())
+    authority = Registered("tsa of 1", "authority", None, "root", "good", 0)
+    assert "tsa of 1" not in proofs(leaning, {"tsa of 1": authority})
+    assert "tsa of 1" not in proofs(leaning, {})
+
+
+def test_a_unit_has_no_say_where_its_revocation_was_weighed() -> None:
+    der = b"a unit"
+    row = replace(unit(_TWO), sha256=digest(der))
+    seal = Registered("a", "seal", SENDING, "ca", "good", 0)
+    rows = {"a": seal, row.sha256: row}
+    assert heeded(rows, [Unit(der, revoked=False)]) == rows
+    assert heeded(rows, [Unit(der, revoked=True)]) == {"a": seal}
+    assert heeded({row.sha256: replace(row, kind="authority")}, [Unit(der, revoked=True)])

@@ -15,7 +15,13 @@ from cryptography.x509 import ocsp
 
 from infra.pki.authority import Authority
 from services.signing.forks import Forks
-from services.signing.pipe import AnswerFacts, CertificateFacts, ListFacts, Reading
+from services.signing.pipe import (
+    AnswerFacts,
+    CertificateFacts,
+    CertificatesFacts,
+    ListFacts,
+    Reading,
+)
 from services.signing.pool import Limits, Present, Worker
 from services.signing.reading import read
 from services.signing.validation import material as stuff
@@ -24,6 +30,7 @@ from services.signing.validation.policy import NEWEST
 from services.signing.validation.revocation import Unusable
 from services.signing.validation.trust import Trust
 from tests.signing.elsewhere import DER, answered, crl, der, leaf, make_ca, pem
+from tests.signing.stamping import unit_of
 
 ROOT = make_ca("CA gốc khác")
 BELOW = make_ca("CA cấp dưới", by=ROOT)
@@ -135,6 +142,41 @@ def test_an_answer_to_another_question_is_not_usable() -> None:
         answer(answered(ROOT, question(), LEAF, nonce=b"m" * 16))
     with pytest.raises(Unusable):
         answer(answered(STRANGER, question(), LEAF))
+
+
+@pytest.mark.parametrize(
+    ("reason", "retired"),
+    [
+        (x509.ReasonFlags.unspecified, True),
+        (x509.ReasonFlags.affiliation_changed, True),
+        (x509.ReasonFlags.superseded, True),
+        (x509.ReasonFlags.cessation_of_operation, True),
+        (x509.ReasonFlags.key_compromise, False),
+        (x509.ReasonFlags.privilege_withdrawn, False),
+        (None, False),
+    ],
+)
+def test_a_list_states_whether_a_unit_was_only_retired(
+    reason: x509.ReasonFlags | None, *, retired: bool
+) -> None:
+    (one,) = listed(crl(ROOT, 5, number=7, reason=reason), 5).revoked
+    assert one.retired == retired
+    assert one.reason == (reason.value if reason else "unspecified"), "and that is no reason"
+
+
+def test_units_are_those_of_authorities_that_are_trusted_for_time_stamps() -> None:
+    unit = unit_of(ROOT)
+
+    def units(purpose: stuff.Purpose) -> list[bool]:
+        authority = stuff.Authority("other", der(ROOT), True, BEGAN, None, (purpose,))
+        trust = Trust(Material(NEWEST.read_bytes(), (authority,), ()))
+        given = (unit.der, leaf(ROOT), der(BELOW), b"0", unit_of(STRANGER).der)
+        found = read(Reading("units", certificates=given, at=NOW), trust)
+        assert isinstance(found, CertificatesFacts)
+        return [one is not None for one in found.read]
+
+    assert units("timestamp") == [True, False, False, False, False]
+    assert not any(units("seal"))
 
 
 async def test_a_worker_reads_and_says_what_it_cannot_use() -> None:

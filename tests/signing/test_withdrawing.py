@@ -125,7 +125,8 @@ async def date_back(conn: Connection, certificate: str, since: datetime) -> None
         "select issuer, serial from certificates where sha256 = $1", certificate
     )
     assert row
-    assert await standing.date_back(conn, [row["issuer"]], {int(row["serial"]): since})
+    said = {int(row["serial"]): since}
+    assert await standing.date_back(conn, [row["issuer"]], said, retired=[])
 
 
 @pytest.mark.timeout(600)  # 100,000 rows, when they are asked for

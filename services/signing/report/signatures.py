@@ -12,6 +12,7 @@ _KINDS = {
     "seal": "chữ ký của cơ quan",
     "protocol": "chứng thư số của hệ thống, không phải để ký văn bản",
     "authority": "chứng thư số của CA, không phải để ký văn bản",
+    "timestamp": "chứng thư số của đơn vị cấp dấu thời gian, không phải để ký văn bản",
 }
 _STATUSES = {
     "TOTAL-PASSED": "Hợp lệ",

@@ -83,7 +83,7 @@ async def lock_used(conn: Connection, digests: Sequence[str]) -> dict[str, Regis
     """Lock the certificates of a verdict for share: none is revoked until it commits."""
     rows = await conn.fetch(
         """
-        select sha256, kind, agency_id, issuer, state, changed_in, revoked_at
+        select sha256, kind, agency_id, issuer, state, changed_in, revoked_at, retired
         from certificates where sha256 = any($1) order by sha256 for share
         """,
         list(digests),
@@ -94,7 +94,7 @@ async def lock_used(conn: Connection, digests: Sequence[str]) -> dict[str, Regis
 async def known(conn: Connection, digests: Sequence[str]) -> dict[str, Registered]:
     """Return those of some certificates that are registered; what is read may change at once."""
     rows = await conn.fetch(
-        "select sha256, kind, agency_id, issuer, state, changed_in, revoked_at"
+        "select sha256, kind, agency_id, issuer, state, changed_in, revoked_at, retired"
         " from certificates where sha256 = any($1)",
         list(digests),
     )
@@ -105,8 +105,8 @@ async def lock_holder(conn: Connection, sha256: str) -> Holder | None:
     """Lock a certificate that is to sign for share: it is not revoked until this commits."""
     row = await conn.fetchrow(
         """
-        select sha256, kind, agency_id, issuer, state, changed_in, revoked_at, der, person,
-            not_before, not_after
+        select sha256, kind, agency_id, issuer, state, changed_in, revoked_at, retired, der,
+            person, not_before, not_after
         from certificates where sha256 = $1 for share
         """,
         sha256,
@@ -153,7 +153,7 @@ async def lock(conn: Connection, sha256: str) -> Registered | None:
     """Lock one certificate for a change of its state."""
     row = await conn.fetchrow(
         """
-        select sha256, kind, agency_id, issuer, state, changed_in, revoked_at
+        select sha256, kind, agency_id, issuer, state, changed_in, revoked_at, retired
         from certificates where sha256 = $1 for update
         """,
         sha256,
@@ -169,16 +169,19 @@ async def change(
     reason: str | None,
     changed_in: int | None,
     since: datetime | None = None,
+    retired: bool = False,
 ) -> None:
     """Write a new state; a revoked one has its verdicts withdrawn from now on.
 
     `changed_in`: None: as it was. `since`: when a list says that it was revoked; None: now, or
-    when it was suspended.
+    when it was suspended. `retired`: for a reason that spares what a time-stamping unit made
+    before; of any other certificate it says nothing.
     """
     await conn.execute(
         """
         update certificates
         set state = $2, reason = $3, changed_in = coalesce($4, changed_in),
+            retired = kind = 'timestamp' and $2 = 'revoked' and $6,
             withdrawing = $2 = 'revoked', withdrawn_to = null,
             revoked_at = case when $2 = 'good' then null
                 else coalesce($5, revoked_at, date_trunc('second', clock_timestamp())) end
@@ -189,6 +192,7 @@ async def change(
         reason,
         changed_in,
         since,
+        retired,
     )
 
 
@@ -201,4 +205,5 @@ def _registered(row: "Record") -> Registered:
         state=row["state"],
         changed_in=row["changed_in"],
         revoked_at=row["revoked_at"],
+        retired=row["retired"],
     )

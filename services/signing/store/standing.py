@@ -1,6 +1,6 @@
 """How certificates stand against revocation lists: what one says of them, and what ours says."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -76,38 +76,49 @@ async def other_states(
 
 
 async def date_back(
-    conn: Connection, issuers: Sequence[str], since: Mapping[int, datetime]
+    conn: Connection,
+    issuers: Sequence[str],
+    since: Mapping[int, datetime],
+    *,
+    retired: Collection[int],
 ) -> list[str]:
     """Move the dates of revoked certificates back to what is said now; return their digests.
 
-    Verdicts are withdrawn anew: a time stamp between the dates proves no longer what it did.
+    Verdicts are withdrawn anew: a time stamp between the dates proves no longer what it did. So
+    does none of a unit that was retired, and is not among the serial numbers that are `retired`.
     """
     rows = await conn.fetch(
         """
         update certificates as c
-        set revoked_at = said.since, withdrawing = true, withdrawn_to = null
+        set revoked_at = least(c.revoked_at, said.since), withdrawing = true, withdrawn_to = null,
+            retired = c.retired and c.serial = any($4::numeric[])
         from unnest($2::numeric[], $3::timestamptz[]) as said (serial, since)
         where c.issuer = any($1) and c.serial = said.serial and c.state = 'revoked'
-            and c.revoked_at > said.since
+            and (c.revoked_at > said.since or (c.retired and c.serial <> all($4::numeric[])))
         returning c.sha256
         """,
         issuers,
         list(since),
         list(since.values()),
+        list(retired),
     )
     return [row["sha256"] for row in rows]
 
 
-async def date_back_one(conn: Connection, sha256: str, since: datetime) -> bool:
-    """Move the date of one revoked certificate back, as `date_back` does; say whether it moved."""
+async def date_back_one(conn: Connection, sha256: str, since: datetime, *, retired: bool) -> bool:
+    """Do as `date_back` does with one certificate; say whether anything has changed."""
     return bool(
         await conn.fetchval(
             """
-            update certificates set revoked_at = $2, withdrawing = true, withdrawn_to = null
-            where sha256 = $1 and state = 'revoked' and revoked_at > $2 returning true
+            update certificates
+            set revoked_at = least(revoked_at, $2), withdrawing = true, withdrawn_to = null,
+                retired = retired and $3
+            where sha256 = $1 and state = 'revoked'
+                and (revoked_at > $2 or (retired and not $3)) returning true
             """,
             sha256,
             since,
+            retired,
         )
     )
 
@@ -125,11 +136,14 @@ async def revoked(conn: Connection, authority: str) -> list[Revoked]:
 
 
 async def distrusted(conn: Connection) -> list[Distrusted]:
-    """Return what is revoked and of which no list of ours tells, in order of the digests."""
+    """Return what is revoked and of which no list of ours tells, in order of the digests.
+
+    Time-stamping units are left out: only their authorities' lists and answers revoke them.
+    """
     rows = await conn.fetch(
         """
         select sha256, reason, revoked_at as since from certificates
-        where issuer <> 'issuing' and state = 'revoked' order by sha256
+        where issuer <> 'issuing' and kind <> 'timestamp' and state = 'revoked' order by sha256
         """
     )
     return [Distrusted(**dict(row)) for row in rows]

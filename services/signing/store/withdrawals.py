@@ -66,9 +66,11 @@ with recursive looked (dispatch_id, n) as (
         join certificates c on c.sha256 = v.certificate
         where v.certificate = $1 and v.dispatch_id = looked.dispatch_id
             and e.indication = 'TOTAL-PASSED'
-            and (v.proved_at is null or v.proved_at >= c.revoked_at or exists (
+            and (v.proved_at is null or v.proved_at >= c.revoked_at
+                or (c.kind = 'timestamp' and not c.retired) or exists (
                 select from certificates t
-                where t.sha256 = any(v.proved_by) and t.state = 'revoked'))
+                where t.sha256 = any(v.proved_by) and t.state = 'revoked'
+                    and not (t.retired and v.proved_at < t.revoked_at)))
         order by v.judgement desc limit 1
     ) as hit
     order by looked.dispatch_id
@@ -87,8 +89,9 @@ async def withdraw(
     """Withdraw those of the next `most` dispatches whose good verdict rests on a certificate.
 
     Also returns the last one that was looked at; None: there are no more. What a time stamp proves
-    to be older than the revocation stays (Decree 68/2024 art. 17), while its authority is not
-    revoked itself.
+    to be older than the revocation stays (Decree 68/2024 art. 17), while its authority and its unit
+    are not revoked themselves. A unit that is revoked as retired ends nothing that it stamped
+    before (RFC 3161 4, 1).
     """
     rows = await conn.fetch(_WITHDRAW, certificate, behind, reason, most)
     gone = [VerdictWithdrawn(**dict(row)) for row in rows if row["document_id"] is not None]

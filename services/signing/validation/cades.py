@@ -3,10 +3,9 @@
 from datetime import datetime
 from functools import partial
 
-from services.signing.finding import Finding
 from services.signing.validation.algorithms import hashed
 from services.signing.validation.cms import DATA, read
-from services.signing.validation.describe import Place, Seen, found, refusal
+from services.signing.validation.describe import Described, Place, Seen, found, refusal
 from services.signing.validation.indication import Refused
 from services.signing.validation.signature import Around, judge
 from services.signing.validation.timestamp import stamp
@@ -15,7 +14,7 @@ from services.signing.validation.trust import Trust
 _PLACE = Place(field="", coverage="ENTIRE_FILE", changes="NONE", claimed_at=None)
 
 
-def validate_detached(content: bytes, signature: bytes, trust: Trust, at: datetime) -> Finding:
+def describe_detached(content: bytes, signature: bytes, trust: Trust, at: datetime) -> Described:
     """Return what a detached CMS (DER) is worth as a signature of `content` at a moment."""
     try:
         signed = read(signature, kind=DATA)

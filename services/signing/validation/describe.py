@@ -9,6 +9,7 @@ from pathlib import Path
 from platform import python_version
 
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from services.signing.finding import (
     OWN,
@@ -19,6 +20,7 @@ from services.signing.finding import (
     Outcome,
     Signature,
     TimeStamp,
+    Unit,
 )
 from services.signing.validation.cms import Signed
 from services.signing.validation.indication import Objection
@@ -26,6 +28,7 @@ from services.signing.validation.material import digest
 from services.signing.validation.signature import Judged, Stamp
 from services.signing.validation.trust import Chain, Trust
 
+_MOST_UNITS = 16
 _PARSING = ("pyHanko", "pyhanko-certvalidator", "asn1crypto", "cryptography", "lxml")
 
 
@@ -67,15 +70,36 @@ class Seen:
     stamps: Sequence[Stamp]
 
 
-def found(seen: Sequence[Seen], trust: Trust, at: datetime, size: int) -> Finding:
-    """Return the finding: the first signature that is not sound decides."""
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What was found in a file, and what is told beside it."""
+
+    finding: Finding
+    units: tuple[Unit, ...] = ()
+
+
+def found(seen: Sequence[Seen], trust: Trust, at: datetime, size: int) -> Described:
+    """Return what was found: the first signature that is not sound decides."""
     objections = [one.judged.objection for one in seen if one.judged.objection]
-    return _finding(objections[0] if objections else None, trust, at, size, seen)
+    finding = _finding(objections[0] if objections else None, trust, at, size, seen)
+    return Described(finding, _units(seen))
 
 
-def refusal(objection: Objection, trust: Trust, at: datetime, size: int) -> Finding:
-    """Return the finding on a file of which no signature was judged."""
-    return _finding(objection, trust, at, size, ())
+def refusal(objection: Objection, trust: Trust, at: datetime, size: int) -> Described:
+    """Return what was found in a file of which no signature was judged."""
+    return Described(_finding(objection, trust, at, size, ()))
+
+
+def _units(seen: Sequence[Seen]) -> tuple[Unit, ...]:
+    """Return whose stamps count, or would if more were known of their revocation: the first few."""
+    units: dict[str, Unit] = {}
+    for stamp in (stamp for one in seen for stamp in one.stamps):
+        if stamp.made_at is None and stamp.may_prove is None:
+            continue
+        link = (stamp.chain or stamp.ways[0]).links[0]
+        gone = any(one.revoked_at and not one.on_hold and not one.retired for one in link.statuses)
+        units[link.sha256] = Unit(link.certificate.public_bytes(Encoding.DER), gone)
+    return tuple(units.values())[:_MOST_UNITS]
 
 
 def _finding(

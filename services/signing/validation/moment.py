@@ -11,9 +11,6 @@ from services.signing.validation.policy import Policy
 from services.signing.validation.revocation import Status
 from services.signing.validation.trust import Chain, Link
 
-_RETIRED = frozenset(("unspecified", "affiliationChanged", "superseded", "cessationOfOperation"))
-"""Reasons for which a time-stamping unit's certificate is revoked when its key is still its own."""
-
 
 @dataclass(frozen=True, slots=True)
 class Moment:
@@ -123,7 +120,7 @@ def _is_older(moment: Moment, status: Status, revoked_at: datetime) -> bool:
     """
     if moment.stamped is not None and moment.stamped < revoked_at:
         return True
-    return moment.made is not None and moment.made < revoked_at and status.stated in _RETIRED
+    return moment.made is not None and moment.made < revoked_at and status.retired
 
 
 def _fresh(link: Link, statuses: Sequence[Status], moment: Moment, policy: Policy) -> Status:

@@ -10,7 +10,7 @@ from services.signing.finding import Finding
 from services.signing.validation.algorithms import hashed
 from services.signing.validation.cms import DATA
 from services.signing.validation.cms import read as read_cms
-from services.signing.validation.describe import Place, Seen, found, refusal
+from services.signing.validation.describe import Described, Place, Seen, found, refusal
 from services.signing.validation.document import Document, Embedded
 from services.signing.validation.document import read as read_document
 from services.signing.validation.indication import Objection, Refused
@@ -21,6 +21,11 @@ from services.signing.validation.trust import Trust
 
 def validate_pdf(content: bytes, trust: Trust, at: datetime) -> Finding:
     """Return what the signatures of a PDF are worth at a moment."""
+    return describe_pdf(content, trust, at).finding
+
+
+def describe_pdf(content: bytes, trust: Trust, at: datetime) -> Described:
+    """Return that, and what is told beside it."""
     try:
         document = read_document(content, trust.policy)
     except Refused as why:

@@ -22,6 +22,7 @@ from services.signing.validation.structures import TbsRevocationList
 
 HOLD = "certificateHold"
 _UNSPECIFIED = "unspecified"
+_RETIRED = frozenset(("unspecified", "affiliationChanged", "superseded", "cessationOfOperation"))
 _EXPIRED_ON_LIST = "2.5.29.60"
 _UNDERSTOOD = frozenset(
     {
@@ -59,6 +60,11 @@ class Status:
     def reason(self) -> str | None:
         """Return why it is revoked (RFC 5280 5.3.1); None: it is not."""
         return None if self.revoked_at is None else self.stated or _UNSPECIFIED
+
+    @property
+    def retired(self) -> bool:
+        """Say whether it is revoked for a stated reason for which its key is still its own."""
+        return self.revoked_at is not None and is_retired(self.stated)
 
     @property
     def on_hold(self) -> bool:
@@ -220,10 +226,18 @@ def _expired_since(extensions: Extensions) -> datetime | None:
     return None
 
 
-def entry_of(entry: x509.RevokedCertificate) -> tuple[datetime, str]:
-    """Return from when on, and why, a certificate is revoked. Raises Unusable."""
+def is_retired(stated: str | None) -> bool:
+    """Say whether a time-stamping unit that is revoked for this made good stamps before.
+
+    None: no reason stands there, and none of its stamps is valid (RFC 3161 4, 1 and 2).
+    """
+    return stated in _RETIRED
+
+
+def entry_of(entry: x509.RevokedCertificate) -> tuple[datetime, str, bool]:
+    """Return from when on, and why, a certificate is revoked, and `is_retired`. Raises Unusable."""
     when, stated = _read(entry)
-    return when, stated or _UNSPECIFIED
+    return when, stated or _UNSPECIFIED, is_retired(stated)
 
 
 def _read(entry: x509.RevokedCertificate) -> tuple[datetime, str | None]:
