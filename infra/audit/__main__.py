@@ -26,6 +26,7 @@ _COUNTED = [
     "bytes",
     "orphans",
     "words_lost",
+    "unfollowed",
 ]
 
 

@@ -9,11 +9,14 @@ from uuid import UUID
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from infra.audit.cogroup import Case
 from infra.audit.finding import Books, Finding, Row, differing
 from infra.pki import registry
 from infra.pki.registry import Registered
+from services.signing.validation.extensions import extension, is_authority
+from services.signing.validation.revocation import is_retired
 
 _OWN = "issuing"
 """The authority whose lists signing makes: they say what its rows say."""
@@ -60,7 +63,7 @@ def check_certificate(
     }
     found = {**{name: row[name] for name in said}, "serial": int(row["serial"])}
     yield from differing(where, "row against its bytes", said, found, said)
-    yield from _whose(where, row, register)
+    yield from _whose(where, row, certificate, register)
     yield from _state(where, row, certificate, register)
 
 
@@ -70,10 +73,13 @@ def _read(der: bytes) -> x509.Certificate:
     return x509.load_der_x509_certificate(der)
 
 
-def _whose(where: str, row: Row, register: Register) -> Iterator[Finding]:
+def _whose(
+    where: str, row: Row, certificate: x509.Certificate, register: Register
+) -> Iterator[Finding]:
     known = register.rows.get(row["sha256"])
-    if known is None:
-        said = {"kind": "authority", "agency_code": None, "person": None}
+    if known is None:  # of the trust list, or a time-stamping unit as a file brought it
+        kind = "timestamp" if _stamps(certificate) else "authority"
+        said = {"kind": kind, "agency_code": None, "person": None}
     else:
         said = {"kind": known.kind, "agency_code": known.agency, "person": known.person}
     yield from differing(where, "against the register", said, row, said)
@@ -83,6 +89,12 @@ def _whose(where: str, row: Row, register: Register) -> Iterator[Finding]:
     bound = None if code is None else register.agencies.get(code)
     if agency != bound:
         yield Finding(where, f"is bound to {agency}, not to {bound}", passing=agency is None)
+
+
+def _stamps(certificate: x509.Certificate) -> bool:
+    """Say whether a certificate is a time-stamping unit's (RFC 3161 2.3)."""
+    purposes = extension(certificate.extensions, x509.ExtendedKeyUsage) or ()
+    return ExtendedKeyUsageOID.TIME_STAMPING in purposes and not is_authority(certificate)
 
 
 def _is_issued(row: Row) -> bool:
@@ -102,12 +114,16 @@ def _state(
 ) -> Iterator[Finding]:
     """The newest list says what the row says: revoked or not, when, and why."""
     newest = register.lists.get(row["issuer"])
+    entry = None
+    if newest is not None:
+        entry = newest.get_revoked_certificate_by_serial_number(certificate.serial_number)
+    if row["retired"] and not _may_be_retired(row, entry):
+        yield Finding(where, "is revoked so that its stamps stay, and nobody has said so")
     if row["state"] == "revoked" and (row["ended"] or row["issuer"] not in _FOLDER):
         return  # by the trust list, or for us alone: no list tells of it
     said: dict[str, object] = {"state": "good", "reason": None, "revoked_at": None}
     if newest is None:
         return
-    entry = newest.get_revoked_certificate_by_serial_number(certificate.serial_number)
     if entry is not None:
         reason = _reason(entry)
         state = "suspended" if reason == "certificateHold" else "revoked"
@@ -121,9 +137,22 @@ def _state(
         yield Finding(where, f"changed in list {said_number}, the newest one is {number}")
 
 
+def _may_be_retired(row: Row, entry: x509.RevokedCertificate | None) -> bool:
+    """Say whether a unit may be revoked for what spares its stamps (RFC 3161 4, 1).
+
+    Where no list names it an answer may have said so.
+    """
+    told = entry is None or is_retired(_stated(entry))
+    return row["kind"] == "timestamp" and row["state"] == "revoked" and told
+
+
 def _reason(entry: x509.RevokedCertificate) -> str:
     """Return why; an entry without a reason says `unspecified` (RFC 5280 5.3.1)."""
+    return _stated(entry) or "unspecified"
+
+
+def _stated(entry: x509.RevokedCertificate) -> str | None:
     try:
         return str(entry.extensions.get_extension_for_class(x509.CRLReason).value.reason.value)
     except x509.ExtensionNotFound:
-        return "unspecified"
+        return None

@@ -145,7 +145,7 @@ CERTIFICATES: dict[str, Query] = {
     "certificate": (
         "signing",
         """select c.sha256, c.der, c.serial, c.issuer, c.kind, c.agency_code, c.agency_id, c.person,
-            c.not_before, c.not_after, c.state, c.reason, c.revoked_at, c.changed_in,
+            c.not_before, c.not_after, c.state, c.reason, c.revoked_at, c.changed_in, c.retired,
             (
                 select a.change ->> 'certificate' from trust_changes as a
                 where a.state = 'approved' and a.change ->> 'action' = 'add'
@@ -181,6 +181,12 @@ join authorities as b on b.name = a.name or b.key = a.key
 join revocation_lists as l on l.authority = b.name
 order by a.name, l.this_update desc, l.number desc"""
 """A renewed authority has several names and one key: the newest list under any of them counts."""
+
+UNFOLLOWED = """select count(distinct (v.dispatch_id, v.sha256)) from verdict_certificates as v
+where v.proved_by <> '{}' and not v.proved_by <@ (
+    select coalesce(array_agg(c.sha256), '{}') from certificates as c
+    where c.kind in ('authority', 'timestamp'))"""
+"""Verdicts of before time-stamping units were registered: the revocation of theirs is not heard."""
 
 FILES: dict[str, Query] = {
     "attachment": (

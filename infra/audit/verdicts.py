@@ -70,8 +70,9 @@ def _evidence(where: str, verdict: Row, books: Books) -> Iterator[Finding]:
         judged: list[dict[str, Any]] = (
             content["finding"]["signatures"] if content["finding"] else []
         )
-        needed, proofs = _needed(judged), _proofs(judged)
-        rests = sorted(one["sha256"] for one in content["registered"] if one["sha256"] in needed)
+        rows = content["registered"]
+        needed, proofs = _needed(judged), _proofs(judged) | _stamped(judged, rows)
+        rests = sorted(one["sha256"] for one in rows if one["sha256"] in needed)
         if content["material"] is not None:
             books.materials |= named(content["material"])
             if content["material"]["signature"] != verdict["signature"]:
@@ -120,6 +121,25 @@ def _proofs(signatures: Sequence[Mapping[str, Any]]) -> dict[str, tuple[datetime
             by = {one for stamp in good for one in stamp.get("chain", ())}
             proofs[name] = at, " ".join(sorted(by))
     return proofs
+
+
+def _stamped(
+    signatures: Sequence[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]]
+) -> dict[str, tuple[datetime, str]]:
+    """Until when each registered unit that signatures lean on stamped, by its own word.
+
+    Software that did not know of units left that out, and of rows whether they are retired.
+    """
+    units = {row["sha256"] for row in rows if row.get("kind") == "timestamp" and "retired" in row}
+    found: dict[str, tuple[datetime, str]] = {}
+    for one in signatures:
+        stamp = _first(one)
+        if not one.get("leans") or stamp is None or not stamp.get("chain"):
+            continue
+        unit, made = stamp["chain"][-1], datetime.fromisoformat(stamp["made_at"])
+        if unit in units:
+            found[unit] = max(made, found[unit][0] if unit in found else made), ""
+    return found
 
 
 def _last(where: str, case: Case) -> Iterator[Finding]:

@@ -60,6 +60,8 @@ async def walk(
     books = Books(await store.agency_codes(site.connections["docs"]))
     teller = _Teller(books, say)
     register = await _register(site)
+    unfollowed = await site.connections["signing"].fetchval(store_judged.UNFOLLOWED)
+    books.counted["unfollowed"] = unfollowed
     for name, queries, key, check in _walks(site, register):
         if only is not None and name not in only:
             continue

@@ -75,8 +75,8 @@ def test_judgements_come_to_what_docs_decides() -> None:
     assert weigh(files, [good], [{"reason": "SIG-4225"}]) == ("withdrawn", {"SIG-4225"})
 
 
-def judged(*, leans: bool) -> bytes:
-    """Return evidence of a seal with several time stamps."""
+def judged(*, leans: bool, unit: dict[str, Any] | None = None) -> bytes:
+    """Return evidence of a seal with several time stamps; `unit`: what is said of its unit."""
     stamps: list[dict[str, Any]] = [
         {"made_at": "2026-02-01T00:00:00+00:00", "chain": ["late"]},
         {"made_at": "2026-01-01T00:00:00+00:00", "chain": ["root", "tsa"]},
@@ -86,16 +86,25 @@ def judged(*, leans: bool) -> bytes:
     evidence = {
         "subject": {"dispatch_id": str(DISPATCH), "sha256": FILE, "sender_id": str(SENDER)},
         "verdict": {"indication": "TOTAL-PASSED", "reason": None},
-        "registered": [{"sha256": name} for name in ("root", "seal", "tsa")],
+        "registered": [
+            {"sha256": "root"},
+            {"sha256": "seal"},
+            {"sha256": "tsa", **(unit or {})},
+        ],
         "finding": {"signatures": [{**seal, "leans": leans}]},
         "material": None,
     }
     return json.dumps(evidence).encode()
 
 
-def proved(*, leans: bool, **changed: Any) -> list[str]:  # noqa: ANN401 (columns)
+def proved(
+    *,
+    leans: bool,
+    unit: dict[str, Any] | None = None,
+    **changed: Any,  # noqa: ANN401 (columns)
+) -> list[str]:
     """Return what is found at a verdict whose signature leans on a time stamp, or not."""
-    evidence = judged(leans=leans)
+    evidence = judged(leans=leans, unit=unit)
     rests = ["root", "seal", "tsa"] if leans else ["root", "seal"]
     row = {
         "dispatch": DISPATCH,
@@ -128,6 +137,18 @@ def test_a_verdict_is_proved_by_what_its_evidence_names(*, leans: bool) -> None:
 def test_a_time_stamp_is_rested_on_where_a_signature_leans_on_it() -> None:
     usual = ["root", "seal"]
     stamped = [None, datetime(2026, 1, 1, tzinfo=UTC)]
-    less = {"certificates": usual, "proved": stamped, "proved_by": ["", "root tsa"]}
+    less: dict[str, Any] = {"certificates": usual, "proved": stamped, "proved_by": ["", "root tsa"]}
     assert proved(leans=True, **less)
     assert not proved(leans=False, **less)
+
+
+def test_a_unit_that_a_signature_leans_on_is_proved_by_its_own_word() -> None:
+    unit = {"kind": "timestamp", "retired": False}
+    made = datetime(2026, 1, 1, tzinfo=UTC)
+    its_own: dict[str, Any] = {"proved": [None, made, made], "proved_by": ["", "root tsa", ""]}
+    assert proved(leans=True, unit=unit), "the row does not say until when it stamped"
+    assert not proved(leans=True, unit=unit, **its_own)
+    assert proved(leans=True, **its_own), "of what is no unit nothing is proved so"
+    before = {"kind": "timestamp"}
+    assert not proved(leans=True, unit=before), "software that knew of no units"
+    assert not proved(leans=False, unit=unit)
