@@ -253,9 +253,9 @@ def _bars(row: Registered, until: Proof | None, registered: Mapping[str, Registe
 
 
 def _proves_no_more(row: Registered, at: datetime) -> bool:
-    """Say whether what a certificate proves at a time counts no longer, since it is revoked."""
+    """Say whether what a certificate proves at a time does not count, as it is not good any more."""
     before = row.revoked_at is not None and at < row.revoked_at
-    return row.state == "revoked" and not (row.retired and before)
+    return row.state != "good" and not (row.retired and before)
 
 
 def _stranger(row: Registered | None, sender: AgencyId) -> Verdict | None:
