@@ -253,7 +253,7 @@ def _bars(row: Registered, until: Proof | None, registered: Mapping[str, Registe
 
 
 def _proves_no_more(row: Registered, at: datetime) -> bool:
-    """Say whether what a certificate proves at a time does not count, as it is not good any more."""
+    """Say whether what a certificate proves at a time does not count: it is good no more."""
     before = row.revoked_at is not None and at < row.revoked_at
     return row.state != "good" and not (row.retired and before)
 
