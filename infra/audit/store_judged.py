@@ -178,8 +178,11 @@ LISTS = """select distinct on (a.name) a.name as authority, l.der,
     max(l.number) over (partition by a.name) as number
 from authorities as a
 join authorities as b on b.name = a.name or b.key = a.key
-join revocation_lists as l on l.authority = b.name
-order by a.name, l.this_update desc, l.number desc"""
+cross join lateral (
+    select r.der, r.number, r.this_update from revocation_lists as r
+    where r.authority = b.name order by r.number desc limit 1
+) as l
+order by a.name, l.this_update desc, l.number desc, b.name"""
 """A renewed authority has several names and one key: the newest list under any of them counts."""
 
 UNFOLLOWED = """select count(distinct (v.dispatch_id, v.sha256)) from verdict_certificates as v

@@ -11,6 +11,7 @@ from services.signing.keys import ISSUING
 from services.signing.pipe import AnswerFacts, ListFacts, Reading, Revoked
 from services.signing.store import certificates, fetches, lists, standing, trust
 from services.signing.store.fetches import Unapplied
+from services.signing.store.lists import Numbered
 from services.signing.trustlist import in_force
 from shared.db import Connection
 from shared.errors import Unavailable
@@ -36,40 +37,60 @@ async def heed(bench: Bench) -> bool:
     heeded = False
     for found in await bench.db.look(look):
         try:
-            await _heed(bench, found)
-            heeded = True
+            heeded |= await _heed(bench, found)
         except Unavailable as why:
             _log.warning("revocation list not heeded yet", authority=found.name, cause=str(why))
     return heeded
 
 
-async def _heed(bench: Bench, found: Unapplied) -> None:
+async def _heed(bench: Bench, found: Unapplied) -> bool:
+    """Bring certificates to a list; False when there was nothing to do."""
     issuers = await bench.db.look(lambda conn: fetches.of_one_key(conn, [found.name]))
-    # The newest under any of its names: an older one would end suspensions that it cannot know.
     newest = await bench.db.look(lambda conn: lists.newest_of(conn, issuers))
-    if newest is None or (newest.authority == found.name and newest.number != found.number):
-        return  # a newer one has come
+    if Numbered(found.name, found.number) not in newest:
+        return False  # a newer one has come
+    facts = await _facts(bench, found, issuers, newest)
+    if facts is None:
+        await bench.db.as_worker(lambda conn: fetches.applied(conn, found))
+        return True
+    while await bench.db.as_worker(lambda conn: apply(conn, found, facts, newest)):
+        pass
+    return True
+
+
+async def _facts(
+    bench: Bench, found: Unapplied, issuers: Sequence[str], newest: list[Numbered]
+) -> ListFacts | None:
+    """Return what the newest list says that can be read; None: none can, down to the found one.
+
+    The newest under any of its names: an older one would end suspensions that it cannot know.
+    """
     serials = await bench.db.look(lambda conn: standing.serials_of(conn, issuers))
     wanted = tuple(f"{one:x}" for one in serials)
-    try:
-        read = await bench.read(Reading("list", newest.der, authority=found.name, serials=wanted))
-    except Unfit as why:
-        # It was put into the folder, or was accepted under another policy: it says nothing.
-        _log.error("revocation list not heeded", authority=found.name, cause=str(why))
-        await bench.db.as_worker(lambda conn: fetches.applied(conn, found))
-        return
-    facts = cast("ListFacts", read)
-    while await bench.db.as_worker(lambda conn: apply(conn, found, facts)):
-        pass
+    for name in [one.authority for one in newest]:
+        kept = await bench.db.look(lambda conn, name=name: lists.newest(conn, name))
+        content = kept.der if kept else b""
+        try:
+            read = await bench.read(Reading("list", content, authority=found.name, serials=wanted))
+            return cast("ListFacts", read)
+        except Unfit as why:
+            # It was put into the folder, or was accepted under another policy: it says nothing.
+            _log.error("revocation list not heeded", authority=name, cause=str(why))
+        if name == found.name:
+            break
+    return None
 
 
-async def apply(conn: Connection, found: Unapplied, facts: ListFacts) -> bool:
+async def apply(
+    conn: Connection, found: Unapplied, facts: ListFacts, newest: list[Numbered]
+) -> bool:
     """Change certificates that stand otherwise than listed; True when there may be more.
 
-    One that is revoked stays so, and a list may still say that it was so before.
+    `newest`: the lists that there were when it was chosen which one to read. One that is revoked
+    stays so, and a list may still say that it was so before.
     """
     issuers = await fetches.hold(conn, found.name)  # one process at a time
-    if not await fetches.stands(conn, found):
+    if await lists.newest_of(conn, issuers) != newest or not await fetches.stands(conn, found):
         return False  # another process has applied a list meanwhile, perhaps a newer one
     listed = {int(one.serial, 16): one for one in facts.revoked}
     gone = [serial for serial, one in listed.items() if one.reason != _HOLD]

@@ -19,6 +19,7 @@ from services.signing.finding import REVOKED
 from services.signing.pipe import AnswerFacts, Facts, ListFacts, Reading, Revoked
 from services.signing.store import fetches, withdrawals
 from services.signing.store.fetches import Unapplied
+from services.signing.store.lists import Numbered
 from shared.db import Connection
 from shared.errors import Unavailable
 from tests.fixtures.eventually import eventually
@@ -30,6 +31,8 @@ from tests.signing.test_fetch_sources import about_of
 from tests.signing.trusting import Trusting
 
 LATE = datetime(2026, 11, 20, tzinfo=UTC)
+HELD = [Numbered("other", 1)]
+"""What `registered` leaves."""
 
 
 async def registered(one: Trusting) -> list[int]:
@@ -96,7 +99,7 @@ async def test_a_list_that_another_process_has_passed_changes_nothing(idle: Trus
     async def heeded(number: int, before: int, *, suspends: bool) -> list[str]:
         entries = (Revoked(f"{serials[0]:x}", "certificateHold", LATE),) if suspends else ()
         facts, found = ListFacts(number, LATE, None, entries), Unapplied("other", number, before)
-        await idle.desk.db.as_worker(lambda conn: heed.apply(conn, found, facts))
+        await idle.desk.db.as_worker(lambda conn: heed.apply(conn, found, facts, HELD))
         return await states(idle, serials)
 
     assert await heeded(3, 1, suspends=True) == ["suspended", "good"]
@@ -112,7 +115,7 @@ async def test_a_list_may_say_that_a_certificate_was_revoked_sooner(idle: Trusti
         facts = ListFacts(number, LATE, None, (gone,))
 
         async def step(conn: Connection) -> datetime:
-            await heed.apply(conn, Unapplied("other", number, number - 1), facts)
+            await heed.apply(conn, Unapplied("other", number, number - 1), facts, HELD)
             found: datetime = await conn.fetchval(
                 "select revoked_at from certificates where serial = $1 and withdrawing", serials[0]
             )

@@ -6,13 +6,20 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
+import pytest
 from aiohttp import web
 from cryptography import x509
 from cryptography.x509 import ocsp
 
+from infra.pki.authority import Period
+from services.signing import heed
+from services.signing.bench import Bench
 from services.signing.certificate import authority_key
+from services.signing.pipe import Facts, ListFacts, Reading, Revoked
 from services.signing.register import Register
-from services.signing.store import fetches
+from services.signing.store import fetches, lists
+from services.signing.store.fetches import Unapplied
+from services.signing.store.lists import Numbered, Published
 from services.signing.trustlist import ChangeAuthority, EndAuthority
 from tests.fixtures.eventually import eventually
 from tests.signing.elsewhere import answered, crl, der, lasting, make_ca, renewed
@@ -78,6 +85,59 @@ async def test_an_older_list_of_one_name_ends_no_suspension_by_the_other(idle: T
         )
     )
     assert changed <= 2, "else every verdict would wait for a list of its name that says so"
+
+
+async def keep(one: Trusting, name: str, number: int, content: bytes, *, period: Period) -> None:
+    """Have a list as if it had been fetched."""
+    kept = Published(name, number, period.begins, period.ends, content)
+    await one.desk.db.as_worker(lambda conn: lists.insert(conn, kept))
+
+
+async def test_a_list_that_was_read_for_another_name_undoes_no_newer_one(
+    idle: Trusting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newer, serials = await both_listed(idle)
+    early, late = lasting(hours=24, since_minutes=30), lasting(hours=24)
+    idle.site.serve("/crl-2", crl(newer.ca, number=2, period=early))
+    await newer.again()
+    db, read, come = idle.desk.db, Bench.read, list[str]()
+
+    async def another_process(number: int) -> None:
+        held = crl(idle.ca, serials[0], number=number, period=late, reason=HOLD)
+        await keep(idle, "other", number, held, period=late)
+        said = Revoked(f"{serials[0]:x}", "certificateHold", late.begins)
+        facts, found = ListFacts(number, late.begins, None, (said,)), Unapplied("other", number, 5)
+        newest = [Numbered("other", number), Numbered("other-2", 2)]
+        await db.as_worker(lambda conn: heed.apply(conn, found, facts, newest))
+
+    async def meanwhile(bench: Bench, reading: Reading) -> Facts:
+        if reading.authority == "other-2" and not come:
+            come.append(reading.authority)
+            await another_process(6)
+            assert await states(idle, serials) == ["suspended", "good"]
+        return await read(bench, reading)
+
+    middle = lasting(hours=24, since_minutes=10)
+    await keep(idle, "other", 5, crl(idle.ca, number=5, period=middle), period=middle)
+    await db.as_worker(lambda conn: fetches.apply_anew(conn, {"other"}))
+    monkeypatch.setattr(Bench, "read", meanwhile)
+    await heed.heed(idle.bench)
+    assert come, "number 5 was read for the other name"
+    assert await states(idle, serials) == ["suspended", "good"]
+    await newer.work()
+    assert await states(idle, serials) == ["suspended", "good"]
+
+
+async def test_a_newest_list_that_cannot_be_read_hides_no_other(idle: Trusting) -> None:
+    newer, serials = await both_listed(idle)
+    early, late = lasting(hours=24, since_minutes=30), lasting(hours=24)
+    forged = crl(make_ca("CA gốc khác"), number=9, period=late)
+    await keep(idle, "other", 9, forged, period=late)
+    good = crl(newer.ca, serials[0], number=2, period=early)
+    await keep(idle, "other-2", 2, good, period=early)
+    assert await heed.heed(idle.bench)
+    assert await states(idle, serials) == ["revoked", "good"]
+    assert not await heed.heed(idle.bench)
 
 
 async def test_who_is_registered_under_one_name_is_looked_up_in_the_lists_of_all(

@@ -18,6 +18,14 @@ class Published:
     der: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """A published revocation list, by its authority's number."""
+
+    authority: str
+    number: int
+
+
 async def next_number(conn: Connection, authority: str) -> int:
     """Take the next number of an authority's lists; whoever wants the one after waits."""
     return await conn.fetchval(
@@ -63,16 +71,23 @@ async def newest(conn: Connection, authority: str) -> Published | None:
     return Published(*row) if row else None
 
 
-async def newest_of(conn: Connection, authorities: Sequence[str]) -> Published | None:
-    """Return the newest list of some authorities, by its time: each may number its own."""
-    row = await conn.fetchrow(
+async def newest_of(conn: Connection, authorities: Sequence[str]) -> list[Numbered]:
+    """Return the newest list of each of some authorities that has one, the latest one first.
+
+    Among the lists of one its number tells which is newer (RFC 5280 5.2.3), among authorities time
+    does: each numbers its own. So a list by a clock that was ahead hides none that follow it.
+    """
+    rows = await conn.fetch(
         """
-        select authority, number, this_update, next_update, der from revocation_lists
-        where authority = any($1) order by this_update desc, number desc limit 1
+        select authority, number from (
+            select distinct on (authority) authority, number, this_update from revocation_lists
+            where authority = any($1) order by authority, number desc
+        ) as newest
+        order by this_update desc, number desc, authority
         """,
         authorities,
     )
-    return Published(*row) if row else None
+    return [Numbered(**dict(row)) for row in rows]
 
 
 async def latest(conn: Connection) -> list[Published]:
