@@ -30,12 +30,12 @@ async def lay(db: Database, authorities: Authorities) -> None:
     await keep(authorities, await db.look(standing.distrusted))
 
 
-async def keep(authorities: Authorities, rows: Sequence[Distrusted]) -> None:
-    """Do as `lay` does with rows that have been read."""
-    await asyncio.to_thread(_keep, authorities, rows)
+async def keep(authorities: Authorities, rows: Sequence[Distrusted]) -> bool:
+    """Do as `lay` does with rows that have been read; say whether more lies there than these."""
+    return await asyncio.to_thread(_keep, authorities, rows)
 
 
-def _keep(authorities: Authorities, rows: Sequence[Distrusted]) -> None:
+def _keep(authorities: Authorities, rows: Sequence[Distrusted]) -> bool:
     folder = authorities.folder
     with (folder / f".{_FILE}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # each adds to what the one before it has laid
@@ -44,6 +44,16 @@ def _keep(authorities: Authorities, rows: Sequence[Distrusted]) -> None:
         if both != there:
             claims = {"certificates": _ROWS.dump_python(list(both.values()), mode="json")}
             _write(folder, authorities.sign_statement(claims, kind=TYPE))
+    return both != {one.sha256: one for one in rows}
+
+
+def mark(authorities: Authorities) -> tuple[int, int]:
+    """Return what is another whenever the file is written. Raises OSError."""
+    path = authorities.folder / _FILE
+    if not path.exists():
+        return 0, 0
+    found = path.stat()
+    return found.st_ino, found.st_mtime_ns
 
 
 def _united(there: Mapping[str, Distrusted], rows: Sequence[Distrusted]) -> dict[str, Distrusted]:

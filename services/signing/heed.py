@@ -12,6 +12,7 @@ from services.signing.pipe import AnswerFacts, ListFacts, Reading, Revoked
 from services.signing.store import certificates, fetches, lists, standing, trust
 from services.signing.store.fetches import Unapplied
 from services.signing.store.lists import Numbered
+from services.signing.store.standing import Otherwise
 from services.signing.trustlist import in_force
 from shared.db import Connection
 from shared.errors import Unavailable
@@ -102,25 +103,31 @@ async def apply(
         most=_AT_ONCE,
     )
     for one in changed:
-        said = None if one.listed == "good" else listed[one.serial]
-        await certificates.change(
-            conn,
-            one.sha256,
-            state=one.listed,
-            reason=said.reason if said else None,
-            # Compared with the list of the name that it was registered under, which may be older.
-            changed_in=found.number if one.issuer == found.name else None,
-            since=said.since if said else None,
-            retired=said.retired if said else False,
-        )
-        _log.warning(
-            "certificate as it was listed", sha256=one.sha256, before=one.state, now=one.listed
-        )
+        await _as_listed(conn, found, one, None if one.listed == "good" else listed[one.serial])
     if len(changed) == _AT_ONCE:
         return True
     await _date_back(conn, issuers, {serial: listed[serial] for serial in gone})
     await fetches.applied(conn, found)
     return False
+
+
+async def _as_listed(
+    conn: Connection, found: Unapplied, one: Otherwise, said: Revoked | None
+) -> None:
+    done = await certificates.change(
+        conn,
+        one.sha256,
+        state=one.listed,
+        reason=said.reason if said else None,
+        # Compared with the list of the name that it was registered under, which may be older.
+        changed_in=found.number if one.issuer == found.name else None,
+        since=said.since if said else None,
+        retired=said.retired if said else False,
+    )
+    if done:
+        _log.warning(
+            "certificate as it was listed", sha256=one.sha256, before=one.state, now=one.listed
+        )
 
 
 async def _date_back(conn: Connection, issuers: Sequence[str], gone: Mapping[int, Revoked]) -> None:

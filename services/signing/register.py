@@ -71,7 +71,7 @@ class Register:
         self._faulty = ""
         self._strange: list[str] = []
         self._laid = ""
-        self._kept: list[Distrusted] | None = None
+        self._kept: tuple[list[Distrusted], tuple[int, int]] | None = None
         self._altered = False
 
     async def check(self) -> str | None:
@@ -123,11 +123,18 @@ class Register:
             await self._take_over(new, what="units")
 
     async def _keep_distrusted(self) -> None:
-        """Lay what is revoked of other authorities beside the database, when there is more."""
+        """Have the same revoked of other authorities beside the database as in it: what either has.
+
+        An instance of the release before, which may serve beside this one, lets a list undo what
+        the registrar revoked.
+        """
         rows = await self._db.look(standing.distrusted)
-        if rows != self._kept:
-            await distrust.keep(self._authorities, rows)
-            self._kept = rows
+        if (rows, distrust.mark(self._authorities)) == self._kept:
+            return
+        more = await distrust.keep(self._authorities, rows)
+        if more:  # or not registered yet
+            await self._db.as_worker(lambda conn: distrust.take_back(conn, self._authorities))
+        self._kept = rows, distrust.mark(self._authorities)
 
     async def _lay(self) -> None:
         """Lay the trust list's changes beside the database, unless it has others than lie there.

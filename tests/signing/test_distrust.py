@@ -101,6 +101,20 @@ async def test_who_died_before_it_was_laid_is_made_up_for(idle: Trusting) -> Non
     assert list(distrust.in_folder(idle.desk.authorities)) == [sha256]
 
 
+async def test_what_lies_there_and_is_not_revoked_is_revoked_again(
+    idle: Trusting, backing: Backing
+) -> None:
+    sha256 = await foreign(idle)
+    async with open_face(idle.desk, backing) as face:
+        await revoke(face, sha256)
+    before = await standing(idle.desk, sha256)
+    await forget(idle.desk, sha256)
+    await idle.desk.register.tend()
+    assert await standing(idle.desk, sha256) == before
+    await idle.desk.register.tend()
+    assert await standing(idle.desk, sha256) == before
+
+
 async def test_a_database_that_was_set_back_has_it_revoked_before_anything_is_judged(
     own: Trusting, backing: Backing, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,11 +1,17 @@
 """Which list counts where several could, and what none of them undoes."""
 
+from collections.abc import Sequence
+
 import pytest
+from cryptography.x509 import ReasonFlags
 
 from services.signing import heed
-from services.signing.store import fetches, lists
+from services.signing.revoke import revoke
+from services.signing.store import fetches, lists, standing
 from services.signing.store.fetches import Unapplied
 from services.signing.store.lists import Published
+from services.signing.store.standing import Otherwise
+from shared.db import Connection
 from tests.signing.elsewhere import crl, lasting
 from tests.signing.test_fetch import states
 from tests.signing.test_heeding import registered
@@ -35,3 +41,37 @@ async def test_what_was_not_heeded_is_not_looked_for_again_at_once(
 
     monkeypatch.setattr(fetches, "unapplied", passed)
     assert not await heed.heed(idle.bench)
+
+
+async def test_what_the_registrar_revokes_while_a_list_is_heeded_stays_revoked(
+    idle: Trusting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serials = await registered(idle)
+    hold = ReasonFlags.certificate_hold
+    idle.site.serve("/crl", crl(idle.ca, serials[0], number=2, reason=hold))
+    await idle.again()
+    assert await states(idle, serials) == ["suspended", "good"]
+    desk, other_states = idle.desk, standing.other_states
+    sha256 = await desk.db.as_worker(
+        lambda conn: conn.fetchval("select sha256 from certificates where serial = $1", serials[0])
+    )
+
+    async def meanwhile(
+        conn: Connection,
+        issuers: Sequence[str],
+        *,
+        revoked: Sequence[int],
+        suspended: Sequence[int],
+        most: int,
+    ) -> list[Otherwise]:
+        found = await other_states(conn, issuers, revoked=revoked, suspended=suspended, most=most)
+        await desk.db.as_worker(
+            lambda other: revoke(other, desk.authorities, sha256=sha256, reason="keyCompromise")
+        )
+        return found
+
+    monkeypatch.setattr(standing, "other_states", meanwhile)
+    idle.site.serve("/crl", crl(idle.ca, number=3))
+    await idle.again()
+    assert (await idle.freshness()).number == 3
+    assert await states(idle, serials) == ["revoked", "good"]

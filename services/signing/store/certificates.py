@@ -170,29 +170,32 @@ async def change(
     changed_in: int | None,
     since: datetime | None = None,
     retired: bool = False,
-) -> None:
+) -> bool:
     """Write a new state; a revoked one has its verdicts withdrawn from now on.
 
     `changed_in`: None: as it was. `since`: when a list says that it was revoked; None: now, or
     when it was suspended. `retired`: for a reason that spares what a time-stamping unit made
-    before; of any other certificate it says nothing.
+    before; of any other certificate it says nothing. False: it is revoked, for good, perhaps
+    since the caller looked.
     """
-    await conn.execute(
-        """
-        update certificates
-        set state = $2, reason = $3, changed_in = coalesce($4, changed_in),
-            retired = kind = 'timestamp' and $2 = 'revoked' and $6,
-            withdrawing = $2 = 'revoked', withdrawn_to = null,
-            revoked_at = case when $2 = 'good' then null
-                else coalesce($5, revoked_at, date_trunc('second', clock_timestamp())) end
-        where sha256 = $1
-        """,
-        sha256,
-        state,
-        reason,
-        changed_in,
-        since,
-        retired,
+    return bool(
+        await conn.fetchval(
+            """
+            update certificates
+            set state = $2, reason = $3, changed_in = coalesce($4, changed_in),
+                retired = kind = 'timestamp' and $2 = 'revoked' and $6,
+                withdrawing = $2 = 'revoked', withdrawn_to = null,
+                revoked_at = case when $2 = 'good' then null
+                    else coalesce($5, revoked_at, date_trunc('second', clock_timestamp())) end
+            where sha256 = $1 and state <> 'revoked' returning true
+            """,
+            sha256,
+            state,
+            reason,
+            changed_in,
+            since,
+            retired,
+        )
     )
 
 
