@@ -13,6 +13,7 @@ from services.signing.keys import Authorities
 from services.signing.store import standing
 from services.signing.store.standing import Distrusted
 from shared.db import Connection, Database
+from shared.errors import Unavailable
 from shared.failpoint import reach
 
 TYPE = "lienthong-distrusted+jwt"
@@ -97,8 +98,12 @@ def in_folder(authorities: Authorities) -> dict[str, Distrusted]:
 async def take_back(conn: Connection, authorities: Authorities) -> None:
     """Revoke again what was revoked in a time which this database does not know.
 
-    A certificate that is not registered (again) yet has its turn when it is.
+    A certificate that is not registered (again) yet has its turn when it is. Raises Unavailable
+    while what lies there cannot be read: whatever depends on it waits.
     """
-    rows = await asyncio.to_thread(in_folder, authorities)
+    try:
+        rows = await asyncio.to_thread(in_folder, authorities)
+    except (OSError, ValueError) as why:
+        raise Unavailable(f"pki/{_FILE} ({why})") from None
     for sha256 in await standing.revoke_again(conn, list(rows.values())):
         _log.warning("certificate is distrusted, as it was", sha256=sha256)

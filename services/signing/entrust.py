@@ -7,9 +7,10 @@ from uuid import UUID
 
 import structlog
 
+from services.signing import distrust
 from services.signing.certificate import Kind, Registration, authority_key
 from services.signing.compare import Difference
-from services.signing.keys import AUTHORITIES, Authorities
+from services.signing.keys import AUTHORITIES, ISSUING, Authorities
 from services.signing.pipe import CertificateFacts
 from services.signing.store import certificates, fetches, lists, trust
 from services.signing.store.trust import Proposal, State, TrustList
@@ -106,11 +107,11 @@ async def propose(conn: Connection, wanted: Wanted) -> Proposal:
     return await _found(conn, id_)
 
 
-async def approve(conn: Connection, id_: UUID, *, by: str) -> Proposal:
+async def approve(conn: Connection, authorities: Authorities, id_: UUID, *, by: str) -> Proposal:
     """Make a proposal the next version of the list; approving again changes nothing.
 
     Raises Problem REQ-4041, TRU-4031 for the client that proposed it, TRU-4091 for one that was
-    decided otherwise, TRU-4092 for one that no longer fits the list.
+    decided otherwise, TRU-4092 for one that no longer fits the list; Unavailable as `enter` does.
     """
     await trust.alone(conn)
     proposal = await _to_decide(conn, id_, by=by, state="approved")
@@ -122,7 +123,7 @@ async def approve(conn: Connection, id_: UUID, *, by: str) -> Proposal:
         raise Problem("TRU-4092", vi=why.vi, en=why.en) from None
     version = listed.version
     await trust.decide(conn, id_, state="approved", by=by, version=version)
-    await put_into_force(conn, listed.entries[proposal.change.name], proposal)
+    await put_into_force(conn, authorities, listed.entries[proposal.change.name], proposal)
     _log.warning("trust list: approved", change=str(id_), client=by, version=version)
     return await _found(conn, id_)
 
@@ -183,15 +184,20 @@ async def _found(conn: Connection, id_: UUID) -> Proposal:
     return proposal
 
 
-async def put_into_force(conn: Connection, entry: Entry, proposal: Proposal) -> None:
-    """Register or revoke an authority's certificate, and plan fetching its list."""
+async def put_into_force(
+    conn: Connection, authorities: Authorities, entry: Entry, proposal: Proposal
+) -> None:
+    """Register or revoke an authority's certificate, and plan fetching its list.
+
+    Raises Unavailable as `enter` does.
+    """
     await fetches.add(conn, entry.name, key=authority_key(entry.der))
     fetched = bool(entry.terms.crl) and not entry.ended and entry.name not in OWN
     await fetches.plan(conn, entry.name, wanted=fetched)
     facts = proposal.certificate
     if facts is not None:
         row = registration(entry.der, facts, issuer=facts.issued_by or entry.name)
-        await certificates.insert(conn, [row])
+        await enter(conn, authorities, [row])
     if entry.ended:
         # As a revoked one: whatever rests on it is withdrawn, and no verdict under way passes.
         row = await certificates.lock(conn, entry.sha256)
@@ -203,6 +209,21 @@ async def put_into_force(conn: Connection, entry: Entry, proposal: Proposal) -> 
                 reason="cessationOfOperation",
                 changed_in=row.changed_in,
             )
+
+
+async def enter(conn: Connection, authorities: Authorities, rows: Sequence[Registration]) -> int:
+    """Register certificates, with what is known of them already; return how many were new.
+
+    Raises Unavailable while it cannot be read what is distrusted.
+    """
+    issuers = {row.issuer for row in rows} - {ISSUING}
+    for name in sorted(issuers):  # before certificates, as where lists are heeded
+        await fetches.hold(conn, name)
+    new = await certificates.insert(conn, rows)
+    if new:  # what their authorities' lists say of them was not looked for yet
+        await fetches.apply_anew(conn, issuers)
+        await distrust.take_back(conn, authorities)
+    return new
 
 
 def registration(

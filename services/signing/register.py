@@ -15,10 +15,10 @@ from services.signing.bench import Bench, Unfit
 from services.signing.certificate import Kind, Registration
 from services.signing.entrust import registration
 from services.signing.finding import Unit
-from services.signing.keys import AUTHORITIES, ISSUING, Authorities
+from services.signing.keys import AUTHORITIES, Authorities
 from services.signing.pipe import CertificateFacts, CertificatesFacts, Reading
 from services.signing.publish import keep_file, keep_lists
-from services.signing.store import certificates, fetches, lists, standing, trust
+from services.signing.store import certificates, lists, standing, trust
 from services.signing.store.standing import Distrusted
 from services.signing.trustlist import in_force
 from services.signing.validation.material import digest
@@ -183,18 +183,7 @@ class Register:
             raise Unavailable("the process that reads certificates")
         found = [_registration(row, facts) for row, facts in zip(rows, read.read, strict=True)]
         good = [one for one in found if one is not None]
-        issuers = {row.issuer for row in good} - {ISSUING}
-
-        async def step(conn: Connection) -> int:
-            for name in sorted(issuers):  # before certificates, as where lists are heeded
-                await fetches.hold(conn, name)
-            new = await certificates.insert(conn, good)
-            if new:  # what their authorities' lists say of them was not looked for yet
-                await fetches.apply_anew(conn, issuers)
-                await distrust.take_back(conn, self._authorities)
-            return new
-
-        new = await self._db.as_worker(step)
+        new = await self._db.as_worker(lambda conn: entrust.enter(conn, self._authorities, good))
         _log.info("certificates registered", new=new, left=len(rows) - new)
 
 

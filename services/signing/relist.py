@@ -83,5 +83,5 @@ async def take_back(conn: Connection, authorities: Authorities) -> None:
         if proposal is None:
             raise ValueError(f"change {row['id']} was not taken back")
         entry = (await trust.current(conn)).entries[proposal.change.name]
-        await put_into_force(conn, entry, proposal)
+        await put_into_force(conn, authorities, entry, proposal)
         _log.warning("trust list: as it was decided", change=row["id"], version=row["version"])

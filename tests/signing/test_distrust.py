@@ -1,6 +1,7 @@
 """What was revoked stays so after a restore, whoever issued it and whenever it is registered."""
 
 import asyncio
+from datetime import UTC, datetime
 
 import pytest
 from cryptography import x509
@@ -9,13 +10,15 @@ from services.signing import distrust, recover, relist
 from services.signing.finding import REVOKED
 from services.signing.register import Register
 from services.signing.store import lists
+from services.signing.store.standing import Distrusted
+from services.signing.validation import material
 from shared.errors import Unavailable
 from shared.restored import Recovery
 from tests.fixtures.database import access_of
 from tests.fixtures.eventually import eventually
 from tests.fixtures.stack import Backing
 from tests.signing.desk import Desk, open_desk
-from tests.signing.elsewhere import crl
+from tests.signing.elsewhere import crl, der
 from tests.signing.test_revocation import change, digest, serial, withdrawn
 from tests.signing.trust_face import CLIENTS, Face, open_face
 from tests.signing.trusting import Trusting
@@ -186,3 +189,11 @@ async def test_what_is_registered_after_that_only_is_revoked_as_it_is_registered
         await desk.db.as_worker(lambda conn: relist.take_back(conn, desk.authorities))
         await desk.register.tend()
         assert await standing(desk, sha256) == before
+
+
+async def test_an_authority_that_is_listed_again_is_distrusted_at_once(idle: Trusting) -> None:
+    since = datetime(2026, 11, 20, tzinfo=UTC)
+    sha256 = material.digest(der(idle.ca))
+    await distrust.keep(idle.desk.authorities, [Distrusted(sha256, "keyCompromise", since)])
+    await idle.agree(idle.adding())
+    assert await standing(idle.desk, sha256) == ("revoked", "keyCompromise", since)

@@ -1,6 +1,7 @@
 """Which list counts where several could, and what none of them undoes."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from cryptography.x509 import ReasonFlags
@@ -12,7 +13,7 @@ from services.signing.store.fetches import Unapplied
 from services.signing.store.lists import Published
 from services.signing.store.standing import Otherwise
 from shared.db import Connection
-from tests.signing.elsewhere import crl, lasting
+from tests.signing.elsewhere import crl, lasting, make_ca
 from tests.signing.test_fetch import states
 from tests.signing.test_heeding import registered
 from tests.signing.trusting import Trusting
@@ -41,6 +42,20 @@ async def test_what_was_not_heeded_is_not_looked_for_again_at_once(
 
     monkeypatch.setattr(fetches, "unapplied", passed)
     assert not await heed.heed(idle.bench)
+
+
+async def test_an_authority_that_is_listed_later_stands_as_lists_said_before(
+    idle: Trusting,
+) -> None:
+    middle = make_ca("CA trung gian", by=idle.ca)
+    named = middle.certificate.serial_number
+    idle.site.serve("/crl", crl(idle.ca, named, number=1))
+    await idle.agree(idle.adding(purposes=["authority"]))
+    await idle.work()
+    below = replace(idle, ca=middle)
+    await below.agree(below.adding("middle", anchor=False, crl=[]))
+    await idle.work()
+    assert await states(idle, [named]) == ["revoked"]
 
 
 async def test_what_the_registrar_revokes_while_a_list_is_heeded_stays_revoked(

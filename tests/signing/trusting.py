@@ -55,8 +55,9 @@ class Trusting:
             found = await self.bench.read(Reading("certificate", der(self.ca)))
             facts = cast("CertificateFacts", found)
         wanted = Wanted(change, "vì", facts, ASKS)
-        made = await self.desk.db.as_worker(lambda conn: entrust.propose(conn, wanted))
-        return await self.desk.db.as_worker(lambda conn: entrust.approve(conn, made.id, by=DECIDES))
+        db, own = self.desk.db, self.desk.authorities
+        made = await db.as_worker(lambda conn: entrust.propose(conn, wanted))
+        return await db.as_worker(lambda conn: entrust.approve(conn, own, made.id, by=DECIDES))
 
     async def work(self) -> None:
         """Do what the fetcher's task does until nothing is due."""

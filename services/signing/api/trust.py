@@ -154,7 +154,10 @@ async def post_trust_approval(request: Request, change_id: UUID, caller: Trustee
 
     Ending the trust in an authority withdraws every verdict that rests on it.
     """
-    return await _decided(request, lambda conn: entrust.approve(conn, change_id, by=_by(caller)))
+    own: Authorities = request.app.state.authorities
+    return await _decided(
+        request, lambda conn: entrust.approve(conn, own, change_id, by=_by(caller))
+    )
 
 
 @router.post(
