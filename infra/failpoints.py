@@ -50,6 +50,7 @@ _DRIVEN: Mapping[str, str] = {
     "signing.distrust.": "trust",
     "signing.fetch.": "trust",
     "signing.list.": "certificate",
+    "signing.revoked.": "certificate",
     "signing.sign.": "signature",
     "signing.trust.": "trust",
     "signing.withdrawals_": "trust",

@@ -2,6 +2,7 @@
 
 import base64
 import datetime as dt
+import fcntl
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -169,18 +170,31 @@ class Authorities:
         return found
 
     def keep_list(self, published: Published) -> None:
-        """Lay a list of the issuing CA into the folder, unless a later one lies there."""
-        there = self._list_in_folder("issuing")
-        if there is not None and there.number >= published.number:
-            return
-        half = self.folder / f".issuing.crl.{os.getpid()}"
+        """Lay a list of the issuing CA into the folder, unless a later one lies there.
+
+        Durable when this returns. Raises OSError, and ValueError for what lies there and is none.
+        """
+        with (self.folder / ".issuing.crl.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # else an earlier one could replace a later one
+            there = self._list_in_folder("issuing")
+            if there is None or there.number < published.number:
+                self._lay(published.der)
+
+    def _lay(self, der: bytes) -> None:
+        half = self.folder / ".issuing.crl"
         with half.open("wb") as file:
-            file.write(published.der)
+            file.write(der)
             file.flush()
             os.fsync(file.fileno())
             reach("signing.list.synced")
         half.replace(self.folder / "issuing.crl")
         reach("signing.list.laid")
+        descriptor = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)  # the name has to last as well
+            reach("signing.list.lasts")
+        finally:
+            os.close(descriptor)
 
     def _list_in_folder(self, name: str) -> Published | None:
         path = self.folder / f"{name}.crl"

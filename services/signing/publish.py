@@ -30,7 +30,10 @@ async def publish_as(conn: Connection, authorities: Authorities, number: int) ->
 
 
 async def keep_file(db: Database, authorities: Authorities) -> None:
-    """Lay the issuing CA's newest list beside the root's: it outlives a database set back."""
+    """Lay the issuing CA's newest list beside the root's: it outlives a database set back.
+
+    Durable when this returns. Raises OSError, ValueError.
+    """
     issued = await db.look(lambda conn: lists.newest(conn, "issuing"))
     if issued is not None:
         await asyncio.to_thread(authorities.keep_list, issued)

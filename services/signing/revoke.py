@@ -4,14 +4,15 @@ from dataclasses import dataclass
 
 import structlog
 
+from services.signing import distrust
 from services.signing.certificate import REASONS, Registered, State, may_move
 from services.signing.finding import REVOKED
 from services.signing.keys import ISSUING, Authorities
-from services.signing.publish import publish_as
+from services.signing.publish import keep_file, publish_as
 from services.signing.store import certificates, lists, withdrawals
 from shared import outbox
 from shared.db import Connection, Database
-from shared.errors import Problem
+from shared.errors import Problem, Unavailable
 from shared.failpoint import reach
 
 _AT_ONCE = 1_000
@@ -27,6 +28,30 @@ class Change:
     reason: str
     list_number: int
     """The revocation list from which on it is public."""
+    issuer: str
+
+
+async def revoke_lasting(
+    db: Database, authorities: Authorities, *, sha256: str, reason: str
+) -> Change:
+    """Do as `revoke`, and have the change lie beside the database when this returns.
+
+    A database that is set back takes it back from there. Raises Unavailable when it is changed and
+    could not be laid: whoever asks again has it laid.
+    """
+    change = await db.as_worker(
+        lambda conn: revoke(conn, authorities, sha256=sha256, reason=reason)
+    )
+    reach("signing.revoked.committed")
+    try:
+        if change.issuer == ISSUING:
+            await keep_file(db, authorities)
+        else:  # no list of ours tells of it
+            await distrust.lay(db, authorities)
+    except (OSError, ValueError) as why:
+        _log.error("a revocation does not lie beside the database", sha256=sha256, cause=str(why))
+        raise Unavailable("the PKI folder") from None
+    return change
 
 
 async def revoke(conn: Connection, authorities: Authorities, *, sha256: str, reason: str) -> Change:
@@ -40,7 +65,7 @@ async def revoke(conn: Connection, authorities: Authorities, *, sha256: str, rea
         raise Problem("REQ-4041")  # of these the trust list and their authorities decide
     state = REASONS[reason]
     if row.state == state != "good":
-        return Change(sha256, state, reason, row.changed_in)
+        return Change(sha256, state, reason, row.changed_in, row.issuer)
     if not may_move(row.state, state):
         raise Problem("SIG-4091", state=row.state)
     if row.issuer != ISSUING:
@@ -55,7 +80,7 @@ async def revoke(conn: Connection, authorities: Authorities, *, sha256: str, rea
     )
     await publish_as(conn, authorities, number)
     _log.info("certificate changed", sha256=sha256, state=state, reason=reason, list=number)
-    return Change(sha256, state, reason, number)
+    return Change(sha256, state, reason, number, row.issuer)
 
 
 async def _distrust(conn: Connection, row: Registered, reason: str) -> Change:
@@ -74,7 +99,7 @@ async def _distrust(conn: Connection, row: Registered, reason: str) -> Change:
         conn, row.sha256, state="revoked", reason=reason, changed_in=row.changed_in
     )
     _log.info("foreign certificate revoked", sha256=row.sha256, reason=reason)
-    return Change(row.sha256, "revoked", reason, row.changed_in)
+    return Change(row.sha256, "revoked", reason, row.changed_in, row.issuer)
 
 
 async def withdraw(db: Database) -> bool:

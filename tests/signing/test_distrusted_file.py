@@ -1,12 +1,14 @@
-"""The file beside the database that tells what of other authorities is distrusted here."""
+"""Files beside the database: what of other authorities is distrusted here, and our own list."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from services.signing import distrust, relist
+from services.signing import distrust, keys, relist
 from services.signing.keys import Authorities
 from services.signing.store.standing import Distrusted
 from tests.signing.elsewhere import make_ca, pem
@@ -69,3 +71,26 @@ async def test_what_another_hand_wrote_is_refused(authorities: Authorities) -> N
         with pytest.raises(ValueError, match=r"signed by|no statement"):
             await distrust.keep(authorities, [TWO])
         assert path.read_text() == forged
+
+
+def test_an_earlier_list_never_replaces_a_later_one(
+    authorities: Authorities, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    earlier, later = (authorities.sign_list(number, []) for number in (1, 2))
+    begun, laid = threading.Event(), threading.Event()
+
+    def slowly(point: str) -> None:
+        if point == "signing.list.synced" and not begun.is_set():
+            begun.set()
+            laid.wait(0.5)
+
+    monkeypatch.setattr(keys, "reach", slowly)
+    with ThreadPoolExecutor(1) as pool:
+        laying = pool.submit(authorities.keep_list, earlier)
+        begun.wait(5)
+        authorities.keep_list(later)
+        laid.set()
+        laying.result()
+    found = authorities.issuing_list()
+    assert found
+    assert found.number == 2

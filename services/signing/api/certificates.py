@@ -9,13 +9,12 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from services.signing import distrust
 from services.signing.api.answered import CertificatePage
 from services.signing.api.pki import Digest
 from services.signing.bench import Bench
 from services.signing.certificate import State
 from services.signing.keys import Authorities
-from services.signing.revoke import revoke
+from services.signing.revoke import revoke_lasting
 from services.signing.signature import MOST_TRIES, Kind
 from services.signing.store import certificates as store
 from services.signing.store import key_uses
@@ -138,11 +137,7 @@ async def post_revocation(
     """Revoke, suspend or restore a certificate; public in the next list, which exists already."""
     db: Database = request.app.state.db
     authorities: Authorities = request.app.state.authorities
-    change = await db.as_worker(
-        lambda conn: revoke(conn, authorities, sha256=sha256, reason=body.reason)
-    )
-    # Of what another authority issued no list of ours tells: it lasts before it is answered.
-    await distrust.lay(db, authorities)
+    change = await revoke_lasting(db, authorities, sha256=sha256, reason=body.reason)
     return Revocation(
         sha256=change.sha256,
         state=change.state,
