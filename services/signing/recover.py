@@ -39,9 +39,12 @@ def recovery(db: Database, access: KafkaAccess, authorities: Authorities) -> Rec
     """
 
     async def work() -> None:
-        await db.as_worker(lambda conn: relist.take_back(conn, authorities))
-        await db.as_worker(lambda conn: distrust.take_back(conn, authorities))
-        listed = await asyncio.to_thread(authorities.issuing_list)
+        try:
+            await db.as_worker(lambda conn: relist.take_back(conn, authorities))
+            await db.as_worker(lambda conn: distrust.take_back(conn, authorities))
+            listed = await asyncio.to_thread(authorities.issuing_list)
+        except (OSError, ValueError) as why:  # nothing is judged before somebody has mended it
+            raise Unavailable(f"the PKI folder ({why})") from None
         if listed is not None:
             await _require_registered(db, authorities, listed)
             await db.as_worker(partial(_take_list, authorities=authorities, listed=listed))

@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -15,7 +15,7 @@ from services.signing.bench import Bench, Unfit
 from services.signing.certificate import Kind, Registration
 from services.signing.entrust import registration
 from services.signing.finding import Unit
-from services.signing.keys import AUTHORITIES, Authorities
+from services.signing.keys import AUTHORITIES, ISSUING, Authorities
 from services.signing.pipe import CertificateFacts, CertificatesFacts, Reading
 from services.signing.publish import keep_file, keep_lists
 from services.signing.store import certificates, lists, standing, trust
@@ -73,13 +73,15 @@ class Register:
         self._laid = ""
         self._kept: tuple[list[Distrusted], tuple[int, int]] | None = None
         self._altered = False
+        self._unusable: dict[str, str] = {}
 
     async def check(self) -> str | None:
         """Say what is missing before signing can judge, for `/health/ready`."""
         if self._read_at is None:
             return "the register of certificates has not been read"
-        if self._faulty:
-            return self._faulty
+        unusable = "; ".join(f"pki/{name}: {why}" for name, why in self._unusable.items())
+        if self._faulty or unusable:
+            return self._faulty or unusable
         if self._altered:
             return "the trust list is not the one that was decided: compare pki/trust-changes.jws"
         if self._strange:
@@ -104,10 +106,7 @@ class Register:
             self._read_at = seen
         await self._db.as_worker(bind)
         if await self._recovery.over():  # else numbers of lists would be given again
-            await keep_lists(self._db, self._authorities)
-            await keep_file(self._db, self._authorities)
-            await self._keep_distrusted()
-            await self._lay()
+            await self._keep_beside()
         return False
 
     async def meet(self, units: Sequence[Unit]) -> None:
@@ -121,6 +120,28 @@ class Register:
         rows = [Row(None, "timestamp", None, one.der) for one in units if not one.revoked]
         if rows and (new := await self._db.look(lambda conn: _unknown(conn, rows))):
             await self._take_over(new, what="units")
+
+    async def _keep_beside(self) -> None:
+        """Have what lies beside the database there; what cannot be used is told, and ends nothing.
+
+        People mend such a file, or the disk: it is tried again each time.
+        """
+        db, own = self._db, self._authorities
+        keeping: dict[str, Callable[[], Awaitable[None]]] = {
+            "root.crl": lambda: keep_lists(db, own),
+            "issuing.crl": lambda: keep_file(db, own),
+            "distrusted.jws": self._keep_distrusted,
+            "trust-changes.jws": self._lay,
+        }
+        unusable: dict[str, str] = {}
+        for name, keep in keeping.items():
+            try:
+                await keep()
+            except (OSError, ValueError) as why:
+                unusable[name] = str(why)
+        if unusable and unusable != self._unusable:
+            _log.error("files beside the database cannot be used", files=unusable)
+        self._unusable = unusable
 
     async def _keep_distrusted(self) -> None:
         """Have the same revoked of other authorities beside the database as in it: what either has.

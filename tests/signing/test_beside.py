@@ -1,4 +1,4 @@
-"""What is revoked lies beside the database: wherever a process dies."""
+"""What is revoked lies beside the database: wherever a process dies, and once a file is mended."""
 
 import asyncio
 import os
@@ -12,10 +12,12 @@ from cryptography import x509
 from infra.failpoints import failpoints
 from infra.stack.folder import TREE
 from services.signing import distrust
+from services.signing.register import Register
+from shared.errors import Unavailable
 from tests.fixtures.stack import Backing
 from tests.signing.desk import Desk
 from tests.signing.dying_registrar import Order
-from tests.signing.test_distrust import foreign, revoke, standing
+from tests.signing.test_distrust import ask_to_revoke, foreign, recovering, revoke, standing
 from tests.signing.test_revocation import digest, serial
 from tests.signing.trust_face import open_face
 from tests.signing.trusting import Trusting
@@ -32,6 +34,7 @@ FOREIGN = (
     "signing.distrust.laid",
     "signing.distrust.lasts",
 )
+FILES = ("trust-changes.jws", "distrusted.jws", "issuing.crl")
 
 
 async def die(desk: Desk, certificate: str, point: str) -> None:
@@ -91,3 +94,46 @@ async def test_what_others_issued_lies_there_without_being_asked_again(
     assert found[0] == "revoked"
     await idle.desk.register.tend()
     assert list(distrust.in_folder(idle.desk.authorities)) == [sha256]
+
+
+@pytest.mark.parametrize("name", [*FILES, "root.crl"])
+async def test_a_file_that_cannot_be_used_is_told_and_ends_nothing(
+    idle_desk: Desk, name: str
+) -> None:
+    path = idle_desk.authorities.folder / name
+    good = path.read_bytes() if path.exists() else None
+    path.write_bytes(b"x")
+    restarted = Register(idle_desk.bench, idle_desk.authorities, idle_desk.recovery)
+    await restarted.tend()
+    assert (await restarted.check() or "").startswith(f"pki/{name}: ")
+    if good is None:
+        path.unlink()
+    else:
+        path.write_bytes(good)
+    await restarted.tend()
+    assert await restarted.check() is None
+
+
+@pytest.mark.parametrize("name", FILES)
+async def test_nothing_is_judged_after_a_restore_before_such_a_file_is_mended(
+    idle_desk: Desk, backing: Backing, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    recovery = await recovering(idle_desk, backing, monkeypatch)
+    (idle_desk.authorities.folder / name).write_bytes(b"x")
+    with pytest.raises(Unavailable, match=r"pki/distrusted.jws|the PKI folder"):
+        await recovery.due()
+    assert not await recovery.over()
+
+
+async def test_what_tells_of_others_keeps_no_certificate_of_ours_from_being_revoked(
+    idle: Trusting, backing: Backing
+) -> None:
+    sha256, desk = await foreign(idle), idle.desk
+    path = desk.authorities.folder / "distrusted.jws"
+    path.write_bytes(b"x")
+    async with open_face(desk, backing) as face:
+        await revoke(face, digest(desk, "leader"))
+        assert (await ask_to_revoke(face, sha256)).status_code == 503
+        path.unlink()
+        await revoke(face, sha256)
+    assert list(distrust.in_folder(desk.authorities)) == [sha256]

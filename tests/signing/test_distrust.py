@@ -3,6 +3,7 @@
 import asyncio
 from datetime import UTC, datetime
 
+import httpx2
 import pytest
 from cryptography import x509
 
@@ -36,14 +37,19 @@ async def foreign(one: Trusting) -> str:
     )
 
 
-async def revoke(face: Face, sha256: str) -> None:
-    """Revoke a certificate as the registrar does."""
+async def ask_to_revoke(face: Face, sha256: str) -> httpx2.Response:
+    """Ask for a revocation as the registrar does."""
     token = face.issuer.token("registrar-b", [], scope=" ".join(CLIENTS["registrar-b"].scopes))
-    answer = await face.client.post(
+    return await face.client.post(
         f"/v1/certificates/{sha256}/revocations",
         json={"reason": "keyCompromise"},
         headers={"Authorization": f"Bearer {token}"},
     )
+
+
+async def revoke(face: Face, sha256: str) -> None:
+    """Revoke a certificate as the registrar does."""
+    answer = await ask_to_revoke(face, sha256)
     assert (answer.status_code, answer.json()["state"]) == (200, "revoked"), answer.text
 
 
