@@ -18,7 +18,7 @@ from services.signing.finding import Unit
 from services.signing.keys import AUTHORITIES, ISSUING, Authorities
 from services.signing.pipe import CertificateFacts, CertificatesFacts, Reading
 from services.signing.publish import keep_file, keep_lists
-from services.signing.store import certificates, lists, standing, trust
+from services.signing.store import certificates, fetches, lists, standing, trust
 from services.signing.store.standing import Distrusted
 from services.signing.trustlist import in_force
 from services.signing.validation.material import digest
@@ -103,6 +103,8 @@ class Register:
         if seen != self._read_at:
             await self._db.as_worker(entrust.note_keys)
             await self._read(path)
+            if self._read_at is None:
+                await self._db.as_worker(fetches.apply_shared_anew)
             self._read_at = seen
         await self._db.as_worker(bind)
         if await self._recovery.over():  # else numbers of lists would be given again

@@ -1,7 +1,7 @@
 """OCSP answers among thousands: each file is judged with those about its own certificates."""
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +10,7 @@ from aiohttp import web
 from cryptography.x509 import ocsp
 
 from services.signing.anchor import Anchor
+from services.signing.due import Dated
 from services.signing.store import answers
 from services.signing.validation.material import Material
 from shared.db import Connection
@@ -159,3 +160,17 @@ async def test_whom_nobody_reaches_is_not_asked_the_more_for_what_waits(idle: Tr
     await idle.desk.execute("update answers set failures = 0, wanted_at = null")
     await hurry(idle, second)
     assert await claimed(idle) == second
+
+
+async def test_the_release_before_notices_each_new_answer(idle: Trusting) -> None:
+    """It serves beside this one during an upgrade, and gives its workers what has a new number."""
+    await answering(idle)
+    await followed(idle, 1)
+    certificate, now = await digest_of(idle, 1), datetime.now(UTC)
+
+    async def kept(conn: Connection) -> int:
+        await answers.keep(conn, certificate, b"", Dated(1, now, None))
+        return await conn.fetchval("select max(number) from answers where der is not null")
+
+    first = await idle.desk.db.as_worker(kept)
+    assert await idle.desk.db.as_worker(kept) > first

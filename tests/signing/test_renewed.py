@@ -174,6 +174,26 @@ async def test_names_that_were_listed_before_keys_were_noted_are_made_up_for(
     assert await states(idle, serials) == ["revoked", "good"]
 
 
+async def test_what_the_release_before_did_by_an_older_list_is_mended_as_a_process_begins(
+    idle: Trusting,
+) -> None:
+    """It serves beside this one during an upgrade, and knows one name of an authority."""
+    newer, serials = await both_listed(idle)
+    idle.site.serve("/crl-2", crl(newer.ca, serials[0], number=3, reason=HOLD))
+    await newer.again()
+    desk = idle.desk
+    await desk.execute(
+        "update certificates set state = 'good', reason = null, revoked_at = null"
+        " where serial = $1",
+        serials[0],
+    )
+    await newer.work()
+    assert await states(idle, serials) == ["good", "good"]
+    await Register(desk.bench, desk.authorities, desk.recovery).tend()
+    await newer.work()
+    assert await states(idle, serials) == ["suspended", "good"]
+
+
 async def test_whom_the_old_name_registered_the_new_one_is_asked_for(own: Trusting) -> None:
     sheet, serials = await asyncio.to_thread(own.paper)
     revoked: set[int] = set()

@@ -109,6 +109,27 @@ async def test_what_becomes_due_behind_that_place_is_withdrawn_too(
     await idle_desk.db.as_worker(step)
 
 
+@pytest.mark.parametrize(
+    "what", ["revoked_at = '2025-12-01', withdrawing = true", "withdrawing = true"]
+)
+async def test_what_the_release_before_sets_anew_is_withdrawn_from_the_first_one(
+    idle_desk: Desk, what: str
+) -> None:
+    """It serves beside this one during an upgrade, and knows of no place to go on from."""
+    seal = await a_seal(idle_desk)
+    made = await resting(idle_desk, seal, 3)
+
+    async def step(conn: Connection) -> None:
+        await conn.execute(_GONE, seal)
+        assert await batch(conn, seal, most=2) == (made[:2], made[1])
+        await withdrawals.go_on(conn, seal, behind=made[1])
+        await conn.execute("delete from withdrawals")
+        await conn.execute(f"update certificates set {what} where sha256 = $1", seal)  # noqa: S608
+        assert await batch(conn, seal, most=9) == (made, None)
+
+    await idle_desk.db.as_worker(step)
+
+
 async def spare(conn: Connection, dispatches: Sequence[UUID], *, by: str) -> None:
     """Have a time stamp prove that the signatures of dispatches are older than the revocation."""
     await conn.execute(

@@ -123,10 +123,14 @@ async def held(conn: Connection, certificate: str) -> Dated | None:
 
 
 async def keep(conn: Connection, certificate: str, der: bytes, found: Dated) -> None:
-    """Keep a newer answer."""
+    """Keep a newer answer.
+
+    Its new number is for the release before, which may serve beside this one during an upgrade: by
+    that it notices. The next release may leave it.
+    """
     await conn.execute(
         """
-        update answers set der = $2, this_update = $3, next_update = $4
+        update answers set der = $2, this_update = $3, next_update = $4, number = default
         where certificate = $1
         """,
         certificate,
