@@ -24,6 +24,13 @@ _GONE = (
     " revoked_at = '2026-02-01', withdrawing = true where sha256 = $1"
 )
 
+_READ = """
+select sum(pg_stat_get_xact_tuples_returned(c.oid))::bigint
+from pg_class as c left join pg_index as i on i.indexrelid = c.oid
+where coalesce(i.indrelid, c.oid) in ('verdict_certificates'::regclass, 'examinations'::regclass)
+"""
+"""How many rows and entries of indexes a transaction has read where verdicts are."""
+
 
 async def a_seal(desk: Desk) -> str:
     """Return the digest of a registered certificate."""
@@ -150,23 +157,49 @@ async def date_back(conn: Connection, certificate: str, since: datetime) -> None
     assert await standing.date_back(conn, [row["issuer"]], said, retired=[])
 
 
-@pytest.mark.timeout(600)  # 100,000 rows, when they are asked for
-async def test_many_verdicts_are_withdrawn_within_the_promised_time(idle_desk: Desk) -> None:
-    seal = await a_seal(idle_desk)
-    for begin in range(0, MANY, 20_000):
-        await idle_desk.execute(
+async def judged(desk: Desk, certificate: str, count: int) -> None:
+    """Have so many good verdicts rest on a certificate."""
+    for begin in range(0, count, 20_000):
+        await desk.execute(
             "insert into examinations (dispatch_id, sha256, document_id, document_code, sender_id,"
             " lane, role, size, settled, indication, judgement)"
             " select gen_random_uuid(), repeat('0', 64), gen_random_uuid(), '1/VP', $2, 'normal',"
             " 'MAIN', 1, true, 'TOTAL-PASSED', 1 from generate_series(1, $1)",
-            min(20_000, MANY - begin),
+            min(20_000, count - begin),
             AGENCIES[SENDER],
         )
-    await idle_desk.execute(
+    await desk.execute(
         "insert into verdict_certificates (certificate, dispatch_id, sha256, judgement)"
         " select $1, dispatch_id, sha256, judgement from examinations",
-        seal,
+        certificate,
     )
+
+
+async def test_a_batch_reads_what_it_holds_however_many_went_before(idle_desk: Desk) -> None:
+    seal, batches, most = await a_seal(idle_desk), 6, 500
+    await judged(idle_desk, seal, batches * most)
+
+    async def step(conn: Connection) -> list[int]:
+        await conn.execute(_GONE, seal)
+        rows: list[int] = []
+        for _ in range(batches):
+            before: int = await conn.fetchval(_READ)
+            gone, last = await batch(conn, seal, most=most)
+            rows.append(await conn.fetchval(_READ) - before)
+            assert len(gone) == most
+            assert last
+            await withdrawals.go_on(conn, seal, behind=last)
+        return rows
+
+    rows = await idle_desk.db.as_worker(step)
+    assert most <= rows[0] < 20 * most
+    assert max(rows) < 2 * rows[0]
+
+
+@pytest.mark.timeout(600)  # 100,000 rows, when they are asked for
+async def test_many_verdicts_are_withdrawn_within_the_promised_time(idle_desk: Desk) -> None:
+    seal = await a_seal(idle_desk)
+    await judged(idle_desk, seal, MANY)
     begun = time.monotonic()
     await revoked(idle_desk, seal, seconds=300)
     seconds = time.monotonic() - begun
