@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 from typing import Any, TypeAlias
 from uuid import uuid4
@@ -132,12 +133,17 @@ class Client:
             sent.setdefault("Idempotency-Key", str(uuid4()))
         if acting is not None:
             sent["On-Behalf-Of"] = acting
+        content = raw
+        if body is not None:
+            content = json.dumps(body).encode()
+            sent.setdefault("Content-Type", "application/json")
 
         async def one_try() -> Answer:
             sent["Authorization"] = f"Bearer {await self.token()}"
-            extra: Json = {"json": body} if body is not None else {"data": form() if form else raw}
+            # A stream: aiohttp warns of large bytes, which it would write at once.
+            data = form() if form else content and BytesIO(content)
             url = self._gateway + path
-            async with self._session.request(method, url, headers=sent, **extra) as response:
+            async with self._session.request(method, url, headers=sent, data=data) as response:
                 return Answer(response.status, response.headers, await response.read())
 
         return await self._until_answered(f"{method} {path}", one_try)
