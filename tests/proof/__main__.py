@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,15 @@ from tests.proof.drive import Drive, planned
 from tests.proof.faults.disks import undo
 from tests.proof.faults.failpoints import listed
 from tests.proof.faults.fault import Fault
-from tests.proof.faults.plan import QUICK, WHOLE, Extent, may_refuse, one_broker, three_brokers
+from tests.proof.faults.plan import (
+    QUICK,
+    WHOLE,
+    Extent,
+    may_refuse,
+    one_broker,
+    share,
+    three_brokers,
+)
 from tests.proof.harness import Harness, NotDone, proof_run
 from tests.proof.journal import lines
 from tests.proof.ledger import Ledger, wanting
@@ -44,6 +52,8 @@ class Stage:
     brokers: int
     extent: Extent
     commit: str = ""
+    number: int = 0
+    """Of the stacks that share out what one broker suffers."""
 
     @property
     def harness(self) -> Harness:
@@ -60,31 +70,41 @@ class Stage:
         """Return at how many moments something was killed."""
         return sum(line.get("e") == "kill" for line in lines(self.folder / "journal" / WORK))
 
+    async def faults(self) -> list[Fault]:
+        """Return what falls to this stack. Raises NotDone."""
+        if self.brokers > 1:
+            return three_brokers(self.extent)
+        every = one_broker(self.extent, await listed(self.harness))
+        return share(every, self.extent.passes, self.number, self.extent.stacks)
+
     def plan(self, faults: Sequence[Fault]) -> None:
         """Keep what is planned: faults, and the passes of each."""
-        text = json.dumps(planned(faults, self.extent.passes), ensure_ascii=False, indent=1)
-        (self.folder / "plan.json").write_text(text, encoding="utf-8")
+        self._keep("plan.json", planned(faults, self.extent.passes))
 
-    def lacks(self) -> list[str]:
-        """Return which planned passes are not there."""
-        try:
-            plan = json.loads((self.folder / "plan.json").read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return [f"{self.folder.name}: no plan was kept"]
-        return wanting(plan, self.ledger.passes())
+    def planned(self) -> dict[str, int]:
+        """Return what was planned; nothing when it has not begun."""
+        return self._kept("plan.json") or {}
 
     def counted(self) -> Counts | None:
         """Return what its checker has counted; None: it has not come to its end."""
-        try:
-            found = json.loads((self.folder / "counts.json").read_text(encoding="utf-8"))
-        except FileNotFoundError:
+        found = self._kept("counts.json")
+        if found is None:
             return None
         return replace(Counts(**found), findings=tuple(found["findings"]))
 
     def write(self, counts: Counts) -> None:
         """Keep what was counted."""
-        whole = json.dumps(asdict(counts), ensure_ascii=False)
-        (self.folder / "counts.json").write_text(whole, encoding="utf-8")
+        self._keep("counts.json", asdict(counts))
+
+    def _keep(self, name: str, what: dict[str, Any]) -> None:
+        text = json.dumps(what, ensure_ascii=False, indent=1)
+        (self.folder / name).write_text(text, encoding="utf-8")
+
+    def _kept(self, name: str) -> dict[str, Any] | None:
+        try:
+            return json.loads((self.folder / name).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
 
 
 async def _load_on(session: Session, wanted: int) -> None:
@@ -102,23 +122,18 @@ async def _load_on(session: Session, wanted: int) -> None:
 async def _go_through(stage: Stage, wanted: int) -> Counts:
     """Take one stack through its faults and count; what was done before is not done again.
 
-    The load of one broker goes on after them until `wanted` documents were handed in.
+    The load goes on after them until `wanted` documents were handed in.
     """
     extent, harness = stage.extent, stage.harness
     stage.folder.mkdir(parents=True, exist_ok=True)
     await undo(harness)
     print(f"starts a stack with {stage.brokers} brokers in {harness.run}", flush=True)
     await harness.up(f"BROKERS={stage.brokers}")
-    if stage.brokers > 1:
-        faults = three_brokers(extent)
-    else:
-        faults = one_broker(extent, await listed(harness))
-    faults = [fault for fault in faults if re.search(_only(), fault.name)]
+    faults = [fault for fault in await stage.faults() if re.search(_only(), fault.name)]
     stage.plan(faults)
     async with proving(harness, extent.load, stage.folder / "journal") as session:
         await Drive(harness, session, stage.ledger, extent.passes).through(faults)
-        if stage.brokers == 1:
-            await _load_on(session, wanted)
+        await _load_on(session, wanted)
     print("waits for quiet and counts", flush=True)
     counts = await settle(harness, stage.folder / "journal", may_refuse=may_refuse(faults))
     if not _set("KEEP"):
@@ -138,9 +153,21 @@ def total(counts: list[Counts]) -> Counts:
     return replace(every, findings=tuple(word for one in counts for word in one.findings))
 
 
-def short(extent: Extent, counts: Counts, stages: Sequence[Stage]) -> list[str]:
-    """Return what a run lacks of what was planned for it."""
-    found = [word for stage in stages for word in stage.lacks()]
+def stacks(extent: Extent, run: Path, now: str) -> list[Stage]:
+    """Return the stacks of a run, in the order in which they are gone through."""
+    if extent.quick:
+        return [Stage(run / "one", 1, extent, now)]
+    shares = [Stage(run / f"one-{n + 1}", 1, extent, now, n) for n in range(extent.stacks)]
+    return [Stage(run / "three", 3, extent, now), *shares]
+
+
+def short(
+    extent: Extent, counts: Counts, stages: Sequence[Stage], names: Iterable[str]
+) -> list[str]:
+    """Return what a run lacks of what was planned for it; `names`: of all faults there are now."""
+    plan = {name: count for stage in stages for name, count in stage.planned().items()}
+    found = [f"{name}: planned for no stack" for name in names if name not in plan]
+    found += wanting(plan, [one for stage in stages for one in stage.ledger.passes()])
     if not any(stage.ledger.passes() for stage in stages):
         found.append("no fault was inflicted")
     if counts.docs < extent.documents:
@@ -152,19 +179,20 @@ def short(extent: Extent, counts: Counts, stages: Sequence[Stage]) -> list[str]:
 
 async def _prove(extent: Extent, run: Path) -> int:
     began, now = time.monotonic(), commit(_TREE)
-    stages = [Stage(run / "one", 1, extent, now)]
-    if not extent.quick:  # the shorter one first
-        stages.insert(0, Stage(run / "three", 3, extent, now))
+    stages = stacks(extent, run, now)
     counts: list[Counts] = []
     for stage in stages:
-        wanted = extent.documents - total(counts).docs
+        left = len(stages) - len(counts)
+        wanted = -(-(extent.documents - total(counts).docs) // left)
         counts.append(stage.counted() or await _go_through(stage, wanted))
+    names = [fault.name for stage in stages for fault in await stage.faults()]
     passes = [one for stage in stages for one in stage.ledger.passes()]
     every = total(counts)
     said = line(every, [one.seconds for one in passes if one.bound and not one.failed])
-    lacks = short(extent, every, stages)
+    lacks = short(extent, every, stages, [name for name in names if re.search(_only(), name)])
     trials = sum(stage.trials for stage in stages)
-    ran = Ran(_command(extent), said, time.monotonic() - began, now, trials)
+    documents = {stage.folder.name: one.docs for stage, one in zip(stages, counts, strict=True)}
+    ran = Ran(_command(extent), said, time.monotonic() - began, now, trials, documents)
     where = place(run)
     where.write_text(page(ran, every, passes, lacks), encoding="utf-8")
     (run / "finished").touch()
@@ -224,7 +252,7 @@ def main() -> int:
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it tells of each fault we inflict
     extent = QUICK if _set("QUICK") else WHOLE
     if _only():
-        extent = replace(extent, documents=0, kills=0)
+        extent = replace(extent, documents=0, kills=0, stacks=1)
     run = folder(extent)
     run.parent.mkdir(parents=True, exist_ok=True)
     # Two observers with one journal would give two documents the same number.

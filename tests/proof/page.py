@@ -4,7 +4,7 @@ import os
 import platform
 import subprocess
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,6 +34,8 @@ class Ran:
     commit: str
     trials: int
     """Moments at which something was killed: a power cut is one."""
+    documents: Mapping[str, int]
+    """How many each stack was handed."""
 
 
 def page(ran: Ran, counts: Counts, passes: Sequence[Pass], lacks: Sequence[str]) -> str:
@@ -45,6 +47,7 @@ def page(ran: Ran, counts: Counts, passes: Sequence[Pass], lacks: Sequence[str])
         f"```\n{ran.line}\n```",
         _when(ran),
         _commits(passes),
+        _stacks(ran.documents),
         bounds(counts, ran.trials),
         "## By kind of fault",
         table(passes, lambda one: one.group, bounded=safe),
@@ -116,6 +119,11 @@ def _when(ran: Ran) -> str:
         f"`{ran.command}`, {now:%Y-%m-%d %H:%M} UTC, {ran.seconds / 60:.0f} min,"
         f" commit {ran.commit}, {_machine()}."
     )
+
+
+def _stacks(documents: Mapping[str, int]) -> str:
+    told = ", ".join(f"{name} {count}" for name, count in documents.items())
+    return f"Documents by stack, each counted by itself: {told}."
 
 
 def _commits(passes: Sequence[Pass]) -> str:

@@ -1,16 +1,17 @@
 """The pure parts of the drive: what stands beside what, what is done, what the page says."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.proof.__main__ import Stage, folder, place, short
+from tests.proof.__main__ import Stage, folder, place, short, stacks
 from tests.proof.checker import Counts
 from tests.proof.drive import batches
 from tests.proof.faults.failpoints import at_failpoints, read
 from tests.proof.faults.fault import Fault
-from tests.proof.faults.plan import QUICK, WHOLE
+from tests.proof.faults.plan import QUICK, WHOLE, share
 from tests.proof.harness import Harness
 from tests.proof.ledger import Ledger, Pass
 from tests.proof.page import Ran, bounds, over_bound, page, table
@@ -88,13 +89,38 @@ def _stage(folder: Path, *, commit: str = "") -> Stage:
 
 def test_a_run_lacks_passes_that_were_planned_and_not_made(tmp_path: Path):
     stage, enough = _stage(tmp_path), Counts(docs=20_000, kills=400)
-    assert "no plan was kept" in short(WHOLE, enough, [stage])[0]
     stage.plan([_fault("a", ""), _fault("b", "")])
     for _ in range(8):
         stage.ledger.write(Pass("a", "g"))
     stage.ledger.write(Pass("b", "g"))
     stage.ledger.write(Pass("b", "g", failed="x"))
-    assert short(WHOLE, enough, [stage]) == ["b: 1 of 8 passes"]
+    assert short(WHOLE, enough, [stage], ["a", "b"]) == ["b: 1 of 8 passes"]
+
+
+def test_a_run_lacks_a_fault_that_came_after_its_plans(tmp_path: Path):
+    stage = _stage(tmp_path)
+    stage.plan([_fault("a", "")])
+    for _ in range(8):
+        stage.ledger.write(Pass("a", "g"))
+    said = short(WHOLE, Counts(docs=20_000, kills=400), [stage], ["a", "new"])
+    assert said == ["new: planned for no stack"]
+
+
+@pytest.mark.parametrize("of", [1, 2, 5, 9])
+def test_each_fault_falls_to_one_stack_and_each_stack_has_about_as_many_passes(of: int):
+    faults = [replace(_fault(str(n), ""), passes=1 + n % 8) for n in range(60)]
+    shares = [share(faults, 20, number, of) for number in range(of)]
+    assert [one for some in shares for one in some] == faults
+    passes = [sum(one.passes for one in some) for some in shares]
+    assert max(passes) - min(passes) <= 2 * 8
+    assert share([], 20, 0, of) == []
+
+
+def test_a_whole_run_has_a_stack_of_three_brokers_and_some_of_one_that_share_the_rest_out():
+    found = stacks(WHOLE, Path("whole"), "abc")
+    assert [one.folder.name for one in found][:2] == ["three", "one-1"]
+    assert [one.number for one in found if one.brokers == 1] == [*range(WHOLE.stacks)]
+    assert [one.folder.name for one in stacks(QUICK, Path("quick"), "abc")] == ["one"]
 
 
 def test_a_whole_run_lacks_documents_and_kills_below_its_floors(tmp_path: Path):
@@ -103,23 +129,24 @@ def test_a_whole_run_lacks_documents_and_kills_below_its_floors(tmp_path: Path):
     stage.ledger.write(Pass("a", "g"))
     few = Counts(docs=19_999, kills=399)
     wanted = ["19999 documents of 20000", "399 kills of 400"]
-    assert short(WHOLE, few, [stage]) == wanted
-    assert short(QUICK, few, [stage]) == []
+    assert short(WHOLE, few, [stage], []) == wanted
+    assert short(QUICK, few, [stage], []) == []
 
 
 def test_a_run_that_inflicted_nothing_is_none(tmp_path: Path):
     stage = _stage(tmp_path)
     stage.plan([])
-    assert short(QUICK, Counts(), [stage]) == ["no fault was inflicted"]
+    assert short(QUICK, Counts(), [stage], []) == ["no fault was inflicted"]
 
 
 def test_the_page_tells_passes_by_commit_and_what_is_lacking(tmp_path: Path):
     _stage(tmp_path, commit="abc").ledger.write(Pass("a", "g"))
     stage = _stage(tmp_path, commit="def")
     stage.ledger.write(Pass("a", "g"))
-    ran = Ran("make prove", "RELIABILITY …", 60, "def", 2)
+    ran = Ran("make prove", "RELIABILITY …", 60, "def", 2, {"one-1": 7, "one-2": 9})
     said = page(ran, Counts(), stage.ledger.passes(), ["b: 1 of 8 passes"])
     assert "Passes by commit: abc × 1, def × 1." in said
+    assert "Documents by stack, each counted by itself: one-1 7, one-2 9." in said
     assert "* b: 1 of 8 passes" in said
 
 

@@ -38,6 +38,9 @@ class Extent:
     disk: float
     flipped: int
     """Files at a time."""
+    stacks: int = 1
+    """Stacks of one broker that share the faults out: each is counted by itself, so that what
+    one has shown stays shown when the next is broken off."""
 
 
 QUICK = Extent(
@@ -69,6 +72,7 @@ WHOLE = Extent(
     clock=20,
     disk=15,
     flipped=5,
+    stacks=5,
 )
 
 
@@ -87,6 +91,21 @@ def one_broker(extent: Extent, points: Sequence[Point]) -> list[Fault]:
         of_everything(extent.power_cuts),
     )
     return [fault for fault in found if fault.quick or not extent.quick]
+
+
+def share(faults: Sequence[Fault], passes: int, number: int, of: int) -> list[Fault]:
+    """Return what stack `number` (from 0) of so many goes through: about as many passes as each.
+
+    Faults keep their order, and each falls to one stack.
+    """
+    total = sum(min(fault.passes, passes) for fault in faults)
+    found: list[Fault] = []
+    before = 0
+    for fault in faults:
+        if before * of // max(total, 1) == number:
+            found.append(fault)
+        before += min(fault.passes, passes)
+    return found
 
 
 def three_brokers(extent: Extent) -> list[Fault]:
