@@ -7,7 +7,11 @@ from enum import StrEnum
 from shared.ids import DispatchId
 
 HOLD_SECONDS = 10.0
-"""How long a later dispatch must have had its verdict before an earlier one without is held."""
+"""How long a later dispatch must have had its verdict before an earlier one is held of which
+signing cannot tell."""
+SILENCE_SECONDS = 300.0
+"""The same for one of which signing has said nothing: a log or a process may be away, and no file
+is the cause; but its sender does not wait for ever."""
 
 
 class Verdict(StrEnum):
@@ -26,6 +30,8 @@ class Queued:
     turn: int
     verdict: Verdict | None
     held: bool
+    doubted: bool = False
+    """Signing has the file and cannot tell yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +42,13 @@ class Decision:
     go: Queued | None
 
 
-def decide(queue: Sequence[Queued], *, ripe: int) -> Decision:
+def decide(queue: Sequence[Queued], *, ripe: int, overripe: int) -> Decision:
     """Choose the first of `queue` (in order of turn) that may go now.
 
     One that waits for its verdict stops all later ones, unless it is held. It becomes held when a
-    later one has had its verdict for `HOLD_SECONDS`; `ripe` is the highest turn of which that is
-    true (0: none). A held one goes as soon as its verdict comes, before all later ones.
+    later one has had its verdict for `HOLD_SECONDS` and signing doubts it, or for
+    `SILENCE_SECONDS`; `ripe` and `overripe` are the highest turns of which that is true (0: none).
+    A held one goes as soon as its verdict comes, before all later ones.
     """
     hold: list[Queued] = []
     for queued in queue:
@@ -49,7 +56,7 @@ def decide(queue: Sequence[Queued], *, ripe: int) -> Decision:
             return Decision(tuple(hold), queued)
         if queued.held:
             continue
-        if queued.turn > ripe:
+        if queued.turn > (ripe if queued.doubted else overripe):
             return Decision(tuple(hold), None)
         hold.append(queued)
     return Decision(tuple(hold), None)

@@ -14,7 +14,7 @@ import structlog
 
 from services.signing import informed
 from services.signing.bench import Bench
-from services.signing.examine import settle
+from services.signing.examine import settle, tell_long
 from services.signing.finding import Unit
 from services.signing.pipe import ALTERED, Answer
 from services.signing.pool import Limits, Look, Present, Worker
@@ -33,6 +33,8 @@ from shared.sizes import SIGNATURE_BYTES
 LEASE = timedelta(seconds=6)
 """How long a claim holds without being renewed: so long a dead process keeps its files."""
 _RENEW_SECONDS = 2.0
+_LONG_SECONDS = 1.0
+"""Of a processor, after which docs hears that a file takes long: not when a machine is slow."""
 _NORMAL_EVERY = 4
 """One slot in four is for normal documents, however many urgent ones wait."""
 _RETRY_SECONDS = 0.5
@@ -163,7 +165,7 @@ class Dispatcher:
 
     async def _look(self, held: Claim, worker: Worker, present: Present) -> Look:
         async with asyncio.TaskGroup() as group:
-            keeper = group.create_task(self._keep(held))
+            keeper = group.create_task(self._keep(held, worker))
             async with self._slots.entered(worker, alone=held.alone):
                 look = await self._give(held, worker, present)
             keeper.cancel()
@@ -190,12 +192,18 @@ class Dispatcher:
             return Look(None, "died", str(error))  # that says nothing about the file: once more
         return replace(look, detached=detached)
 
-    async def _keep(self, held: Claim) -> None:
-        """Renew a claim until cancelled; without PostgreSQL it may expire, the fence holds."""
+    async def _keep(self, held: Claim, worker: Worker) -> None:
+        """Renew a claim until cancelled; without PostgreSQL it may expire, the fence holds.
+
+        A file that keeps its worker busy for long is told of: others need not wait for it.
+        """
         while True:
             await asyncio.sleep(_RENEW_SECONDS)
+            long = worker.busy_seconds >= _LONG_SECONDS
             with suppress(Unavailable):
                 await self._db.as_worker(lambda conn: examinations.renew(conn, held, lease=LEASE))
+                if long:
+                    await self._db.as_worker(lambda conn: tell_long(conn, held))
 
     async def _settle(self, held: Claim, look: Look) -> Verdict | None:
         return await self._patiently(lambda conn: settle(conn, held, look))

@@ -102,6 +102,19 @@ async def settle(conn: Connection, held: Claim, look: Look) -> Verdict | None:
     return verdict
 
 
+async def tell_long(conn: Connection, held: Claim) -> None:
+    """Say that nothing can be told of a file yet because it takes long; said once, if nothing was.
+
+    Docs lets a sender's later documents pass one that it knows to be the cause of its delay.
+    """
+    standing = await examinations.lock(conn, held)
+    if standing is None or standing.indication is not None:
+        return
+    verdict = unread(TOO_HEAVY, "a worker is still at it", final=False)
+    new = await _kept(conn, held, Look(None, "limit"), verdict, {}, waited=None)
+    await _tell(conn, held, replace(new, judgement=standing.judgement + 1))
+
+
 async def _kept(
     conn: Connection,
     held: Claim,

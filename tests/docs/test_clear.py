@@ -70,8 +70,9 @@ async def test_lanes_and_senders_do_not_wait_for_each_other(exchange: Exchange):
     assert [one.dispatch_id for one in await exchange.mailbox(PROVINCE)] == [other]
 
 
-async def test_after_ten_seconds_the_one_without_a_verdict_is_held(exchange: Exchange):
+async def test_after_ten_seconds_one_of_which_signing_cannot_tell_is_held(exchange: Exchange):
     first, second = await exchange.send(PROVINCE), await exchange.send(PROVINCE)
+    await exchange.judge(first, "INDETERMINATE", reason="SIG-4131")
     await exchange.judge(second)
     await exchange.age_verdict(second, seconds=9.5)
     await exchange.clear()
@@ -79,10 +80,25 @@ async def test_after_ten_seconds_the_one_without_a_verdict_is_held(exchange: Exc
     await exchange.age_verdict(second, seconds=1)
     await exchange.clear()
     assert (await exchange.state(first), await exchange.state(second)) == ("held", "cleared")
-    assert [one.change for one in await exchange.told(DispatchChanged)] == ["held", "cleared"]
-    await exchange.judge(first)
+    told = [one.change for one in await exchange.told(DispatchChanged)]
+    assert told == ["waiting", "held", "cleared"]
+    await exchange.judge(first, judgement=2)
     await exchange.clear()
     assert [one.dispatch_id for one in await exchange.mailbox(PROVINCE)] == [second, first]
+
+
+async def test_one_of_which_signing_has_said_nothing_keeps_its_place_for_five_minutes(
+    exchange: Exchange,
+):
+    """A dead broker, a killed judge: no file is the cause of that."""
+    first, second = await exchange.send(PROVINCE), await exchange.send(PROVINCE)
+    await exchange.judge(second)
+    await exchange.age_verdict(second, seconds=299)
+    await exchange.clear()
+    assert await exchange.state(first) == "waiting"
+    await exchange.age_verdict(second, seconds=2)
+    await exchange.clear()
+    assert (await exchange.state(first), await exchange.state(second)) == ("held", "cleared")
 
 
 async def test_an_agency_closed_meanwhile_fails_with_its_successors(exchange: Exchange):

@@ -82,10 +82,38 @@ async def test_a_worker_killed_from_outside_is_no_fault_of_the_file(
         os.kill(killed, signal.SIGKILL)
         await _deep(desk, but=killed)
         (seen,) = await desk.seen(monster)
-        assert (seen.strikes, seen.indication) == (0, None)
+        assert (seen.strikes, seen.settled) == (0, False)
         closed_at = asyncio.get_running_loop().time()
     # The end does not wait for a long file, and its claim is given back.
     assert asyncio.get_running_loop().time() - closed_at < 10
+
+
+async def test_a_long_file_is_told_of_once_while_a_worker_is_still_at_it(
+    backing: Backing, papers: Papers, tmp_path: Path
+) -> None:
+    patient = Limits(cpu_seconds=60, wall_seconds=60)
+    async with (
+        backing.fresh_database("signing") as databases,
+        open_desk(backing, databases, papers, tmp_path, limits=patient, workers=1) as desk,
+    ):
+        monster = await desk.send(Sheet(numbers(12_000_000)))
+
+        async def told() -> bool:
+            return bool(await desk.events(monster))
+
+        await eventually(told, "docs hears of it", timeout=60)
+        claimed_until = "select max(claimed_until) from examinations"
+        first = await desk.db.as_worker(lambda conn: conn.fetchval(claimed_until))
+
+        async def renewed() -> bool:
+            later = await desk.db.as_worker(lambda conn: conn.fetchval(claimed_until))
+            return (later - first).total_seconds() > 3
+
+        await eventually(renewed, "its claim is renewed twice more", timeout=60)
+        said = [(one["indication"], one["reason"]) for one in await desk.events(monster)]
+        assert said == [("INDETERMINATE", reasons.TOO_HEAVY)]
+        (seen,) = await desk.seen(monster)
+        assert (seen.strikes, seen.settled) == (0, False)
 
 
 async def test_trust_that_no_worker_can_load_is_no_fault_of_the_file(

@@ -7,7 +7,7 @@ from datetime import datetime
 from asyncpg import Record
 
 from services.docs.store.dispatches import COLUMNS, Dispatch, read
-from services.docs.turns import HOLD_SECONDS, Queued, Verdict
+from services.docs.turns import HOLD_SECONDS, SILENCE_SECONDS, Queued, Verdict
 from shared.chain import Lane
 from shared.db import Connection
 from shared.ids import AgencyId, DispatchId
@@ -49,6 +49,8 @@ class Queue:
     waiting: tuple[Queued, ...]
     ripe: int
     """The highest turn that has had its verdict for `HOLD_SECONDS`; 0: none."""
+    overripe: int
+    """The same for `SILENCE_SECONDS`."""
 
 
 async def lock_queue(conn: Connection, line: Line, *, limit: int = 100) -> Queue | None:
@@ -65,7 +67,10 @@ async def lock_queue(conn: Connection, line: Line, *, limit: int = 100) -> Queue
     if held is None:
         return None
     rows = await conn.fetch(
-        """select id, turn, verdict, state = 'held' as held from dispatches
+        """select id, turn, verdict, state = 'held' as held, exists (
+                select from verdicts v
+                where v.dispatch_id = d.id and v.indication = 'INDETERMINATE') as doubted
+        from dispatches d
         where sender_id = $1 and lane = $2 and state in ('waiting', 'held', 'clearing')
             and not (state = 'held' and verdict is null)
         order by turn limit $3""",
@@ -73,16 +78,22 @@ async def lock_queue(conn: Connection, line: Line, *, limit: int = 100) -> Queue
         line.lane,
         limit,
     )
-    ripe = await conn.fetchval(
+    ripe, overripe = [
+        await _ripe(conn, line, seconds) for seconds in (HOLD_SECONDS, SILENCE_SECONDS)
+    ]
+    return Queue(tuple(_queued(row) for row in rows), ripe, overripe)
+
+
+async def _ripe(conn: Connection, line: Line, seconds: float) -> int:
+    return await conn.fetchval(
         """select coalesce(max(turn), 0) from dispatches
         where sender_id = $1 and lane = $2 and state in ('waiting', 'held', 'clearing')
             and verdict is not null
             and verdict_at <= clock_timestamp() - make_interval(secs => $3)""",
         line.sender_id,
         line.lane,
-        HOLD_SECONDS,
+        seconds,
     )
-    return Queue(tuple(_queued(row) for row in rows), ripe)
 
 
 def _queued(row: Record) -> Queued:
@@ -92,6 +103,7 @@ def _queued(row: Record) -> Queued:
         turn=row["turn"],
         verdict=None if verdict is None else Verdict(verdict),
         held=row["held"],
+        doubted=row["doubted"],
     )
 
 
