@@ -3,6 +3,7 @@
 import asyncio
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -52,16 +53,16 @@ def read(row: str) -> Point:
 
 
 def at_failpoints(points: Sequence[Point], *, together: bool) -> Iterator[Fault]:
-    """Yield a fault for each point; those that several services pass are shared out among them.
+    """Yield a fault for each point; one that several services pass is first of who has fewest.
 
     `together`: one service of each kind dies at a time, which is quicker, and promises no time of
     recovery. Points that a topic has to be damaged for come last and alone.
     """
-    turns: dict[tuple[str, ...], int] = {}
+    has = Counter(point.services[0] for point in points if len(point.services) == 1)
     for point in sorted(points, key=lambda point: point.driver in _DAMAGES):
-        turn = turns.setdefault(point.services, 0)
-        turns[point.services] += 1
-        at = turn % len(point.services)
+        first = min(point.services, key=lambda service: has[service])
+        has[first] += len(point.services) > 1
+        at = point.services.index(first)
         order = [*point.services[at:], *point.services[:at]]
         damage = point.driver in _DAMAGES
         yield Fault(
