@@ -1,12 +1,12 @@
 """`python -m tests.proof`: what `make prove` runs. QUICK=1: each fault once; SEEDED=1: the checker.
 
-A whole run goes on where it was broken off (`$PROOF_RUN`). KEEP=1: the stack stays, as it is.
+A whole run goes on where it was broken off (`$PROOF_RUN`), or with RESUME=1 after what `proof/`
+holds, which another machine may have counted. KEEP=1: the stack stays, as it is.
 ONLY=pattern: the faults whose name matches it, begun anew in a folder of their own: no proof.
 """
 
 import asyncio
 import fcntl
-import json
 import logging
 import os
 import re
@@ -14,97 +14,21 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from tests.proof.checker import Counts, line
-from tests.proof.drive import Drive, planned
+from tests.proof.drive import Drive
 from tests.proof.faults.disks import undo
-from tests.proof.faults.failpoints import listed
-from tests.proof.faults.fault import Fault
-from tests.proof.faults.plan import (
-    QUICK,
-    WHOLE,
-    Extent,
-    may_refuse,
-    one_broker,
-    share,
-    three_brokers,
-)
+from tests.proof.faults.plan import QUICK, WHOLE, Extent, may_refuse
 from tests.proof.harness import Harness, NotDone, proof_run
-from tests.proof.journal import lines
-from tests.proof.ledger import Ledger, wanting
 from tests.proof.page import Ran, commit, over_bound, page
-from tests.proof.records import WORK
 from tests.proof.session import Session, proving, settle
+from tests.proof.stage import TREE, Stage, short, stacks, total
 
-_TREE = Path(__file__).resolve().parents[2]
 _WORD_EVERY = 60
-
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """One stack, and what it has to go through."""
-
-    folder: Path
-    brokers: int
-    extent: Extent
-    commit: str = ""
-    number: int = 0
-    """Of the stacks that share out what one broker suffers."""
-
-    @property
-    def harness(self) -> Harness:
-        """Return its stack."""
-        return Harness(self.folder / "stack", _TREE)
-
-    @property
-    def ledger(self) -> Ledger:
-        """Return the account of its passes."""
-        return Ledger(self.folder / "passes.jsonl", self.commit)
-
-    @property
-    def trials(self) -> int:
-        """Return at how many moments something was killed."""
-        return sum(line.get("e") == "kill" for line in lines(self.folder / "journal" / WORK))
-
-    async def faults(self) -> list[Fault]:
-        """Return what falls to this stack. Raises NotDone."""
-        if self.brokers > 1:
-            return three_brokers(self.extent)
-        every = one_broker(self.extent, await listed(self.harness))
-        return share(every, self.extent.passes, self.number, self.extent.stacks)
-
-    def plan(self, faults: Sequence[Fault]) -> None:
-        """Keep what is planned: faults, and the passes of each."""
-        self._keep("plan.json", planned(faults, self.extent.passes))
-
-    def planned(self) -> dict[str, int]:
-        """Return what was planned; nothing when it has not begun."""
-        return self._kept("plan.json") or {}
-
-    def counted(self) -> Counts | None:
-        """Return what its checker has counted; None: it has not come to its end."""
-        found = self._kept("counts.json")
-        if found is None:
-            return None
-        return replace(Counts(**found), findings=tuple(found["findings"]))
-
-    def write(self, counts: Counts) -> None:
-        """Keep what was counted."""
-        self._keep("counts.json", asdict(counts))
-
-    def _keep(self, name: str, what: dict[str, Any]) -> None:
-        text = json.dumps(what, ensure_ascii=False, indent=1)
-        (self.folder / name).write_text(text, encoding="utf-8")
-
-    def _kept(self, name: str) -> dict[str, Any] | None:
-        try:
-            return json.loads((self.folder / name).read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return None
+_PUBLISHED = "proof"
+"""In the tree beside the page: the passes and counts that it is made of."""
 
 
 async def _load_on(session: Session, wanted: int) -> None:
@@ -142,49 +66,16 @@ async def _go_through(stage: Stage, wanted: int) -> Counts:
     return counts
 
 
-def total(counts: list[Counts]) -> Counts:
-    """Add up what was counted on several stacks."""
-    numbers: dict[str, Any] = {
-        field.name: sum(getattr(one, field.name) for one in counts)
-        for field in fields(Counts)
-        if field.name != "findings"
-    }
-    every = Counts(**numbers)
-    return replace(every, findings=tuple(word for one in counts for word in one.findings))
-
-
-def stacks(extent: Extent, run: Path, now: str) -> list[Stage]:
-    """Return the stacks of a run, in the order in which they are gone through."""
-    if extent.quick:
-        return [Stage(run / "one", 1, extent, now)]
-    shares = [Stage(run / f"one-{n + 1}", 1, extent, now, n) for n in range(extent.stacks)]
-    return [Stage(run / "three", 3, extent, now), *shares]
-
-
-def short(
-    extent: Extent, counts: Counts, stages: Sequence[Stage], names: Iterable[str]
-) -> list[str]:
-    """Return what a run lacks of what was planned for it; `names`: of all faults there are now."""
-    plan = {name: count for stage in stages for name, count in stage.planned().items()}
-    found = [f"{name}: planned for no stack" for name in names if name not in plan]
-    found += wanting(plan, [one for stage in stages for one in stage.ledger.passes()])
-    if not any(stage.ledger.passes() for stage in stages):
-        found.append("no fault was inflicted")
-    if counts.docs < extent.documents:
-        found.append(f"{counts.docs} documents of {extent.documents}")
-    if counts.kills < extent.kills:
-        found.append(f"{counts.kills} kills of {extent.kills}")
-    return found
-
-
 async def _prove(extent: Extent, run: Path) -> int:
-    began, now = time.monotonic(), commit(_TREE)
+    began, now = time.monotonic(), commit(TREE)
     stages = stacks(extent, run, now)
     counts: list[Counts] = []
     for stage in stages:
         left = len(stages) - len(counts)
         wanted = -(-(extent.documents - total(counts).docs) // left)
         counts.append(stage.counted() or await _go_through(stage, wanted))
+        if place(run).parent == TREE:
+            stage.publish(TREE / _PUBLISHED)
     names = [fault.name for stage in stages for fault in await stage.faults()]
     passes = [one for stage in stages for one in stage.ledger.passes()]
     every = total(counts)
@@ -218,7 +109,7 @@ def folder(extent: Extent) -> Path:
 
 def place(run: Path) -> Path:
     """Return where a run's page goes: only that of a whole run goes into the tree."""
-    return (_TREE if run.name == "whole" else run) / "PROOF.md"
+    return (TREE if run.name == "whole" else run) / "PROOF.md"
 
 
 def _only() -> str:
@@ -232,9 +123,9 @@ def _fresh(run: Path, *, again: bool) -> None:
     for stack in run.glob("*/stack"):
         env = {**os.environ, "LIENTHONG_RUN": str(stack)}
         subprocess.run(
-            [sys.executable, "-m", "infra.stack", "down"], cwd=_TREE, env=env, check=False
+            [sys.executable, "-m", "infra.stack", "down"], cwd=TREE, env=env, check=False
         )
-        asyncio.run(undo(Harness(stack, _TREE)))  # a small disk that was left mounted
+        asyncio.run(undo(Harness(stack, TREE)))  # a small disk that was left mounted
     shutil.rmtree(run)
 
 
@@ -247,7 +138,7 @@ def main() -> int:
     if _set("SEEDED"):
         return subprocess.run([sys.executable, "-m", "tests.proof.seeded"], check=False).returncode
     tools = [sys.executable, "-m", "infra.prove_tools"]
-    if subprocess.run(tools, cwd=_TREE, check=False).returncode:
+    if subprocess.run(tools, cwd=TREE, check=False).returncode:
         return 1
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it tells of each fault we inflict
     extent = QUICK if _set("QUICK") else WHOLE
@@ -263,6 +154,8 @@ def main() -> int:
             print(f"another proof is at work in {run}", file=sys.stderr)
             return 1
         _fresh(run, again=bool(_only()) or (extent.quick and not _set("KEEP")))
+        if _set("RESUME") and not run.exists():
+            shutil.copytree(TREE / _PUBLISHED, run)
         return _to_its_end(extent, run)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.proof.__main__ import Stage, folder, place, short, stacks
+from tests.proof.__main__ import folder, place
 from tests.proof.checker import Counts
 from tests.proof.drive import batches
 from tests.proof.faults.failpoints import at_failpoints, read
@@ -16,6 +16,7 @@ from tests.proof.harness import Harness
 from tests.proof.ledger import Ledger, Pass
 from tests.proof.page import Ran, bounds, over_bound, page, table
 from tests.proof.session import Session
+from tests.proof.stage import Stage, short, stacks
 
 
 async def _nothing(_harness: Harness, _session: Session) -> float:
@@ -150,12 +151,21 @@ def test_the_page_tells_passes_by_commit_and_what_is_lacking(tmp_path: Path):
     assert "* b: 1 of 8 passes" in said
 
 
-def test_what_dies_at_one_moment_is_one_trial(tmp_path: Path):
+def test_what_dies_at_one_moment_is_one_trial_also_where_only_the_counts_went(
+    tmp_path: Path,
+):
     stage = _stage(tmp_path)
     work = tmp_path / "journal" / "work.jsonl"
     work.parent.mkdir()
     work.write_text("".join(json.dumps({"e": "kill", "n": n, "at": 1.0}) + "\n" for n in (1, 14)))
-    assert stage.trials == 2
+    stage.plan([])
+    stage.ledger.write(Pass("a", "g"))
+    counts = Counts(docs=7, findings=("lost: x",))
+    stage.write(counts)
+    assert (stage.trials, stage.counted()) == (2, counts)
+    stage.publish(tmp_path / "proof")
+    again = replace(stage, folder=tmp_path / "proof" / tmp_path.name)
+    assert (again.trials, again.counted(), len(again.ledger.passes())) == (2, counts, 1)
 
 
 def test_a_part_of_a_run_has_a_folder_and_a_page_of_its_own(
