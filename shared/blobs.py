@@ -52,10 +52,12 @@ class BlobStore:
         self._begun, self._marks = root / "begun", root / "corrupt"
         for folder in (self._begun, self._marks):
             folder.mkdir(parents=True, exist_ok=True)
-        # What a killed process has left; another instance may still be at the younger ones.
+        # What a killed process has left; another instance may still be at the younger ones, or
+        # have just ended one.
         for left in self._begun.iterdir():
-            if left.stat().st_mtime < time.time() - _ABANDONED:
-                _discard(left)
+            with suppress(FileNotFoundError):
+                if left.stat().st_mtime < time.time() - _ABANDONED:
+                    _discard(left)
 
     async def write(self, chunks: AsyncIterable[bytes], *, limit: int) -> Blob:
         """Store the bytes: temp file, fsync, rename, fsync of the folder; memory is bounded.

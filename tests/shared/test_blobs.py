@@ -109,6 +109,12 @@ async def test_what_was_abandoned_a_day_ago_is_swept(tmp_path: Path):
     assert files(tmp_path) == [young]
 
 
+async def test_what_another_instance_ends_meanwhile_does_not_end_a_start(tmp_path: Path):
+    BlobStore(tmp_path)
+    (tmp_path / "begun" / "renamed-since").symlink_to(tmp_path / "nowhere")
+    BlobStore(tmp_path)
+
+
 @pytest.mark.parametrize("name", ["", "../../etc/passwd", "A" * 64, "0" * 63, "0" * 65])
 def test_only_a_digest_names_a_file(tmp_path: Path, name: str):
     with pytest.raises(ValueError, match="SHA-256"):
