@@ -10,6 +10,7 @@ from services.docs.dispatch import ask_again
 from services.docs.orphans import Orphans
 from services.docs.reconcile import Comparison
 from services.docs.store import mailboxes, queue, signatures
+from services.docs.turns import HOLD_SECONDS
 from shared import outbox, parking, positions
 from shared.bell import Bell
 from shared.blobs import BlobStore
@@ -52,16 +53,23 @@ def clearing(
     db: Database,
     comparison: Comparison,
     recovery: Recovery,
+    *,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Callable[[], Awaitable[bool]]:
     """Return the step that clears, once heads were compared with notify and nothing is missing.
 
-    A database that came back older would give numbers that exist.
+    A database that came back older would give numbers that exist. Nothing is held before this
+    process has cleared for `HOLD_SECONDS`: verdicts that came while none was there are still on
+    their way to it.
     """
+    since: float | None = None
 
     async def clear() -> bool:
+        nonlocal since
         if not comparison.made or not await recovery.over():
             return False
-        went = await clear_all(db)
+        since = clock() if since is None else since
+        went = await clear_all(db, holding=clock() - since >= HOLD_SECONDS)
         if went:
             comparison.soon()
         return went

@@ -28,26 +28,29 @@ CHUNK = 500
 CLOSED = "DSP-4101"
 
 
-async def clear_all(db: Database) -> bool:
+async def clear_all(db: Database, *, holding: bool = True) -> bool:
     """Clear one chunk of every (sender, lane) where something may go; True if any went."""
     went = False
     for line in await db.look(queue.lines):
-        chunk = partial(clear_chunk, line=line)
+        chunk = partial(clear_chunk, line=line, holding=holding)
         went = await db.as_worker(chunk) or went
     return went
 
 
-async def clear_chunk(conn: Connection, line: Line, *, size: int = CHUNK) -> bool:
+async def clear_chunk(
+    conn: Connection, line: Line, *, size: int = CHUNK, holding: bool = True
+) -> bool:
     """Decide once whose turn it is and clear or refuse up to `size` of its recipients.
 
     Locks (sender, lane), the dispatch, its agencies in order, their mailbox heads in order. True
     only when something changed; False when nothing may go, or another process is at work on this
-    (sender, lane).
+    (sender, lane). Without `holding` nobody loses its place for now.
     """
     waiting = await queue.lock_queue(conn, line)
     if waiting is None:
         return False
-    decision = decide(waiting.waiting, ripe=waiting.ripe, overripe=waiting.overripe)
+    ripe, overripe = (waiting.ripe, waiting.overripe) if holding else (0, 0)
+    decision = decide(waiting.waiting, ripe=ripe, overripe=overripe)
     if decision.hold:
         held = await queue.hold(conn, [one.id for one in decision.hold])
         await tell(conn, [changed(one, "held") for one in held])

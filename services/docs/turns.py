@@ -57,6 +57,6 @@ def decide(queue: Sequence[Queued], *, ripe: int, overripe: int) -> Decision:
         if queued.held:
             continue
         if queued.turn > (ripe if queued.doubted else overripe):
-            return Decision(tuple(hold), None)
+            return Decision((), None)  # nobody would pass those before it either
         hold.append(queued)
     return Decision(tuple(hold), None)

@@ -33,8 +33,9 @@ from shared.sizes import SIGNATURE_BYTES
 LEASE = timedelta(seconds=6)
 """How long a claim holds without being renewed: so long a dead process keeps its files."""
 _RENEW_SECONDS = 2.0
-_LONG_SECONDS = 1.0
-"""Of a processor, after which docs hears that a file takes long: not when a machine is slow."""
+_LONG_SECONDS, _LONG_SECONDS_PER_BYTE = 1.0, 0.03 / 1_000_000
+"""Of a processor, after which docs hears that a file takes long: not when a machine is slow, nor
+for its size (files take 10 ms per MB)."""
 _NORMAL_EVERY = 4
 """One slot in four is for normal documents, however many urgent ones wait."""
 _RETRY_SECONDS = 0.5
@@ -197,13 +198,14 @@ class Dispatcher:
 
         A file that keeps its worker busy for long is told of: others need not wait for it.
         """
+        long, told = max(_LONG_SECONDS, held.size * _LONG_SECONDS_PER_BYTE), False
         while True:
             await asyncio.sleep(_RENEW_SECONDS)
-            long = worker.busy_seconds >= _LONG_SECONDS
             with suppress(Unavailable):
                 await self._db.as_worker(lambda conn: examinations.renew(conn, held, lease=LEASE))
-                if long:
+                if not told and worker.busy_seconds >= long:
                     await self._db.as_worker(lambda conn: tell_long(conn, held))
+                    told = True
 
     async def _settle(self, held: Claim, look: Look) -> Verdict | None:
         return await self._patiently(lambda conn: settle(conn, held, look))

@@ -24,7 +24,7 @@ from services.signing.store import (
     materials,
     withdrawals,
 )
-from services.signing.store.examinations import Claim, NewVerdict
+from services.signing.store.examinations import Claim, NewVerdict, Standing
 from services.signing.validation.material import digest as digest_of
 from services.signing.validation.policy import NEWEST, BadPolicy, load
 from services.signing.verdict import (
@@ -88,7 +88,7 @@ async def settle(conn: Connection, held: Claim, look: Look) -> Verdict | None:
     registered = heeded(registered, look.units)
     result = _weigh(held, look, finding, registered)
     verdict = result.verdict
-    if verdict and verdict.indication != standing.indication:
+    if verdict and _says_more(verdict, standing):
         new = await _kept(conn, held, look, verdict, registered, waited=result.waited)
         await _tell(conn, held, replace(new, judgement=standing.judgement + 1))
     if verdict and (verdict.indication == "TOTAL-PASSED" or verdict.reason == REVOCATION_UNKNOWN):
@@ -102,8 +102,15 @@ async def settle(conn: Connection, held: Claim, look: Look) -> Verdict | None:
     return verdict
 
 
+def _says_more(verdict: Verdict, standing: Standing) -> bool:
+    """Say whether a verdict is told; one that cannot tell gives way to another's better reason."""
+    if verdict.indication != standing.indication:
+        return True
+    return standing.reason == TOO_HEAVY != verdict.reason
+
+
 async def tell_long(conn: Connection, held: Claim) -> None:
-    """Say that nothing can be told of a file yet because it takes long; said once, if nothing was.
+    """Say that nothing can be told of a file yet because it takes long; not if something was said.
 
     Docs lets a sender's later documents pass one that it knows to be the cause of its delay.
     """

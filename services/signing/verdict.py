@@ -33,7 +33,7 @@ class Verdict:
     """What the exchange does with a file, and why: delivers it, refuses it, or waits.
 
     EN 319 102-1 leaves to the policy what becomes of what is INDETERMINATE (5.1.3): here all of it
-    is refused but revocation that is not known.
+    is refused but revocation that is not known, and what may be tried again.
     """
 
     indication: Indication

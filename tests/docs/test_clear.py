@@ -101,6 +101,26 @@ async def test_one_of_which_signing_has_said_nothing_keeps_its_place_for_five_mi
     assert (await exchange.state(first), await exchange.state(second)) == ("held", "cleared")
 
 
+async def test_a_file_that_was_doubted_and_is_good_now_holds_nothing(exchange: Exchange):
+    first = await exchange.send(PROVINCE, files=("MAIN", "ANNEX"))
+    second = await exchange.send(PROVINCE)
+    await exchange.judge(first, "INDETERMINATE", file=0)
+    await exchange.judge(first, file=0, judgement=2)
+    await exchange.judge(second)
+    await exchange.age_verdict(second, seconds=60)
+    await exchange.clear()
+    assert await exchange.state(first) == "waiting"
+
+
+async def test_nobody_is_held_before_one_that_stops_all_the_same(exchange: Exchange):
+    first, silent, last = [await exchange.send(PROVINCE) for _ in range(3)]
+    await exchange.judge(first, "INDETERMINATE")
+    await exchange.judge(last)
+    await exchange.age_verdict(last, seconds=60)
+    await exchange.clear()
+    assert [await exchange.state(one) for one in (first, silent, last)] == ["waiting"] * 3
+
+
 async def test_an_agency_closed_meanwhile_fails_with_its_successors(exchange: Exchange):
     sent = await exchange.send(commune(1), commune(2))
     await exchange.close_agency(commune(1), commune(3))

@@ -150,6 +150,17 @@ async def test_a_file_that_the_store_spoiled_is_tried_again_and_then_returned(sm
         return (await small.seen(dispatch))[0].indication == "INDETERMINATE"
 
     await eventually(told, "the sender is told that nobody can tell", timeout=30)
+    await small.execute(  # as if it had taken long before that was known
+        "update examinations set reason = $2, next_try_at = clock_timestamp()"
+        " where dispatch_id = $1",
+        dispatch,
+        reasons.TOO_HEAVY,
+    )
+
+    async def told_better() -> bool:
+        return (await small.seen(dispatch))[0].reason == reasons.STORE_TROUBLE
+
+    await eventually(told_better, "the sender is told the real reason", timeout=30)
     await small.execute(
         "update examinations set requested_at = requested_at - interval '25 hours',"
         " next_try_at = clock_timestamp() where dispatch_id = $1",

@@ -48,7 +48,7 @@ class Queue:
 
     waiting: tuple[Queued, ...]
     ripe: int
-    """The highest turn that has had its verdict for `HOLD_SECONDS`; 0: none."""
+    """The highest turn that has had its verdict for `HOLD_SECONDS`; 0: none, or none is asked."""
     overripe: int
     """The same for `SILENCE_SECONDS`."""
 
@@ -69,7 +69,9 @@ async def lock_queue(conn: Connection, line: Line, *, limit: int = 100) -> Queue
     rows = await conn.fetch(
         """select id, turn, verdict, state = 'held' as held, exists (
                 select from verdicts v
-                where v.dispatch_id = d.id and v.indication = 'INDETERMINATE') as doubted
+                where v.dispatch_id = d.id and v.indication = 'INDETERMINATE' and not exists (
+                    select from verdicts w where w.dispatch_id = v.dispatch_id
+                        and w.sha256 = v.sha256 and w.indication <> 'INDETERMINATE')) as doubted
         from dispatches d
         where sender_id = $1 and lane = $2 and state in ('waiting', 'held', 'clearing')
             and not (state = 'held' and verdict is null)
@@ -78,10 +80,14 @@ async def lock_queue(conn: Connection, line: Line, *, limit: int = 100) -> Queue
         line.lane,
         limit,
     )
-    ripe, overripe = [
-        await _ripe(conn, line, seconds) for seconds in (HOLD_SECONDS, SILENCE_SECONDS)
-    ]
-    return Queue(tuple(_queued(row) for row in rows), ripe, overripe)
+    waiting = tuple(_queued(row) for row in rows)
+    if not waiting or waiting[0].verdict is not None:
+        return Queue(waiting, ripe=0, overripe=0)  # it goes, whatever comes after it
+    return Queue(
+        waiting,
+        ripe=await _ripe(conn, line, HOLD_SECONDS),
+        overripe=await _ripe(conn, line, SILENCE_SECONDS),
+    )
 
 
 async def _ripe(conn: Connection, line: Line, seconds: float) -> int:

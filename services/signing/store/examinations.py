@@ -42,6 +42,7 @@ class Standing:
 
     judgement: int
     indication: Indication | None
+    reason: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +172,7 @@ async def lock(conn: Connection, held: Claim) -> Standing | None:
     """Lock a claimed file; None when the claim is no longer ours."""
     row = await conn.fetchrow(
         """
-        select judgement, indication from examinations
+        select judgement, indication, reason from examinations
         where dispatch_id = $1 and sha256 = $2 and fence = $3 and not settled
         for update
         """,
@@ -179,7 +180,7 @@ async def lock(conn: Connection, held: Claim) -> Standing | None:
         held.sha256,
         held.fence,
     )
-    return Standing(row["judgement"], row["indication"]) if row else None
+    return Standing(**dict(row)) if row else None
 
 
 async def release(conn: Connection, held: Claim, *, pause: timedelta, strikes: int) -> None:
