@@ -67,7 +67,7 @@ failpoints: setup ## List the places where a service can be told to die
 	@$(PY) -m infra.failpoints
 
 .PHONY: prove prove-tools roll
-prove: setup ## Break the running exchange in every way and count what became of each document [QUICK=1: 8 min] [SEEDED=1]
+prove: setup ## Break the running exchange in every way and count what became of each document [QUICK=1: 8 min] [SEEDED=1] [RESUME=1]
 	@$(PY) -m tests.proof
 
 roll: setup ## Upgrade twice under load, each instance replaced one by one: no client may notice

@@ -1,8 +1,7 @@
 """`python -m tests.proof`: what `make prove` runs. QUICK=1: each fault once; SEEDED=1: the checker.
 
 A whole run goes on where it was broken off (`$PROOF_RUN`), or with RESUME=1 after what `proof/`
-holds, which another machine may have counted. KEEP=1: the stack stays, as it is.
-ONLY=pattern: the faults whose name matches it, begun anew in a folder of their own: no proof.
+holds. KEEP=1: the stack stays. ONLY=pattern: some faults, anew and apart: no proof.
 """
 
 import asyncio
@@ -14,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -69,32 +69,51 @@ async def _go_through(stage: Stage, wanted: int) -> Counts:
 async def _prove(extent: Extent, run: Path) -> int:
     began, now = time.monotonic(), commit(TREE)
     stages = stacks(extent, run, now)
-    counts: list[Counts] = []
+    every = [fault.name for stage in stages for fault in await stage.faults()]
+    names = [name for name in every if re.search(_only(), name)]
+    counted: dict[Stage, Counts] = {}
+    wrong = True
     for stage in stages:
-        left = len(stages) - len(counts)
-        wanted = -(-(extent.documents - total(counts).docs) // left)
-        counts.append(stage.counted() or await _go_through(stage, wanted))
+        left = len(stages) - len(counted)
+        wanted = -(-(extent.documents - total(counted.values()).docs) // left)
+        counted[stage] = stage.counted() or await _go_through(stage, wanted)
         if place(run).parent == TREE:
             stage.publish(TREE / _PUBLISHED)
-    names = [fault.name for stage in stages for fault in await stage.faults()]
-    passes = [one for stage in stages for one in stage.ledger.passes()]
-    every = total(counts)
+        wrong = _shown(extent, run, counted, names, seconds=time.monotonic() - began, now=now)
+    (run / "finished").touch()
+    return 1 if wrong else 0
+
+
+def _shown(
+    extent: Extent,
+    run: Path,
+    counted: Mapping[Stage, Counts],
+    names: Sequence[str],
+    *,
+    seconds: float,
+    now: str,
+) -> bool:
+    """Write the page of what was counted so far, and say it; True when it is not as it has to be.
+
+    A run that is broken off leaves a page that says what it lacks.
+    """
+    every = total(counted.values())
+    passes = [one for stage in counted for one in stage.ledger.passes()]
+    failed = [one for one in passes if one.failed]
     said = line(every, [one.seconds for one in passes if one.bound and not one.failed])
-    lacks = short(extent, every, stages, [name for name in names if re.search(_only(), name)])
-    trials = sum(stage.trials for stage in stages)
-    documents = {stage.folder.name: one.docs for stage, one in zip(stages, counts, strict=True)}
-    ran = Ran(_command(extent), said, time.monotonic() - began, now, trials, documents)
+    lacks = short(extent, every, [*counted], names)
+    trials = sum(stage.trials for stage in counted)
+    documents = {stage.folder.name: counts.docs for stage, counts in counted.items()}
+    ran = Ran(_command(extent), said, seconds, now, trials, documents)
     where = place(run)
     where.write_text(page(ran, every, passes, lacks), encoding="utf-8")
-    (run / "finished").touch()
     for word in [*over_bound(passes), *lacks, *every.findings]:
         print(f"  {word}")
-    failed = [one for one in passes if one.failed]
     for one in failed:
         print(f"  {one.fault}: {one.failed}")
-    print(f"prove: {ran.seconds:.0f} s; {where}")
-    print(said)
-    return 1 if failed or lacks or not every.clean else 0
+    print(f"prove: {seconds:.0f} s; {where}")
+    print(said, flush=True)
+    return bool(failed or lacks or not every.clean)
 
 
 def _command(extent: Extent) -> str:
@@ -129,6 +148,16 @@ def _fresh(run: Path, *, again: bool) -> None:
     shutil.rmtree(run)
 
 
+def take_over(run: Path) -> None:
+    """Begin with what the tree says was counted elsewhere."""
+    half = run.with_name("half")
+    shutil.rmtree(half, ignore_errors=True)
+    for counts in (TREE / _PUBLISHED).glob("*/counts.json"):
+        shutil.copytree(counts.parent, half / counts.parent.name)
+    if half.exists():
+        half.rename(run)
+
+
 def _set(name: str) -> bool:
     return os.environ.get(name, "") not in ("", "0")
 
@@ -154,8 +183,8 @@ def main() -> int:
             print(f"another proof is at work in {run}", file=sys.stderr)
             return 1
         _fresh(run, again=bool(_only()) or (extent.quick and not _set("KEEP")))
-        if _set("RESUME") and not run.exists():
-            shutil.copytree(TREE / _PUBLISHED, run)
+        if _set("RESUME") and run.name == "whole" and not run.exists():
+            take_over(run)
         return _to_its_end(extent, run)
 
 

@@ -133,15 +133,21 @@ def _commits(passes: Sequence[Pass]) -> str:
 
 
 def commit(tree: Path) -> str:
-    """Return what a tree is at, as git describes it."""
+    """Return what a tree is at, as git describes it; what a run writes itself changes nothing."""
+    at = _git(tree, "describe", "--always")
+    changed = _git(tree, "status", "--porcelain", "-uno", "--", ".", ":!proof", ":!PROOF.md")
+    return f"{at}-dirty" if at and changed else at or "unknown"
+
+
+def _git(tree: Path, *words: str) -> str:
     done = subprocess.run(
-        ["git", "describe", "--always", "--dirty"],  # noqa: S607 (git of PATH)
+        ["git", *words],  # noqa: S607 (git of PATH)
         cwd=tree,
         check=False,
         capture_output=True,
         text=True,
     )
-    return done.stdout.strip() or "unknown"
+    return done.stdout.strip()
 
 
 def _machine() -> str:

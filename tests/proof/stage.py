@@ -43,8 +43,9 @@ class Stage:
 
     @property
     def trials(self) -> int:
-        """Return at how many moments something was killed, when it is counted."""
-        return (self._kept("counts.json") or {}).get("trials", 0)
+        """Return at how many moments something was killed."""
+        counted = self._kept("counts.json") or {}
+        return counted["trials"] if "trials" in counted else self._kills()
 
     async def faults(self) -> list[Fault]:
         """Return what falls to this stack. Raises NotDone."""
@@ -66,13 +67,15 @@ class Stage:
         found = self._kept("counts.json")
         if found is None:
             return None
-        del found["trials"]
+        found.pop("trials", None)
         return replace(Counts(**found), findings=tuple(found["findings"]))
 
     def write(self, counts: Counts) -> None:
         """Keep what was counted."""
-        kills = sum(line.get("e") == "kill" for line in lines(self.folder / "journal" / WORK))
-        self._keep("counts.json", {"trials": kills, **asdict(counts)})
+        self._keep("counts.json", {"trials": self._kills(), **asdict(counts)})
+
+    def _kills(self) -> int:
+        return sum(line.get("e") == "kill" for line in lines(self.folder / "journal" / WORK))
 
     def publish(self, where: Path) -> None:
         """Lay what was planned, done and counted into a folder of its name."""
@@ -91,8 +94,9 @@ class Stage:
             return None
 
 
-def total(counts: list[Counts]) -> Counts:
+def total(counted: Iterable[Counts]) -> Counts:
     """Add up what was counted on several stacks."""
+    counts = [*counted]
     numbers: dict[str, Any] = {
         field.name: sum(getattr(one, field.name) for one in counts)
         for field in fields(Counts)

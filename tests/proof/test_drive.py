@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.proof.__main__ import folder, place
+from tests.proof.__main__ import folder, place, take_over
 from tests.proof.checker import Counts
 from tests.proof.drive import batches
 from tests.proof.faults.failpoints import at_failpoints, read
@@ -177,3 +177,22 @@ def test_a_part_of_a_run_has_a_folder_and_a_page_of_its_own(
     assert place(folder(QUICK)) == tmp_path / "quick" / "PROOF.md"
     monkeypatch.setenv("ONLY", "x")
     assert place(folder(WHOLE)) == tmp_path / "whole-only" / "PROOF.md"
+
+
+def test_a_run_goes_on_after_the_stacks_that_the_tree_says_were_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("tests.proof.__main__.TREE", tmp_path)
+    whole = tmp_path / "whole"
+    take_over(whole)
+    assert not whole.exists()
+    counted, cut = (_stage(tmp_path / name) for name in ("three", "one-1"))
+    for stage in (counted, cut):
+        stage.plan([])
+        stage.ledger.write(Pass("a", "g"))
+        stage.write(Counts(docs=7))
+        stage.publish(tmp_path / "proof")
+    (tmp_path / "proof" / "one-1" / "counts.json").unlink()
+    take_over(whole)
+    assert [one.name for one in whole.iterdir()] == ["three"]
+    assert replace(counted, folder=whole / "three").counted() == Counts(docs=7)
