@@ -20,6 +20,8 @@ from pathlib import Path
 from tests.proof.checker import Counts, line
 from tests.proof.drive import Drive
 from tests.proof.faults.disks import undo
+from tests.proof.faults.failpoints import listed
+from tests.proof.faults.fault import Fault
 from tests.proof.faults.plan import QUICK, WHOLE, Extent, may_refuse
 from tests.proof.harness import Harness, NotDone, proof_run
 from tests.proof.page import Ran, commit, over_bound, page
@@ -43,7 +45,7 @@ async def _load_on(session: Session, wanted: int) -> None:
             print(f"  load goes on: {session.accepted}/{wanted} ({rate:.1f}/s)", flush=True)
 
 
-async def _go_through(stage: Stage, wanted: int) -> Counts:
+async def _go_through(stage: Stage, faults: Sequence[Fault], wanted: int) -> Counts:
     """Take one stack through its faults and count; what was done before is not done again.
 
     The load goes on after them until `wanted` documents were handed in.
@@ -53,7 +55,6 @@ async def _go_through(stage: Stage, wanted: int) -> Counts:
     await undo(harness)
     print(f"starts a stack with {stage.brokers} brokers in {harness.run}", flush=True)
     await harness.up(f"BROKERS={stage.brokers}")
-    faults = [fault for fault in await stage.faults() if re.search(_only(), fault.name)]
     stage.plan(faults)
     async with proving(harness, extent.load, stage.folder / "journal") as session:
         await Drive(harness, session, stage.ledger, extent.passes).through(faults)
@@ -69,14 +70,15 @@ async def _go_through(stage: Stage, wanted: int) -> Counts:
 async def _prove(extent: Extent, run: Path) -> int:
     began, now = time.monotonic(), commit(TREE)
     stages = stacks(extent, run, now)
-    every = [fault.name for stage in stages for fault in await stage.faults()]
-    names = [name for name in every if re.search(_only(), name)]
+    points = await listed(stages[0].harness)
+    due = {stage: [one for one in stage.faults(points) if _is_due(one)] for stage in stages}
+    names = [fault.name for faults in due.values() for fault in faults]
     counted: dict[Stage, Counts] = {}
     wrong = True
     for stage in stages:
         left = len(stages) - len(counted)
         wanted = -(-(extent.documents - total(counted.values()).docs) // left)
-        counted[stage] = stage.counted() or await _go_through(stage, wanted)
+        counted[stage] = stage.counted() or await _go_through(stage, due[stage], wanted)
         if place(run).parent == TREE:
             stage.publish(TREE / _PUBLISHED)
         wrong = _shown(extent, run, counted, names, seconds=time.monotonic() - began, now=now)
@@ -133,6 +135,10 @@ def place(run: Path) -> Path:
 
 def _only() -> str:
     return os.environ.get("ONLY", "")
+
+
+def _is_due(fault: Fault) -> bool:
+    return bool(re.search(_only(), fault.name))
 
 
 def _fresh(run: Path, *, again: bool) -> None:

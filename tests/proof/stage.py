@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.proof.checker import Counts
 from tests.proof.drive import planned
-from tests.proof.faults.failpoints import listed
+from tests.proof.faults.failpoints import Point
 from tests.proof.faults.fault import Fault
 from tests.proof.faults.plan import Extent, one_broker, share, three_brokers
 from tests.proof.harness import Harness
@@ -44,14 +44,13 @@ class Stage:
     @property
     def trials(self) -> int:
         """Return at how many moments something was killed."""
-        counted = self._kept("counts.json") or {}
-        return counted["trials"] if "trials" in counted else self._kills()
+        return (self._kept("counts.json") or {}).get("trials", self._kills())
 
-    async def faults(self) -> list[Fault]:
-        """Return what falls to this stack. Raises NotDone."""
+    def faults(self, points: Sequence[Point]) -> list[Fault]:
+        """Return what falls to this stack; `points`: all fail points of the tree."""
         if self.brokers > 1:
             return three_brokers(self.extent)
-        every = one_broker(self.extent, await listed(self.harness))
+        every = one_broker(self.extent, points)
         return share(every, self.extent.passes, self.number, self.extent.stacks)
 
     def plan(self, faults: Sequence[Fault]) -> None:
