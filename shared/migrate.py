@@ -12,7 +12,7 @@ import asyncpg
 import structlog
 
 from shared.db import NOT_YET, Database
-from shared.process import Task
+from shared.process import Task, together
 from shared.settings import ServiceSettings
 
 if TYPE_CHECKING:
@@ -137,10 +137,11 @@ async def bring_up(db: Database, settings: ServiceSettings, folder: Path) -> Non
         return
 
 
-def migrations(db: Database, settings: ServiceSettings, folder: Path) -> Task:
-    """Return the task that opens `db` for use (the others meet Unavailable until then).
+def migrations(db: Database, settings: ServiceSettings, folder: Path, *then: Task) -> Task:
+    """Return the task that opens `db` for use, and runs the tasks `then` as soon as it is open.
 
-    `folder` is the service's own, such as `Path(__file__).with_name("migrations")`.
+    `folder` is the service's own, such as `Path(__file__).with_name("migrations")`. A task that
+    is begun before would meet Unavailable and wait for its second try: a second of every start.
     """
 
     async def task(stop: asyncio.Event) -> None:
@@ -150,5 +151,7 @@ def migrations(db: Database, settings: ServiceSettings, folder: Path) -> Task:
             await asyncio.wait((work, ending), return_when=asyncio.FIRST_COMPLETED)
             work.cancel()
             ending.cancel()
+        if db.migrated:
+            await together(stop, *then)
 
     return task

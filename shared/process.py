@@ -172,7 +172,7 @@ def repeat(
 
     async def task(stop: asyncio.Event) -> None:
         listener = bell.listen()
-        trouble = pause
+        first = trouble = min(pause, _LONGEST_PAUSE)
         while not stop.is_set():
             try:
                 more = await step()
@@ -181,7 +181,7 @@ def repeat(
                 await asyncio.sleep(trouble)
                 trouble = min(trouble * 2, _LONGEST_PAUSE)
                 continue
-            trouble = pause
+            trouble = first
             if not more:
                 # Two tasks that only lock rows would wake each other without end.
                 await asyncio.sleep(_NAP)

@@ -101,10 +101,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
             checks=checks(db, settings.seed),
             gauges=background.gauges(db, access, orphans, recovery),
         )
-        tasks: list[Task] = [
-            http(app, fd=settings.listen_fd, useful=db.ready),
-            http(private, fd=settings.private_fd),
-            migrations(db, settings, _MIGRATIONS),
+        work: list[Task] = [
             seeding(db, settings.seed),
             outbox.relay(db, access, service="docs", restate={AGENCIES: directory.restate}),
             *following.follow(db, access, service="docs", internal=internal),
@@ -114,7 +111,12 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
             background.counting(orphans),
             idempotency.sweep(db),
         ]
-        await together(stop, *tasks)
+        await together(
+            stop,
+            http(app, fd=settings.listen_fd, useful=db.ready),
+            http(private, fd=settings.private_fd),
+            migrations(db, settings, _MIGRATIONS, *work),
+        )
 
 
 def main() -> None:

@@ -71,9 +71,7 @@ def _tasks(settings: GatewaySettings, app: FastAPI, internal: Internal) -> list[
     async def useful() -> bool:
         return await db.ready() and (issuer is None or await issuer.check() is None)
 
-    tasks: list[Task] = [
-        migrations(db, settings, _MIGRATIONS),
-        http(app, fd=settings.listen_fd, useful=useful),
+    work: list[Task] = [
         flushing(app.state.points, db, app.state.visits.tell),
         watching(Watch(db, app.state.guard, app.state.visits)),
         idempotency.sweep(db),
@@ -82,14 +80,17 @@ def _tasks(settings: GatewaySettings, app: FastAPI, internal: Internal) -> list[
         *following.follow(db, kafka, service="gateway", internal=internal),
     ]
     if issuer is not None:
-        tasks.append(refreshing(issuer))
+        work.append(refreshing(issuer))
         checks["token keys"] = issuer.check
     if settings.clients is not None:
         bootstrap = clients.Bootstrap(db, clients.read_file(settings.clients), recovery)
-        tasks.append(bootstrap)
+        work.append(bootstrap)
         checks["bootstrap clients"] = bootstrap.check
-    tasks.append(http(private_app(checks=checks, gauges=gauges), fd=settings.private_fd))
-    return tasks
+    return [
+        http(app, fd=settings.listen_fd, useful=useful),
+        http(private_app(checks=checks, gauges=gauges), fd=settings.private_fd),
+        migrations(db, settings, _MIGRATIONS, *work),
+    ]
 
 
 def _kafka(settings: GatewaySettings) -> KafkaAccess:

@@ -120,15 +120,17 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
             },
             gauges=gauges(db, access),
         )
-        tasks: list[Task] = [
-            http(app, fd=settings.listen_fd, useful=db.ready),
-            http(private, fd=settings.private_fd),
-            migrations(db, settings, _MIGRATIONS),
+        work: list[Task] = [
             outbox.relay(db, access, service="notify"),
             *following.follow(db, access, service="notify", internal=internal),
             *background(db, access, internal, ears),
         ]
-        await together(stop, *tasks)
+        await together(
+            stop,
+            http(app, fd=settings.listen_fd, useful=db.ready),
+            http(private, fd=settings.private_fd),
+            migrations(db, settings, _MIGRATIONS, *work),
+        )
 
 
 def main() -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
@@ -68,8 +68,8 @@ def background(
     bench: Bench,
     access: KafkaAccess,
     register: Register,
-    dispatcher: Dispatcher,
-    workers: int,
+    recovery: Recovery,
+    slots: Sequence[Task],
 ) -> list[Task]:
     """Return the tasks beside HTTP, relay and projection."""
     db = bench.db
@@ -85,7 +85,9 @@ def background(
         repeat(register.tend, name="register", bell=Bell(), pause=_REGISTER_SECONDS),
         repeat(partial(revoke.withdraw, db), name="withdraw", bell=Bell(), pause=_WITHDRAW_SECONDS),
         idempotency.sweep(db),
-        *dispatcher.slots(workers),
+        repeat(recovery.due, name="recover", bell=Bell()),
+        fetcher(bench, recovery.over),
+        *slots,
     ]
 
 
@@ -111,12 +113,11 @@ async def serve(settings: Settings, authorities: Authorities, stop: asyncio.Even
         app = create()
         app.state.db, app.state.guard, app.state.authorities = db, guard, authorities
         app.state.recovery = recovery = recover.recovery(db, access, authorities)
-        blobs, anchor = BlobStore(settings.blobs), Anchor()
         forks = await opened.enter_async_context(Forks.open())
         keys = KeyFiles(settings.pki / "keys")
         turns = Turns(tuple(Worker(LIMITS, forks) for _ in range(WORKERS)))
-        bench = Bench(db, blobs, keys, anchor, turns, forks)
-        app.state.bench = bench
+        blobs = BlobStore(settings.blobs)
+        app.state.bench = bench = Bench(db, blobs, keys, Anchor(), turns, forks)
         register = Register(bench, authorities, recovery)
         dispatcher = Dispatcher(bench, Limits(), meet=register.meet, may=recovery.over)
         private = private_app(
@@ -127,17 +128,17 @@ async def serve(settings: Settings, authorities: Authorities, stop: asyncio.Even
             },
             gauges=gauges(db, access, recovery),
         )
-        tasks: list[Task] = [
-            http(app, fd=settings.listen_fd, useful=db.ready),
-            http(private, fd=settings.private_fd),
-            migrations(db, settings, _MIGRATIONS),
+        work = [
             outbox.relay(db, access, service="signing"),
             *following.follow(db, access, service="signing", internal=internal),
-            repeat(recovery.due, name="recover", bell=Bell()),
-            fetcher(bench, recovery.over),
-            *background(bench, access, register, dispatcher, settings.workers),
+            *background(bench, access, register, recovery, dispatcher.slots(settings.workers)),
         ]
-        await together(stop, *tasks)
+        await together(
+            stop,
+            http(app, fd=settings.listen_fd, useful=db.ready),
+            http(private, fd=settings.private_fd),
+            migrations(db, settings, _MIGRATIONS, *work),
+        )
 
 
 def main() -> None:

@@ -7,8 +7,7 @@ import asyncpg
 import pytest
 
 from infra.postgres.provision import admin, grant_inside, make_database
-from shared.db import Database
-from shared.migrate import SHARED, MigrationRefused, apply, bring_up
+from shared.migrate import SHARED, MigrationRefused, apply, migrations
 from tests.fixtures.database import opened, settings_of
 from tests.fixtures.eventually import eventually
 from tests.fixtures.stack import Backing, Databases
@@ -136,7 +135,7 @@ async def _waits_for_a_lock(conn: "asyncpg.Connection[asyncpg.Record]") -> bool:
     return bool(await conn.fetchval(query))
 
 
-async def test_it_waits_for_the_database_and_then_opens_it(
+async def test_it_waits_for_the_database_opens_it_and_lets_the_work_begin(
     databases: Databases, backing: Backing, tmp_path: Path
 ):
     later = f"{databases.name}_later"
@@ -149,16 +148,19 @@ async def test_it_waits_for_the_database_and_then_opens_it(
     try:
         async with opened(databases, "docs", backing) as db, asyncio.TaskGroup() as group:
             db.migrated = False
-            task = group.create_task(bring_up(db, moved, _write(tmp_path / "docs" / "m")))
+            found_open: list[bool] = []
+
+            async def work(_stop: asyncio.Event) -> None:
+                found_open.append(db.migrated)
+
+            task = migrations(db, moved, _write(tmp_path / "docs" / "m"), work)
+            group.create_task(task(asyncio.Event()))
             await asyncio.sleep(0.3)
-            assert not task.done(), "there is no such database yet"
+            assert not found_open, "there is no such database yet"
             await make_database(connection, later, "docs")
             await grant_inside(backing.postgres_port, backing.folder.secret, later, "docs")
-            await eventually(lambda: _opened(db), "the database is migrated and opened")
+            await eventually(lambda: bool(found_open), "the database is opened and work begins")
+            assert found_open == [True], "no work meets a database that is not open"
     finally:
         await connection.execute(f'drop database if exists "{later}" with (force)')
         await connection.close()
-
-
-def _opened(db: Database) -> bool:
-    return db.migrated
