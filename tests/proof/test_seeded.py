@@ -6,6 +6,7 @@ import pytest
 
 from tests.proof.checker import FORBIDDEN, Counts
 from tests.proof.seeded import copy
+from tests.proof.seeded.__main__ import main
 from tests.proof.seeded.bugs import BUGS, CONTROL
 
 
@@ -43,3 +44,8 @@ def test_a_patch_that_does_not_apply_is_told(tmp_path: Path) -> None:
     stale.write_text(text.replace("published_at is null", "published is null"), encoding="utf-8")
     with pytest.raises(copy.DoesNotApply, match=r"stale\.patch"):
         copy.check(stale)
+
+
+def test_a_name_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["06-offset-before-effects"]) == 2
+    assert "no such bug: 06-offset-before-effects; there are" in capsys.readouterr().out

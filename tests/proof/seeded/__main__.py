@@ -95,6 +95,10 @@ def main(words: list[str]) -> int:
     """Try out the bugs that are named, or all and the control."""
     if words[:1] == [_ONE]:
         return _one(words[1], Path(words[2]))
+    known = [bug.name for bug in (*BUGS, CONTROL)]
+    if unknown := [word for word in words if word not in known]:
+        print(f"no such bug: {', '.join(unknown)}; there are {', '.join(known)}")
+        return 2
     bugs = [bug for bug in BUGS if not words or bug.name in words]
     began = time.monotonic()
     unfit = 0
