@@ -13,9 +13,11 @@ import orjson
 from asyncpg.pool import Pool, PoolConnectionProxy
 
 from shared.bell import Bell
+from shared.db_faults import AGAIN, LOST, NOT_YET
 from shared.errors import Unavailable
 from shared.failpoint import reach
 from shared.ids import AgencyId
+from shared.line import Line
 from shared.settings import ServiceSettings
 
 if TYPE_CHECKING:
@@ -30,6 +32,8 @@ WHAT = "PostgreSQL"
 TRIES = 6
 """How often a transaction is begun when locks or deadlocks end it."""
 _PAUSE, _CONNECT_SECONDS, _COMMAND_SECONDS = 0.02, 5, 30
+_HOPELESS_SECONDS = 3.0
+"""When the first in line has waited so long for a connection, who comes now waits in vain."""
 _ONCE = "force_generic_plan"
 """Statements are planned once per connection, not for each call's values."""
 _SCOPE = "select set_config('app.agencies', $1, true), set_config('plan_cache_mode', $2, true)"
@@ -42,38 +46,6 @@ LIMITS = {
     "jit": "off",
 }
 """What the server holds every pooled connection to (protocol.md 4)."""
-
-AGAIN = (
-    asyncpg.DeadlockDetectedError,  # 40P01
-    asyncpg.LockNotAvailableError,  # 55P03
-    asyncpg.SerializationError,  # 40001
-    asyncpg.InvalidCachedStatementError,  # a migration ran beside us
-)
-"""The transaction was rolled back through no fault of its own."""
-
-LOST = (
-    ConnectionError,
-    TimeoutError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,  # shut down, crashed, starting, idle session
-    asyncpg.IdleInTransactionSessionTimeoutError,
-    asyncpg.TransactionTimeoutError,
-    asyncpg.InsufficientResourcesError,  # too many connections, disk full
-    asyncpg.PostgresSystemError,  # it cannot read or write its files
-    asyncpg.DataCorruptedError,  # no request's or record's fault: all waits until people mended it
-    asyncpg.IndexCorruptedError,
-    asyncpg.ReadOnlySQLTransactionError,
-    asyncpg.InternalClientError,
-)
-"""PostgreSQL does not answer, or not with what was asked."""
-
-NOT_YET = (
-    *LOST,
-    OSError,
-    asyncpg.InvalidAuthorizationSpecificationError,
-    asyncpg.InvalidCatalogNameError,
-)
-"""What connecting may meet besides: no socket, no role, no database yet."""
 
 
 @dataclass(slots=True)
@@ -152,6 +124,7 @@ class Database:
     ) -> None:
         """Use these pools; `open` makes them. `alone` is the DSN for connections outside them."""
         self._app, self._worker, self._looks, self._alone = app, worker, looks, alone
+        self._line = Line()
         self.bell = Bell()
         self.outbox_bell = Bell()
         """For the relay alone: rung after commits with outbox rows."""
@@ -229,6 +202,15 @@ class Database:
         finally:
             conn.terminate()
 
+    def check_room(self) -> None:
+        """Refuse what would most likely wait in vain for a connection, before any work is done.
+
+        What is done first and then given up keeps those from their end who stand in line: with
+        enough clients that try again nothing would ever come to its end. Raises Unavailable.
+        """
+        if self._line.longest > _HOPELESS_SECONDS:
+            raise Unavailable(f"{WHAT} (too many wait)", retry_after=2)
+
     async def ready(self) -> bool:
         """Say whether PostgreSQL answers and the migrations are done."""
         try:
@@ -255,8 +237,10 @@ class Database:
         raise Unavailable(f"{WHAT} (a lock)")
 
     async def _once(self, pool: "Pool[Record]", step: Step[T], noted: _Noted | None) -> T:
+        line = self._line if pool is self._app else Line()
         try:
-            conn = await pool.acquire(timeout=_CONNECT_SECONDS)
+            with line.standing():
+                conn = await pool.acquire(timeout=_CONNECT_SECONDS)
         except NOT_YET as error:
             raise Unavailable(WHAT) from error
         outer = _noted.set(noted)

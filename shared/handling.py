@@ -12,7 +12,8 @@ from opentelemetry.trace import SpanKind
 from pydantic import ValidationError
 
 from shared import inbox, outbox, parking, positions, telemetry
-from shared.db import AGAIN, LOST, Connection, Database, gone
+from shared.db import Connection, Database, gone
+from shared.db_faults import AGAIN, LOST
 from shared.errors import Unavailable
 from shared.events import Event
 from shared.events.topics import BY_NAME

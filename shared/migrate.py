@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, TypeAlias
 import asyncpg
 import structlog
 
-from shared.db import NOT_YET, Database
+from shared.db import Database
+from shared.db_faults import NOT_YET
 from shared.process import Task, together
 from shared.settings import ServiceSettings
 

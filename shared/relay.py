@@ -13,7 +13,8 @@ from opentelemetry.trace import SpanKind
 
 from shared import healing, outbox_rows, telemetry
 from shared.bell import Listener
-from shared.db import AGAIN, LOST, Database, Session
+from shared.db import Database, Session
+from shared.db_faults import AGAIN, LOST
 from shared.errors import Unavailable
 from shared.events.topics import Service
 from shared.failpoint import reach

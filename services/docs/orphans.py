@@ -9,6 +9,8 @@ from shared.db import Database
 from shared.errors import Unavailable
 
 EVERY_SECONDS = 3600.0
+_REST = 9
+"""Times as long as it has looked into a folder, before it looks into the next one."""
 
 
 class Orphans:
@@ -18,6 +20,8 @@ class Orphans:
         """Count nothing yet."""
         self._db, self._blobs = db, blobs
         self._found: int | None = None
+        self._there: int | None = None
+        """Files of a walk that were not compared with the table yet."""
         self._due = 0.0
 
     async def due(self) -> bool:
@@ -27,11 +31,21 @@ class Orphans:
         """
         if time.monotonic() < self._due:
             return False
-        there = await asyncio.to_thread(self._blobs.count)
-        known = await self._db.as_worker(documents.count_files)
-        self._found = max(there - known, 0)
+        if self._there is None:
+            self._there = await self._walk()
+        known = await self._db.as_worker(documents.count_files)  # may not answer: no walk anew
+        self._found, self._there = max(self._there - known, 0), None
         self._due = time.monotonic() + EVERY_SECONDS
         return False
+
+    async def _walk(self) -> int:
+        """Count the files, resting for most of the time: nobody waits for that."""
+        there = 0
+        for folder in await asyncio.to_thread(self._blobs.folders):
+            began = time.monotonic()
+            there += await asyncio.to_thread(self._blobs.count, folder)
+            await asyncio.sleep(_REST * (time.monotonic() - began))
+        return there
 
     async def corrupt(self) -> float:
         """Count the files that were found to be others, gauge `lienthong_blobs_corrupt`.

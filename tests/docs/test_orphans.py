@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator
 from hashlib import sha256
+from pathlib import Path
 from uuid import uuid4
 
 import httpx2
@@ -19,7 +20,7 @@ from tests.docs.server import PDF, Running, System, draft
 OTHER = PDF + b"% named by none\n"
 
 
-async def _form(sender: System, content: bytes, **changes: object) -> httpx2.Response:
+async def form(sender: System, content: bytes, **changes: object) -> httpx2.Response:
     """Send a document and its main file as one form, to be dispatched at once."""
     document = json.dumps(draft(**changes)).encode()
     body = (
@@ -45,7 +46,7 @@ async def test_what_no_document_names_is_counted(docs: Running, monkeypatch: pyt
     with pytest.raises(Unavailable):
         await found.count()
     sender = await docs.system(SENDER)
-    assert (await _form(sender, PDF)).status_code == 202
+    assert (await form(sender, PDF)).status_code == 202
     await found.due()
     assert await found.count() == 0
     await docs.state.blobs.write(_whole(OTHER), limit=len(OTHER))
@@ -55,9 +56,32 @@ async def test_what_no_document_names_is_counted(docs: Running, monkeypatch: pyt
     found = Orphans(docs.db, docs.state.blobs)
     await found.due()
     assert await found.count() == 1
-    assert (await _form(sender, OTHER)).status_code == 202
+    assert (await form(sender, OTHER)).status_code == 202
     await found.due()
     assert await found.count() == 0, "now a document names it"
+
+
+async def test_files_are_not_walked_over_anew_because_postgresql_does_not_answer(
+    docs: Running, monkeypatch: pytest.MonkeyPatch
+):
+    await docs.state.blobs.write(_whole(OTHER), limit=len(OTHER))
+    walked: list[Path] = []
+    count = BlobStore.count
+
+    def counted(blobs: BlobStore, folder: Path) -> int:
+        walked.append(folder)
+        return count(blobs, folder)
+
+    monkeypatch.setattr(BlobStore, "count", counted)
+    found = Orphans(docs.db, docs.state.blobs)
+    docs.db.migrated = False
+    for _ in range(3):
+        with pytest.raises(Unavailable):
+            await found.due()
+    docs.db.migrated = True
+    await found.due()
+    assert len(walked) == len(set(walked))
+    assert await found.count() == 1
 
 
 async def test_what_a_signature_was_asked_for_is_no_orphan(docs: Running):

@@ -105,6 +105,8 @@ async def post_document(request: Request, caller: Sender, *, dispatch: bool = Fa
 
     With `dispatch=true` it is sent at once, in the same transaction: 202.
     """
+    db: Database = request.app.state.db
+    db.check_room()  # before megabytes are read that could not be kept
     blobs: BlobStore = request.app.state.blobs
     with blobs.stage() as stage:
         form = await _read(request, stage)
