@@ -78,7 +78,8 @@ def _export(compact: str, root: bytes, lists: Iterable[bytes], at: datetime) -> 
         terms = AuthorityTerms.model_validate(
             {"trusted_from": facts.not_before, "purposes": ["protocol"]}
         )
-        export = verified(compact, {"signer": Entry("signer", signer, False, terms, 0)})
+        entry = Entry("signer", signer, False, terms, 0)
+        export = verified(compact, {"signer": entry}, until=facts.not_after)
     except Problem as problem:
         raise Incomplete(f"the trust list: {problem.en}") from None
     except (jwt.PyJWTError, Unusable, *UNFIT) as error:

@@ -39,6 +39,7 @@ class Anchor:
                 lists=tuple(
                     Listed(one.authority, one.der) for one in newest if one.authority in trusted
                 ),
+                version=known["trust"],
             )
             self._known = known
         return Present(self._material, await lists.clock(conn))

@@ -194,7 +194,7 @@ def _tell(again: Repeated, by: Sequence[str]) -> None:
     for place, one in enumerate(finding.signatures, start=1):
         sub = f" {one.sub_indication}" if one.sub_indication else ""
         lines.append(f"  signature {place}: {one.indication}{sub}, certificate {one.certificate}")
-        lines.extend(f"    not revoked by {by.source} {by.material}" for by in one.checked)
+        lines.extend(f"    revocation by {by.source} {by.material}" for by in one.checked)
     lines.extend(f"  differs from what was stored: {name}" for name in again.differs)
     print("\n".join(map(_plain, lines)))  # noqa: T201 (a command)
 

@@ -13,6 +13,7 @@ from services.signing.finding import (
     STORE_TROUBLE,
     TOO_HEAVY,
     UNREADABLE,
+    UNREGISTERED,
     Finding,
 )
 from services.signing.pool import Look
@@ -22,6 +23,7 @@ from services.signing.store import (
     examinations,
     fetches,
     materials,
+    trust,
     withdrawals,
 )
 from services.signing.store.examinations import Claim, NewVerdict, Standing
@@ -50,8 +52,17 @@ from shared.kafka import Record
 STRIKES = 3
 """After so many tries that met a worker's own limits the file is refused."""
 _AT_ONCE = timedelta(0)
-_SOON = timedelta(seconds=1)
-_LATER = timedelta(seconds=5)
+_SOON, _LATER, _LONGEST = timedelta(seconds=1), timedelta(seconds=5), timedelta(seconds=30)
+_QUIET = timedelta(seconds=60)
+"""So long nothing is told of what will most likely be over by then."""
+_UNBOUND = Verdict(
+    indication="INDETERMINATE",
+    reason=UNREGISTERED,
+    detail="the directory does not know the agency that a signer's certificate is registered for",
+    validation="INDETERMINATE",
+    sub_indication="SIG_CONSTRAINTS_FAILURE",
+    rule="binding.row",
+)
 _log = structlog.get_logger()
 
 
@@ -78,16 +89,21 @@ class _Result:
 async def settle(conn: Connection, held: Claim, look: Look) -> Verdict | None:
     """Write what a look at a claimed file amounts to; None when there is nothing to tell yet.
 
-    Locks the certificates that the verdict rests on, so that none is revoked before it commits.
+    Locks the certificates that the verdict rests on, so that none is revoked before it commits, and
+    the trust list, so that nothing passes by what two people have just taken from an authority.
     """
     standing = await examinations.lock(conn, held)
     if standing is None:
         return None  # the claim expired and another process has the file
     finding = look.answer.finding if look.answer else None
+    await trust.together(conn)  # before certificates, as where a change is put into force
     registered = await certificates.lock_used(conn, used(finding)) if finding else {}
     registered = heeded(registered, look.units)
     result = _weigh(held, look, finding, registered)
     verdict = result.verdict
+    passes = verdict is not None and verdict.indication == "TOTAL-PASSED"
+    if passes and look.material and await trust.is_newer(conn, look.material.version):
+        verdict, result = None, _Result(None, _AT_ONCE, held.strikes)
     if verdict and _says_more(verdict, standing):
         new = await _kept(conn, held, look, verdict, registered, waited=result.waited)
         await _tell(conn, held, replace(new, judgement=standing.judgement + 1))
@@ -221,7 +237,7 @@ def _weigh(
     except Outdated:
         return _Result(None, _AT_ONCE, held.strikes)
     except NotBound:
-        return _Result(None, _SOON, held.strikes)
+        return _soon(held, _UNBOUND)
     if verdict.indication == "INDETERMINATE":
         return _patient(held, verdict)
     return _Result(verdict)
@@ -233,7 +249,9 @@ def _weigh_failure(held: Claim, look: Look) -> _Result:
             return _patient(held, unread(STORE_TROUBLE, look.cause, final=False))
         case "died":
             # Something from outside ended the worker: that says nothing about the file.
-            return _Result(None, _SOON, held.strikes)
+            return _soon(
+                held, unread(TOO_HEAVY, f"no worker came through: {look.cause}", final=False)
+            )
         case "parser":
             return _strike(held, UNREADABLE, look.cause)
         case _:
@@ -261,7 +279,19 @@ def _patience(lane: Lane) -> timedelta:
 
 
 def _patient(held: Claim, verdict: Verdict) -> _Result:
-    if held.waiting > _patience(held.lane):
-        waited = str(held.waiting)
+    if held.waited > _patience(held.lane):
+        waited = str(held.waited)
         return _Result(given_up(verdict, waited), strikes=held.strikes, waited=waited)
-    return _Result(verdict, _LATER, held.strikes)
+    return _Result(verdict, _pause(held, _LATER), held.strikes)
+
+
+def _soon(held: Claim, verdict: Verdict) -> _Result:
+    """Try again soon without a word, as what is in the way ends by itself; or it does not."""
+    if held.waited > _QUIET:
+        return _patient(held, verdict)
+    return _Result(None, _pause(held, _SOON), held.strikes)
+
+
+def _pause(held: Claim, least: timedelta) -> timedelta:
+    """Return how long to wait for the next try: longer the longer it has been tried."""
+    return min(max(least, held.waited / 8), _LONGEST)

@@ -5,12 +5,13 @@ import binascii
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import jwt
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from jwt.types import Options
 
 from services.signing.certificate import Registered, authority_key
 from services.signing.compare import read_told
@@ -25,7 +26,11 @@ from shared.errors import Problem
 TYPE = "lienthong-trust-list+jwt"
 """`typ` of the JWS header: nothing else that is signed can pass for it."""
 _ALGORITHMS = ["ES256", "ES384", "ES512", "RS256"]
-_APART_SECONDS = 300
+_APART = timedelta(minutes=5)
+_OPTIONS: Options = {
+    "require": ["iat", "version", "digest", "authorities"],
+    "verify_iat": False,  # by the clock of this machine, which may be anything
+}
 _MOST_VERSION = (1 << 63) - 1
 _LONGEST = 8
 """Authorities on a way from a signer to a root."""
@@ -68,10 +73,10 @@ def signed(authorities: Authorities, listed: TrustList) -> str:
     return authorities.sign_statement(claims, kind=TYPE)
 
 
-def verified(compact: str, own: Entries) -> Export:
+def verified(compact: str, own: Entries, *, until: datetime) -> Export:
     """Return what an export says that an authority of our own list has signed.
 
-    Raises Problem TRU-4222.
+    `until`: it is of no later moment. Raises Problem TRU-4222.
     """
     try:
         header = jwt.get_unverified_header(compact)
@@ -80,12 +85,11 @@ def verified(compact: str, own: Entries) -> Export:
             compact,
             _key_of(signer),
             algorithms=_ALGORITHMS,
-            leeway=_APART_SECONDS,
-            options={"require": ["iat", "version", "digest", "authorities"]},
+            options=_OPTIONS,
         )
         found = tuple(read_told(one) for one in claims["authorities"])
         made_at, version = datetime.fromtimestamp(claims["iat"], UTC), int(claims["version"])
-        if not 0 < version <= _MOST_VERSION:
+        if made_at - _APART > until or not 0 < version <= _MOST_VERSION:
             raise ValueError("no version")  # noqa: TRY301 (one answer for every cause)
         return Export(
             signer=signer.name,
@@ -115,9 +119,10 @@ async def accepted(conn: Connection, compact: str) -> tuple[Export, Entries]:
     Raises Problem TRU-4222.
     """
     own = (await trust.current(conn)).entries
-    theirs = verified(compact, own)
+    now = await lists.clock(conn)
+    theirs = verified(compact, own, until=now)
     digests = [one.sha256 for one in in_force(own).values()]
-    check_signer(theirs, own, await certificates.known(conn, digests), await lists.clock(conn))
+    check_signer(theirs, own, await certificates.known(conn, digests), now)
     return theirs, own
 
 

@@ -3,11 +3,29 @@
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Base64Bytes
+from pydantic import AfterValidator, Base64Bytes, StringConstraints
 
 from shared.events.types import Indication
+
+
+def _moment(value: str) -> str:
+    datetime.fromisoformat(value)
+    return value
+
+
+def _certain(value: str) -> str:
+    if datetime.fromisoformat(value).tzinfo is None:
+        raise ValueError("a moment without its zone")
+    return value
+
+
+# A worker may have been overcome by its file: what it says is checked as what a stranger says.
+Instant = Annotated[str, AfterValidator(_moment)]
+Certain = Annotated[str, AfterValidator(_certain)]
+Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Code = Annotated[str, StringConstraints(pattern=r"^SIG-[0-9]{4}$")]
 
 Outcome = Literal["sound", "bad", "unknown"]
 """Sound so far; certainly bad; cannot tell (only: revocation not known)."""
@@ -63,24 +81,24 @@ UNKNOWN = "unknown"
 class Checked:
     """What said that one certificate was not revoked, or that it was."""
 
-    certificate: str
+    certificate: Digest
     """SHA-256 of the certificate (DER), lower-case hex."""
     source: Literal["crl", "ocsp"]
-    material: str
+    material: Digest
     """SHA-256 of the list or response."""
-    this_update: str
-    next_update: str | None
+    this_update: Instant
+    next_update: Instant | None
 
 
 @dataclass(frozen=True, slots=True)
 class TimeStamp:
     """A time stamp on a signature."""
 
-    made_at: str | None
+    made_at: Certain | None
     """When the signature was there for certain (ISO 8601); None: it proves nothing."""
     detail: str
     """Why it proves nothing."""
-    chain: tuple[str, ...] = ()
+    chain: tuple[Digest, ...] = ()
     """Of what it rests on, from the root to its authority's certificate: SHA-256 digests."""
 
 
@@ -106,15 +124,15 @@ class Signature:
     """One signature of a file, in the order in which they were made."""
 
     field: str
-    certificate: str
+    certificate: Digest | Literal[""]
     """SHA-256 of the signer's certificate (DER), lower-case hex; empty: it cannot be read."""
-    chain: tuple[str, ...]
+    chain: tuple[Digest, ...]
     """SHA-256 of the certificates from the root to the signer, when there is a path."""
     algorithm: str
     digest: str
     key: str
     """Kind and size, such as `rsa 2048` or `ec secp256r1`."""
-    claimed_at: str | None
+    claimed_at: Instant | None
     """When the signer says it signed (ISO 8601): self-declared, decides nothing."""
     stamps: tuple[TimeStamp, ...]
     coverage: str
@@ -128,7 +146,7 @@ class Signature:
     sub_indication: SubIndication | None
     rule: str | None
     """The rule of the policy that is not met."""
-    problem: str | None
+    problem: Code | None
     """A code of the problem table, none when sound."""
     detail: str
     """What exactly was found, in English, without names."""
@@ -159,9 +177,9 @@ class ListUsed:
     authority: str
     """The entry of the trust list under which it was known."""
     number: int
-    sha256: str
-    this_update: str
-    next_update: str | None
+    sha256: Digest
+    this_update: Instant
+    next_update: Instant | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,17 +190,17 @@ class Finding:
     indication: Indication
     sub_indication: SubIndication | None
     rule: str | None
-    reason: str | None
+    reason: Code | None
     detail: str
     signatures: tuple[Signature, ...]
     lists: tuple[ListUsed, ...]
     policy: str
-    policy_sha256: str
-    checked_at: str
+    policy_sha256: Digest
+    checked_at: Certain
     """The moment that was judged (ISO 8601)."""
     size: int
     libraries: dict[str, str]
     """The software that judged, by name: this one, Python and what parses; its versions."""
-    answers: tuple[str, ...] = ()
+    answers: tuple[Digest, ...] = ()
     """SHA-256 of the OCSP responses that told of a certificate on such a way, as for `lists`; those
     that the file itself brings are not among them."""

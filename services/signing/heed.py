@@ -133,7 +133,7 @@ async def _as_listed(
 async def _date_back(conn: Connection, issuers: Sequence[str], gone: Mapping[int, Revoked]) -> None:
     """Have revocations reach as far as is listed now, in time and by their reasons."""
     since = {serial: one.since for serial, one in gone.items()}
-    retired = [serial for serial, one in gone.items() if one.retired]
+    retired = {serial for serial, one in gone.items() if one.retired}
     for sha256 in await standing.date_back(conn, issuers, since, retired=retired):
         _log.warning("revocation reaches further than was listed", sha256=sha256)
 

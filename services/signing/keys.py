@@ -202,7 +202,10 @@ class Authorities:
             return None
         der = path.read_bytes()
         known = x509.load_der_x509_crl(der)
-        number = known.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
+        try:
+            number = known.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
+        except x509.ExtensionNotFound:
+            raise ValueError("a list without a number (RFC 5280 5.2.3)") from None
         ends = known.next_update_utc or known.last_update_utc
         return Published(name, number, known.last_update_utc, ends, der)
 

@@ -5,11 +5,11 @@ Each message to a worker begins with a mark, which may bring a descriptor: the f
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import BinaryIO, Literal
+from typing import Annotated, BinaryIO, Literal
 
-from pydantic import Base64Bytes, TypeAdapter
+from pydantic import AfterValidator, Base64Bytes, StringConstraints, TypeAdapter
 
-from services.signing.finding import Finding, Unit
+from services.signing.finding import Digest, Finding, Unit
 from services.signing.validation.material import Material
 
 MARK = b"\0"
@@ -28,6 +28,16 @@ MADE, ENDED = "made", "ended"
 
 RESERVED = 32_768
 """Hexadecimal digits kept for one signature, as in the files of today's tokens."""
+
+
+def _text(value: str) -> str:
+    if "\0" in value:
+        raise ValueError("a NUL, which PostgreSQL stores in no text")
+    return value
+
+
+Text = Annotated[str, AfterValidator(_text)]
+Serial = Annotated[str, StringConstraints(pattern=r"^-?[0-9a-f]{1,2000}$")]
 
 Shape = Literal["leader", "seal", "annex"]
 """How a signature is shown, and so where."""
@@ -101,20 +111,20 @@ class Prepared:
 class CertificateFacts:
     """What stands in a certificate that is to be registered, or of an authority to be listed."""
 
-    sha256: str
-    subject: str
-    issuer: str
-    serial: str
+    sha256: Digest
+    subject: Text
+    issuer: Text
+    serial: Serial
     """In hexadecimal."""
     not_before: datetime
     not_after: datetime
-    key: str
-    signature: str
+    key: Text
+    signature: Text
     path_length: int | None
     self_signed: bool
-    issued_by: str | None
+    issued_by: Text | None
     """The listed authority that has issued it."""
-    objection: str
+    objection: Text
     """Why it is no authority that the policy would accept; empty: it is one."""
 
 
@@ -130,8 +140,8 @@ class CertificatesFacts:
 class Revoked:
     """A certificate that a list names."""
 
-    serial: str
-    reason: str
+    serial: Serial
+    reason: Text
     since: datetime
     """Since when its key is distrusted."""
     retired: bool = False
@@ -155,7 +165,7 @@ class AnswerFacts:
 
     this_update: datetime
     next_update: datetime | None
-    reason: str | None
+    reason: Text | None
     """Why it is revoked or suspended; None: it is good."""
     since: datetime | None
     retired: bool = False

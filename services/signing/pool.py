@@ -44,6 +44,8 @@ class Limits:
     """Bytes of address space of the whole process."""
     cpu_seconds: int = 20
     wall_seconds: float = 40.0
+    wall_seconds_per_mib: float = 1.0
+    """More of it for what is read: a slow disk is no file's fault."""
     slow_wall_seconds: float = 400.0
     """Of a look that goes on at the lowest priority: others come first there."""
     material_wall_seconds: float = 300.0
@@ -96,6 +98,7 @@ class Worker:
         self._material: Material | None = None
         self._answered = 0
         self._slow = self._closed = False
+        self._reading = 0.0
         self._began: float | None = None
         """What the process had used before the present look; None: there is no look."""
         self._deadline: asyncio.Timeout | None = None
@@ -159,8 +162,8 @@ class Worker:
         if material is not self._material and (failed := await self._load(fork, material)):
             return Look(None, "died", f"trust material: {failed}")
         try:
-            wall = self._limits.slow_wall_seconds if self._slow else self._limits.wall_seconds
-            async with asyncio.timeout(wall) as self._deadline:
+            self._reading = self._reading_seconds(file)
+            async with asyncio.timeout(self._wall_seconds()) as self._deadline:
                 self._began = self._cpu_seconds()
                 answer = await fork.ask(Request(job=job), file)
         except TimeoutError:
@@ -180,6 +183,14 @@ class Worker:
         if answer.failure == "memory" or self._answered >= self._limits.files:
             await self.end()
         return Look(answer, material=material)
+
+    def _reading_seconds(self, file: int | None) -> float:
+        size = 0 if file is None else os.fstat(file).st_size
+        return size / _MIB * self._limits.wall_seconds_per_mib
+
+    def _wall_seconds(self) -> float:
+        limits = self._limits
+        return self._reading + (limits.slow_wall_seconds if self._slow else limits.wall_seconds)
 
     async def _load(self, fork: Fork, material: Material) -> str:
         """Have the worker load what is trusted; return what is wrong with that, if anything.
@@ -220,7 +231,7 @@ class Worker:
         if self._deadline is not None:
             now = asyncio.get_running_loop().time()
             with suppress(RuntimeError):  # the answer has just come
-                self._deadline.reschedule(now + self._limits.slow_wall_seconds)
+                self._deadline.reschedule(now + self._wall_seconds())
 
     async def close(self) -> None:
         """Kill the process and make no other: looks that come nevertheless are `died`."""

@@ -234,6 +234,8 @@ def rows_of(path: Path) -> list[Row]:
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         raise Unfit(f"{list(first['loc'])}: {first['msg']}") from None
+    except OSError as error:
+        raise Unfit(f"it cannot be read: {error.strerror}") from None
     except ValueError:
         raise Unfit("a certificate is not PEM") from None
 

@@ -17,6 +17,7 @@ from shared.errors import Unavailable
 from tests.fixtures.stack import Backing
 from tests.signing.desk import Desk
 from tests.signing.dying_registrar import Order
+from tests.signing.elsewhere import crl, make_ca
 from tests.signing.test_distrust import ask_to_revoke, foreign, recovering, revoke, standing
 from tests.signing.test_revocation import digest, serial
 from tests.signing.trust_face import open_face
@@ -110,6 +111,18 @@ async def test_a_file_that_cannot_be_used_is_told_and_ends_nothing(
         path.unlink()
     else:
         path.write_bytes(good)
+    await restarted.tend()
+    assert await restarted.check() is None
+
+
+async def test_a_list_of_the_root_without_a_number_ends_nothing(idle_desk: Desk) -> None:
+    path = idle_desk.authorities.folder / "root.crl"
+    good = path.read_bytes()
+    path.write_bytes(crl(make_ca("Goc"), number=None))
+    restarted = Register(idle_desk.bench, idle_desk.authorities, idle_desk.recovery)
+    await restarted.tend()
+    assert "without a number" in (await restarted.check() or "")
+    path.write_bytes(good)
     await restarted.tend()
     assert await restarted.check() is None
 

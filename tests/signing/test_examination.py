@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -10,6 +11,7 @@ import pytest
 from services.signing import examine
 from services.signing import finding as reasons
 from services.signing.dispatcher import Turns
+from services.signing.pipe import Answer
 from services.signing.pool import Look
 from services.signing.slots import Room
 from services.signing.store import examinations
@@ -199,7 +201,7 @@ async def test_what_nobody_can_tell_for_too_long_is_returned(
     await eventually(told, "the sender is told that nobody can tell", timeout=30)
     await own_desk.execute(
         "update examinations set next_try_at = clock_timestamp(),"
-        " requested_at = requested_at - make_interval(hours => $1)",
+        " waited = waited + make_interval(hours => $1)",
         hours,
     )
     (seen,) = await own_desk.verdicts(dispatch)
@@ -221,3 +223,66 @@ async def test_a_certificate_of_an_agency_not_known_yet_is_waited_for(own_desk: 
     await own_desk.register.tend()
     (seen,) = await own_desk.verdicts(dispatch)
     assert seen.indication == "TOTAL-PASSED"
+
+
+async def test_whose_agency_never_comes_is_returned(own_desk: Desk) -> None:
+    await own_desk.execute("update certificates set agency_id = null where agency_code = 'G22'")
+    dispatch = await own_desk.send(own_desk.papers.good_main)
+    await own_desk.execute("update examinations set waited = interval '2 minutes'")
+
+    async def told() -> bool:
+        return (await own_desk.seen(dispatch))[0].reason == reasons.UNREGISTERED
+
+    await eventually(told, "after a while the sender hears of it", timeout=30)
+    assert (await own_desk.seen(dispatch))[0].indication == "INDETERMINATE"
+    await own_desk.execute(
+        "update examinations set waited = interval '25 hours', next_try_at = clock_timestamp()"
+    )
+    (seen,) = await own_desk.verdicts(dispatch)
+    assert (seen.indication, seen.reason) == ("TOTAL-FAILED", reasons.UNREGISTERED)
+
+
+OUTSIDE = Look(None, "died", "exit -9")
+STORE = Look(Answer(None, "store", "OSError"))
+
+
+@pytest.mark.parametrize(
+    ("look", "waited", "told", "pause"),
+    [
+        (OUTSIDE, timedelta(0), None, timedelta(seconds=1)),
+        (OUTSIDE, timedelta(seconds=40), None, timedelta(seconds=5)),
+        (OUTSIDE, timedelta(minutes=2), "INDETERMINATE", timedelta(seconds=15)),
+        (OUTSIDE, timedelta(hours=25), "TOTAL-FAILED", None),
+        (STORE, timedelta(0), "INDETERMINATE", timedelta(seconds=5)),
+        (STORE, timedelta(hours=2), "INDETERMINATE", timedelta(seconds=30)),
+        (STORE, timedelta(hours=25), "TOTAL-FAILED", None),
+    ],
+)
+async def test_patience_is_what_was_tried_and_not_what_has_passed(
+    idle_desk: Desk, look: Look, waited: timedelta, told: str | None, pause: timedelta | None
+) -> None:
+    await idle_desk.take_in(sheet(f"{look.failure} {waited}"))
+    await idle_desk.execute("update examinations set requested_at = now() - interval '9 days'")
+    held = await claim(idle_desk.db)
+    assert held is not None
+    assert held.waited == timedelta(0), "nobody was there"
+    tried = replace(held, waited=waited)
+    verdict = await idle_desk.db.as_worker(lambda conn: examine.settle(conn, tried, look))
+    assert (verdict.indication if verdict else None) == told
+    after = await idle_desk.db.as_worker(
+        lambda conn: conn.fetchval("select waited from examinations where not settled")
+    )
+    assert after == pause, "the pause counts, and grows"
+
+
+async def test_what_was_tried_in_vain_waits_behind_its_senders_new_files(idle_desk: Desk) -> None:
+    old = await idle_desk.take_in(sheet("da thu"))
+    held = await claim(idle_desk.db)
+    assert held is not None
+    pause = timedelta(milliseconds=1)
+    await idle_desk.db.as_worker(
+        lambda conn: examinations.release(conn, held, pause=pause, strikes=0)
+    )
+    new = await idle_desk.take_in(sheet("moi"))
+    claimed = [await claim(idle_desk.db) for _ in range(3)]
+    assert [one.dispatch_id for one in claimed if one] == [new, old]

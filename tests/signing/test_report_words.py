@@ -62,15 +62,15 @@ def test_there_are_no_words_for_what_is_not_there() -> None:
     [
         (
             "revocation.revoked",
-            "REVOKED",
+            "REVOKED_NO_POE",
             "keyCompromise since 2026-11-20T17:00:00Z",
             "đã bị thu hồi từ 00:00:00 ngày 21/11/2026, giờ Việt Nam (UTC+7).",
         ),
         (
             "time.validity",
-            "EXPIRED",
+            "NOT_YET_VALID",
             "valid 2024-01-01 to 2026-01-02",
-            "sau khi chứng thư số hết hạn (có hạn từ 01/01/2024 đến 02/01/2026).",
+            "trước khi chứng thư số có hiệu lực (có hạn từ 01/01/2024 đến 02/01/2026).",
         ),
         (
             "revocation.fresh",
@@ -78,7 +78,7 @@ def test_there_are_no_words_for_what_is_not_there() -> None:
             "the newest list of issuing is of 2026-11-20T17:00:00Z",
             "mới nhất, cấp lúc 00:00:00 ngày 21/11/2026, giờ Việt Nam (UTC+7), đã quá cũ",
         ),
-        ("revocation.revoked", "REVOKED", "{since} since then", "người ký đã bị thu hồi."),
+        ("revocation.revoked", "REVOKED_NO_POE", "{since} since then", "người ký đã bị thu hồi."),
         ("revocation.revoked", "TRY_LATER", "", "đang bị tạm dừng."),
         ("binding.row", "SIG-4031", "", "được đăng ký cho cơ quan khác"),
         ("format.pdf", "SIG-4221", "no signature", "không có chữ ký số nào"),

@@ -33,7 +33,7 @@ from tests.fixtures.papers import Papers
 from tests.signing.elsewhere import der, make_ca, pem
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
-BEGAN = NOW - timedelta(days=30)
+BEGAN, LATER = NOW - timedelta(days=30), NOW + timedelta(days=36_500)
 ONE, TWO = make_ca("CA một"), make_ca("CA hai")
 
 
@@ -227,7 +227,7 @@ def test_an_export_says_the_whole_list_to_whoever_lists_its_signer(
 ) -> None:
     ours = own_list(authorities, add())
     theirs = own_list(authorities)
-    read = export.verified(export.signed(authorities, ours), theirs.entries)
+    read = export.verified(export.signed(authorities, ours), theirs.entries, until=LATER)
     assert (read.signer, read.version, read.digest) == ("issuing", 3, digest(ours.entries))
     (found,) = differences(theirs.entries, read.authorities, end_missing=False)
     assert found.change == add()
@@ -274,10 +274,10 @@ def test_a_forged_export_is_refused(authorities: Authorities) -> None:
     ]
     for one in cases:
         with pytest.raises(Problem, match="TRU-4222"):
-            export.verified(one, ours.entries)
+            export.verified(one, ours.entries, until=LATER)
     ended = after(ours.entries, EndAuthority(action="end", name="issuing"), 9)
     with pytest.raises(Problem, match="TRU-4222"):
-        export.verified(good, ended)
+        export.verified(good, ended, until=LATER)
 
 
 def test_a_listed_authority_that_is_not_trusted_for_that_signs_no_export(
@@ -286,4 +286,4 @@ def test_a_listed_authority_that_is_not_trusted_for_that_signs_no_export(
     ours = own_list(authorities, add())
     signer = base64.b64encode(ours.entries["one"].der).decode()
     with pytest.raises(Problem, match="TRU-4222"):
-        export.verified(forged(authorities, x5c=[signer]), ours.entries)
+        export.verified(forged(authorities, x5c=[signer]), ours.entries, until=LATER)

@@ -214,7 +214,7 @@ def _associated(stored: Stored, place: int) -> dict[str, Any]:
 def _revocation(one: Signature) -> dict[str, Any]:
     """Return since when, and why, the signer's certificate was revoked."""
     told = _REVOKED.fullmatch(one.detail)
-    if told is None or one.sub_indication not in {"REVOKED", "REVOKED_NO_POE"}:
+    if told is None or one.sub_indication != "REVOKED_NO_POE":
         return {}
     return {
         "RevocationStatusInformation": {

@@ -120,7 +120,7 @@ def _revocation(part: Part) -> str:
     if not part.evidence:
         return "<p>Không có thông tin thu hồi nào được dùng để chấp nhận chữ ký này.</p>"
     return _table(
-        "Bằng chứng chưa bị thu hồi",
+        "Thông tin thu hồi đã xét",
         ("Chứng thư số của", "Nguồn", "Cấp lúc", "Kỳ cấp tiếp theo", "SHA-256"),
         (
             (

@@ -35,6 +35,8 @@ _CHANGES = {
     "UNKNOWN": "không xác định được",
 }
 _SOURCES = {"crl": "CRL", "ocsp": "OCSP"}
+_WORTHLESS = frozenset({"HASH_FAILURE", "SIG_CRYPTO_FAILURE"})
+"""Of a signature that is not that of its certificate's holder on this file."""
 
 
 def part(stored: Stored, place: int, policy: Policy) -> Part:
@@ -92,14 +94,19 @@ def _algorithm(one: Signature) -> str:
 def _times(stored: Stored, one: Signature) -> tuple[Time, ...]:
     judged = stored.finding.checked_at if stored.finding else None
     best = one.proved_at
+    worth = (
+        "Đã được chứng minh bằng dấu thời gian"
+        if best
+        else "Thời điểm kiểm tra (không có dấu thời gian dùng được)"
+    )
+    if one.sub_indication in _WORTHLESS:
+        worth = "Chữ ký sai, nên không chứng minh được ai đã ký"
     found = [
         Time(
             "Chắc chắn đã được ký trước",
             moment(best or judged),
-            "Đã được chứng minh bằng dấu thời gian"
-            if best
-            else "Thời điểm kiểm tra (không có dấu thời gian dùng được)",
-            proved=True,
+            worth,
+            proved=one.sub_indication not in _WORTHLESS,
         ),
         Time(
             "Giờ ký do người ký ghi",

@@ -12,6 +12,9 @@ from shared.events import DocumentDispatched, DocumentExamined
 from shared.events.types import Indication
 from shared.ids import AgencyId, DispatchId, DocumentId
 
+_FIRST = UUID(int=0)
+"""Before every sender: a comparison, not a condition that no index serves."""
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:
@@ -32,8 +35,8 @@ class Claim:
     strikes: int
     signature_sha256: str | None
     """Of its detached seal, a stored file; None: the file is a PDF."""
-    waiting: timedelta
-    """Since it was asked for, by PostgreSQL's clock."""
+    waited: timedelta
+    """For how long it was tried without a verdict; not while nobody was there to try."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +124,10 @@ async def claim(
     lease: timedelta,
     without: Collection[UUID] = (),
 ) -> Claim | None:
-    """Claim the oldest file of the next sender after `after` that has one in this lane.
+    """Claim the next file of the next sender after `after` that has one in this lane.
 
-    Senders in `without` are passed over.
+    A sender's new files come before those that were tried in vain: whatever these wait for, they
+    keep nobody waiting. Senders in `without` are passed over.
 
     The claim stands in the row before the file is touched. A claim that ended without a word
     (its process died) is counted as a death: the file runs alone from then on.
@@ -132,10 +136,10 @@ async def claim(
         """
         with chosen as (
             select dispatch_id, sha256 from examinations
-            where not settled and lane = $1 and ($2::uuid is null or sender_id > $2)
+            where not settled and lane = $1 and sender_id > $2
                 and next_try_at <= clock_timestamp() and sender_id <> all($4)
                 and (claimed_until is null or claimed_until < clock_timestamp())
-            order by sender_id, requested_at limit 1
+            order by sender_id, waited > interval '0', next_try_at limit 1
             for update skip locked
         )
         update examinations e
@@ -143,11 +147,10 @@ async def claim(
             alone = e.alone or e.claimed_until is not null
         from chosen c where e.dispatch_id = c.dispatch_id and e.sha256 = c.sha256
         returning e.dispatch_id, e.sha256, e.document_id, e.document_code, e.sender_id, e.lane,
-            e.role, e.trace, e.fence, e.alone, e.size, e.strikes, e.signature_sha256,
-            clock_timestamp() - e.requested_at as waiting
+            e.role, e.trace, e.fence, e.alone, e.size, e.strikes, e.signature_sha256, e.waited
         """,
         lane,
-        after,
+        after or _FIRST,
         lease,
         list(without),
     )
@@ -188,7 +191,8 @@ async def release(conn: Connection, held: Claim, *, pause: timedelta, strikes: i
     await conn.execute(
         """
         update examinations
-        set claimed_until = null, alone = false, next_try_at = clock_timestamp() + $4, strikes = $5
+        set claimed_until = null, alone = false, next_try_at = clock_timestamp() + $4,
+            waited = waited + $4, strikes = $5
         where dispatch_id = $1 and sha256 = $2 and fence = $3
         """,
         held.dispatch_id,

@@ -58,10 +58,13 @@ async def other_states(
     rows = await conn.fetch(
         """
         select sha256, serial, issuer, state, listed from (
-            select sha256, serial, issuer, state, case
-                when serial = any($2::numeric[]) then 'revoked'
-                when serial = any($3::numeric[]) then 'suspended' else 'good' end as listed
-            from certificates where issuer = any($1)) as c
+            select c.sha256, c.serial, c.issuer, c.state, case
+                when revoked.serial is not null then 'revoked'
+                when suspended.serial is not null then 'suspended' else 'good' end as listed
+            from certificates as c
+            left join unnest($2::numeric[]) as revoked (serial) on revoked.serial = c.serial
+            left join unnest($3::numeric[]) as suspended (serial) on suspended.serial = c.serial
+            where c.issuer = any($1)) as c
         where state <> listed and state <> 'revoked' order by sha256 limit $4
         """,
         issuers,
@@ -91,16 +94,17 @@ async def date_back(
         """
         update certificates as c
         set revoked_at = least(c.revoked_at, said.since), withdrawing = true, withdrawn_to = null,
-            retired = c.retired and c.serial = any($4::numeric[])
-        from unnest($2::numeric[], $3::timestamptz[]) as said (serial, since)
+            retired = c.retired and said.retired
+        from unnest($2::numeric[], $3::timestamptz[], $4::boolean[])
+            as said (serial, since, retired)
         where c.issuer = any($1) and c.serial = said.serial and c.state = 'revoked'
-            and (c.revoked_at > said.since or (c.retired and c.serial <> all($4::numeric[])))
+            and (c.revoked_at > said.since or (c.retired and not said.retired))
         returning c.sha256
         """,
         issuers,
         list(since),
         list(since.values()),
-        list(retired),
+        [serial in retired for serial in since],
     )
     return [row["sha256"] for row in rows]
 

@@ -56,6 +56,21 @@ async def alone(conn: Connection) -> None:
     await conn.execute("select pg_advisory_xact_lock($1)", _DECIDING)
 
 
+async def together(conn: Connection) -> None:
+    """Let nobody decide on a change until this transaction ends."""
+    await conn.execute("select pg_advisory_xact_lock_shared($1)", _DECIDING)
+
+
+async def is_newer(conn: Connection, version: int) -> bool:
+    """Say whether changes were approved after this version of the list."""
+    return bool(
+        await conn.fetchval(
+            "select exists (select from trust_changes where state = 'approved' and version > $1)",
+            version,
+        )
+    )
+
+
 async def current(conn: Connection) -> TrustList:
     """Return the list that the approved changes lead to."""
     rows = await conn.fetch(

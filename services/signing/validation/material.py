@@ -49,6 +49,8 @@ class Material:
     lists: tuple[Listed, ...]
     answers: tuple[Base64Bytes, ...] = ()
     """OCSP responses."""
+    version: int = 0
+    """Of the trust list whose authorities these are; 0: of none, as in evidence."""
 
 
 def digest(content: bytes) -> str:

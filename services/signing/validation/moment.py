@@ -70,9 +70,9 @@ def check_validity(chain: Chain, moment: Moment, policy: Policy) -> None:
         begins, ends = one.not_valid_before_utc, one.not_valid_after_utc
         if begins <= moment.best + apart and moment.best - apart <= ends:
             continue
-        sub: SubIndication = "OUT_OF_BOUNDS_NO_POE"
-        if moment.stamped:
-            sub = "EXPIRED" if moment.best > ends else "NOT_YET_VALID"
+        # A stamp says that a signature was there by then, never that it was not there before.
+        early = moment.stamped is not None and moment.best < begins
+        sub: SubIndication = "NOT_YET_VALID" if early else "OUT_OF_BOUNDS_NO_POE"
         raise refused(sub, "time.validity", EXPIRED, f"valid {begins:%Y-%m-%d} to {ends:%Y-%m-%d}")
 
 
@@ -102,7 +102,7 @@ def _check_revoked(link: Link, statuses: Sequence[Status], moment: Moment) -> No
             continue  # a suspension that a newer list no longer tells of has ended
         if not link.authority and _is_older(moment, status, status.revoked_at):
             continue
-        sub: SubIndication = "REVOKED" if moment.stamped else "REVOKED_NO_POE"
+        sub: SubIndication = "REVOKED_NO_POE"
         if status.on_hold:
             sub = "TRY_LATER"  # EN 319 102-1 5.2.6: it may be good again
         elif link.authority:

@@ -14,7 +14,7 @@ from services.signing.validation.signature import Around, Judged, Says, Stamp, j
 from services.signing.validation.structures import TimeStampInfo
 from services.signing.validation.trust import Trust
 
-_BROKEN = frozenset({"FORMAT_FAILURE", "HASH_FAILURE", "SIG_CRYPTO_FAILURE"})
+_BROKEN = frozenset({"HASH_FAILURE", "SIG_CRYPTO_FAILURE"})
 
 
 def stamp(

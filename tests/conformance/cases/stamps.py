@@ -155,6 +155,8 @@ def _untrusted(world: World, ended: Holder) -> Iterator[Trial]:
     bag = tuple(sorted((world.stamping.der, world.root.der), reverse=True))
     unsorted = replace(plan, recipe=Recipe(bag=bag, sort=False))
     yield from _saves(world, ended, "stamp-not-sorted", cms.stamped((world.tsa, unsorted)))
+    strangers = replace(plan, recipe=Recipe(bag=(strange_ca.der,)))
+    yield from _saves(world, ended, "stamp-with-a-stranger", cms.stamped((world.tsa, strangers)))
     misplaced = world.issued("Dau thoi gian", STAMPER)
     yield from _saves(world, ended, "stamp-of-a-ca-for-signers", cms.stamped((misplaced, plan)))
     entry = Entry(serial=world.tsa.serial, at=NOW - 20 * DAY, reason="keyCompromise")
