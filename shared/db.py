@@ -124,7 +124,7 @@ class Database:
     ) -> None:
         """Use these pools; `open` makes them. `alone` is the DSN for connections outside them."""
         self._app, self._worker, self._looks, self._alone = app, worker, looks, alone
-        self._line = Line()
+        self._lines = {pool: Line() for pool in (app, worker, looks)}
         self.bell = Bell()
         self.outbox_bell = Bell()
         """For the relay alone: rung after commits with outbox rows."""
@@ -208,7 +208,7 @@ class Database:
         What is done first and then given up keeps those from their end who stand in line: with
         enough clients that try again nothing would ever come to its end. Raises Unavailable.
         """
-        if self._line.longest > _HOPELESS_SECONDS:
+        if self._lines[self._app].longest > _HOPELESS_SECONDS:
             raise Unavailable(f"{WHAT} (too many wait)", retry_after=2)
 
     async def ready(self) -> bool:
@@ -237,9 +237,8 @@ class Database:
         raise Unavailable(f"{WHAT} (a lock)")
 
     async def _once(self, pool: "Pool[Record]", step: Step[T], noted: _Noted | None) -> T:
-        line = self._line if pool is self._app else Line()
         try:
-            with line.standing():
+            with self._lines[pool].standing():
                 conn = await pool.acquire(timeout=_CONNECT_SECONDS)
         except NOT_YET as error:
             raise Unavailable(WHAT) from error

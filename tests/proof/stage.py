@@ -44,7 +44,8 @@ class Stage:
     @property
     def trials(self) -> int:
         """Return at how many moments something was killed."""
-        return (self._kept("counts.json") or {}).get("trials", self._kills())
+        counted = self._kept("counts.json") or {}
+        return counted["trials"] if "trials" in counted else self._kills()
 
     def faults(self, points: Sequence[Point]) -> list[Fault]:
         """Return what falls to this stack; `points`: all fail points of the tree."""
