@@ -24,6 +24,7 @@ _LOCK = 0x6C74_6D69  # "ltmi"
 _BRIEFLY_MS, _LONGEST_MS = 200, 2000
 """Whoever wants a table waits behind the migration that waits for it: not longer than this."""
 _PAUSE_SECONDS = 1
+_LOOK_SECONDS = 0.1
 _NO_TRANSACTION = "-- migrate: no-transaction"
 _NAME = re.compile(r"\d{4}_[a-z0-9_]+\.sql")
 _log = structlog.get_logger()
@@ -55,24 +56,39 @@ def _read(folders: Sequence[Path]) -> list[_Migration]:
 
 
 async def _run_one(conn: "_Connection", migration: _Migration) -> None:
-    if migration.text.startswith(_NO_TRANSACTION):
-        # Must be safe to run twice: a crash between the two leaves no trace of the first.
-        await conn.execute(migration.text)
-        await _record(conn, migration)
-        return
     wait = _BRIEFLY_MS
     while True:
         try:
-            async with conn.transaction():
-                await conn.execute("select set_config('lock_timeout', $1, true)", f"{wait}ms")
-                await conn.execute(migration.text)
-                await _record(conn, migration)
+            if migration.text.startswith(_NO_TRANSACTION):
+                await _run_bare(conn, migration)
+            else:
+                await _run_whole(conn, migration, wait)
         except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError) as error:
             _log.info("a table is in use", migration=migration.name, cause=str(error))
             await asyncio.sleep(_PAUSE_SECONDS)
             wait = min(_LONGEST_MS, wait * 5 // 4)
         else:
             return
+
+
+async def _run_whole(conn: "_Connection", migration: _Migration, wait_ms: int) -> None:
+    async with conn.transaction():
+        await conn.execute("select set_config('lock_timeout', $1, true)", f"{wait_ms}ms")
+        await conn.execute(migration.text)
+        await _record(conn, migration)
+
+
+async def _run_bare(conn: "_Connection", migration: _Migration) -> None:
+    """Run one statement that is safe to run twice: a crash leaves no trace of the first time.
+
+    But of an index that was being made: it is there, is never used, and bears the name.
+    """
+    for half_made in await conn.fetch(
+        "select indexrelid::regclass::text as name from pg_index where not indisvalid"
+    ):
+        await conn.execute(f"drop index concurrently if exists {half_made['name']}")
+    await conn.execute(migration.text)
+    await _record(conn, migration)
 
 
 async def _record(conn: "_Connection", migration: _Migration) -> None:
@@ -91,7 +107,9 @@ async def apply(dsn: str, folders: Sequence[Path]) -> list[str]:
     """
     conn = await asyncpg.connect(dsn, timeout=5, server_settings={"lock_timeout": "30s"})
     try:
-        await conn.execute("select pg_advisory_lock($1)", _LOCK)
+        # Asked again and again: an index that is made concurrently waits for whoever waits for it.
+        while not await conn.fetchval("select pg_try_advisory_lock($1)", _LOCK):  # noqa: ASYNC110
+            await asyncio.sleep(_LOOK_SECONDS)
         await conn.execute(
             "create table if not exists migrations (name text primary key, checksum bytea not null,"
             " applied_at timestamptz not null default clock_timestamp())"

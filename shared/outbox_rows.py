@@ -20,6 +20,8 @@ class Row:
     headers: dict[str, str]
     value: bytes
     waited_ms: float
+    again: bool
+    """It was published once; the log has lost it."""
 
     def message(self) -> Message:
         """Return the row as it is sent."""
@@ -48,7 +50,8 @@ async def waiting(conn: Session, *, held: Collection[str], limit: int) -> list[R
     """Return rows to send, in order; none of held topics, none behind a parked row of its key."""
     rows = await conn.fetch(
         "select id, event_id, topic, key, headers, value,"
-        " extract(epoch from clock_timestamp() - created_at)::float8 * 1000 as waited_ms"
+        " extract(epoch from clock_timestamp() - created_at)::float8 * 1000 as waited_ms,"
+        " cluster is not null as again"
         " from outbox as o where published_at is null and parked_at is null"
         " and topic <> all($1::text[])"
         " and not exists (select from outbox as p where p.topic = o.topic and p.key = o.key"
@@ -129,9 +132,12 @@ async def published_from(
 
 
 async def set_back(conn: Session, ids: Sequence[int]) -> None:
-    """Let these rows be sent again: they go in the order of their ids, before newer ones."""
+    """Let these rows be sent again: they go in the order of their ids, before newer ones.
+
+    That they were published tells their `cluster`, which stays.
+    """
     await conn.execute(
-        'update outbox set published_at = null, cluster = null, partition = null, "offset" = null'
+        'update outbox set published_at = null, partition = null, "offset" = null'
         " where id = any($1::bigint[])",
         ids,
     )
@@ -147,7 +153,7 @@ async def set_back_topic(
     partition the last row goes last: as long as any is left, the loss can be seen.
     """
     done = await conn.execute(
-        'update outbox set cluster = null, partition = null, "offset" = null,'
+        'update outbox set partition = null, "offset" = null,'
         " published_at = case when $3 then published_at end where id in (select id from outbox"
         ' where topic = $1 and "offset" is not null and ($2::text is null or cluster <> $2)'
         ' order by partition, "offset" limit $4)',

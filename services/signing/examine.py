@@ -96,9 +96,10 @@ async def settle(conn: Connection, held: Claim, look: Look) -> Verdict | None:
     if standing is None:
         return None  # the claim expired and another process has the file
     finding = look.answer.finding if look.answer else None
-    await trust.together(conn)  # before certificates, as where a change is put into force
-    registered = await certificates.lock_used(conn, used(finding)) if finding else {}
-    registered = heeded(registered, look.units)
+    registered: dict[str, Registered] = {}
+    if finding:
+        await trust.together(conn)  # before certificates, as where a change is put into force
+        registered = heeded(await certificates.lock_used(conn, used(finding)), look.units)
     result = _weigh(held, look, finding, registered)
     verdict = result.verdict
     passes = verdict is not None and verdict.indication == "TOTAL-PASSED"

@@ -12,6 +12,9 @@ from tests.fixtures.database import opened, settings_of
 from tests.fixtures.eventually import eventually
 from tests.fixtures.stack import Backing, Databases
 
+_INDEX = "-- migrate: no-transaction\ncreate index concurrently if not exists i on t (n)"
+_VALID = "select indisvalid from pg_index where indexrelid = 'i'::regclass"
+
 
 @pytest.fixture
 async def empty(databases: Databases) -> str:
@@ -83,13 +86,34 @@ async def test_a_file_that_fails_leaves_nothing_of_itself(empty: str, tmp_path: 
 async def test_a_file_may_ask_for_no_transaction(empty: str, tmp_path: Path):
     folder = _write(
         tmp_path / "docs" / "migrations",
-        **{
-            "0001_t": "create table t (n int);",
-            "0002_i": "-- migrate: no-transaction\ncreate index concurrently if not exists i"
-            " on t (n)",
-        },
+        **{"0001_t": "create table t (n int);", "0002_i": _INDEX},
     )
     assert len(await apply(empty, [folder])) == 2
+
+
+async def test_an_index_that_was_half_made_is_made_anew(empty: str, tmp_path: Path):
+    folder = _write(
+        tmp_path / "docs" / "migrations",
+        **{"0001_t": "create table t (n int); insert into t values (1), (1);"},
+    )
+    await apply(empty, [folder])
+    with pytest.raises(asyncpg.UniqueViolationError):  # as a crash would leave it
+        await _ask(empty, "create unique index concurrently i on t (n)")
+    assert await _ask(empty, _VALID) is False
+    _write(folder, **{"0002_i": _INDEX})
+    await apply(empty, [folder])
+    assert await _ask(empty, _VALID) is True
+
+
+async def test_an_index_is_made_while_others_wait_to_migrate(empty: str, tmp_path: Path):
+    folder = _write(
+        tmp_path / "docs" / "migrations",
+        **{"0001_t": "create table t (n int);", "0002_i": _INDEX},
+    )
+    async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+        for _ in range(5):
+            group.create_task(apply(empty, [folder]))
+    assert await _ask(empty, _VALID) is True
 
 
 async def test_a_name_that_sorts_by_accident_is_refused(empty: str, tmp_path: Path):

@@ -2,6 +2,8 @@
 
 from secrets import token_hex
 
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
 from shared import outbox, parking
 from shared.relay import relay
 from tests.fixtures.eventually import eventually
@@ -98,15 +100,21 @@ async def test_what_a_topic_has_lost_is_published_again_in_order(ground: Ground,
     await assert_the_log_holds_the_outbox(ground.databases, ground.access)
 
 
-async def test_what_another_cluster_held_is_published_again(ground: Ground):
+async def test_what_another_cluster_held_is_published_again(
+    ground: Ground, spans: InMemorySpanExporter
+):
     topic = ground.fresh_topic()
     await _put(ground, topic, *range(5))
     async with ground.running(relay(ground.db, ground.access, service="docs")):
         await eventually(lambda: _idle(ground), "all is published")
     await look(ground.databases, "update outbox set cluster = 'the one before'")
+    await _put(ground, topic, 5)
     async with ground.running(relay(ground.db, ground.access, service="docs")):
-        await eventually(lambda: _in_log(ground, topic, 10), "all of it is sent again")
+        await eventually(lambda: _in_log(ground, topic, 11), "all of it is sent again")
+        await eventually(lambda: _idle(ground), "and so noted")
     await assert_the_log_holds_the_outbox(ground.databases, ground.access)
+    sent = [one for one in spans.get_finished_spans() if one.name == f"send {topic}"]
+    assert len(sent) == 6, "what is healed has its spans already"
 
 
 async def test_what_retention_has_taken_is_not_sent_again(ground: Ground, backing: Backing):

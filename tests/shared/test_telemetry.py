@@ -8,9 +8,6 @@ import sys
 import textwrap
 
 import pytest
-from opentelemetry import trace
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind
 
@@ -19,19 +16,6 @@ from shared import telemetry
 from shared.settings import ServiceSettings
 from tests.fixtures.database import settings_on
 from tests.fixtures.stack import Databases
-
-
-@pytest.fixture
-def spans() -> InMemorySpanExporter:
-    """What the process's tracer provider exports."""
-    exporter = InMemorySpanExporter()
-    provider = trace.get_tracer_provider()
-    if not isinstance(provider, TracerProvider):
-        provider = TracerProvider()
-        trace.set_tracer_provider(provider)
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
-    return exporter
-
 
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 

@@ -25,7 +25,7 @@ EXEMPT = {
     "shared/idempotency.py:step": "a savepoint: the request's transaction commits it",
     "shared/inbox.py:forget": "deletes what nobody asks for any more, again after a crash",
     "shared/jwks.py:_fetch": "reads public keys into memory",
-    "shared/migrate.py:_run_one": "nothing is served before it; what has run is written with it",
+    "shared/migrate.py:_run_whole": "nothing is served before it; what has run is written with it",
     "shared/outbox_rows.py:forget": "deletes what nobody asks for any more, again after a crash",
     "shared/outbox_rows.py:park": "relay.before_mark stands behind its only call",
 }

@@ -6,14 +6,7 @@ from services.signing.finding import SubIndication
 from shared.events.types import Indication
 
 _FAILURES: frozenset[SubIndication] = frozenset(
-    {
-        "FORMAT_FAILURE",
-        "HASH_FAILURE",
-        "SIG_CRYPTO_FAILURE",
-        "REVOKED",
-        "EXPIRED",
-        "NOT_YET_VALID",
-    }
+    {"FORMAT_FAILURE", "HASH_FAILURE", "SIG_CRYPTO_FAILURE", "NOT_YET_VALID"}
 )
 
 
