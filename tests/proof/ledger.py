@@ -47,8 +47,8 @@ class Ledger:
         return found
 
     def done(self, fault: str) -> int:
-        """Return how often a fault has been inflicted."""
-        return sum(one.fault == fault for one in self.passes())
+        """Return how often a fault came to its end; a pass that failed stays, and is due again."""
+        return sum(one.fault == fault and not one.failed for one in self.passes())
 
     def write(self, one: Pass) -> None:
         """Write a pass down before anything else happens."""

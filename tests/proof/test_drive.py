@@ -43,6 +43,13 @@ def test_a_pass_that_was_cut_short_by_a_crash_is_due_again(tmp_path: Path):
     assert [one.seconds for one in ledger.passes()] == [1.5, 2.5]
 
 
+def test_a_pass_that_failed_stays_and_is_due_again(tmp_path: Path):
+    ledger = Ledger(tmp_path / "passes.jsonl")
+    ledger.write(Pass("SIGKILL of docs", "kills", 5, failed="it did not come back"))
+    assert ledger.done("SIGKILL of docs") == 0
+    assert len(ledger.passes()) == 1
+
+
 def test_a_point_that_several_pass_is_first_of_who_has_fewest_and_damage_comes_last():
     rows = [
         "healing.topic_set_back docs,notify wipe shared/outbox_rows.py:152",

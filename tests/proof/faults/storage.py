@@ -1,14 +1,16 @@
 """One flipped byte in a stored file: it is found, refused, reported, and never served."""
 
 import asyncio
+import hashlib
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 import aiohttp
 
-from tests.proof.client import System
+from tests.proof.client import Refused, System, Unreachable
 from tests.proof.faults.fault import PATIENCE, Broken, Fault, NotReached
 from tests.proof.faults.processes import until
 from tests.proof.harness import Harness
@@ -34,8 +36,9 @@ def flipped_bytes(files: int) -> Iterator[Fault]:
 async def _flip(harness: Harness, session: Session, *, files: int) -> float:
     """Flip a byte of files as they are stored, wait until each is reported, flip it back.
 
-    Raises NotReached when one is not reported. That none is served is the checker's to say: every
-    reader downloads and hashes what it is handed. Before, the same with a file that has arrived.
+    Raises NotReached when one is not reported, Broken when it is served. Readers download and hash
+    what they are handed; a file that all had read before the byte was flipped is asked for again.
+    Before, the same with a file that has arrived.
     """
     await _flip_arrived(harness, session)
     flipped: list[Path] = []
@@ -45,14 +48,10 @@ async def _flip(harness: Harness, session: Session, *, files: int) -> float:
             await asyncio.to_thread(_flip_in, new)
             flipped.append(new)
         for file in flipped:
-            await until(
-                f"the flipped byte in {file.name} is reported",
-                lambda name=file.name: _reported(harness, name),
-                PATIENCE,
-            )
+            await _found(harness, session, file)
     finally:
         for file in flipped:
-            await asyncio.to_thread(_flip_in, file)
+            await asyncio.to_thread(_flip_back, file)
     return await session.recovered(time.monotonic(), PATIENCE)
 
 
@@ -60,17 +59,41 @@ async def _flip_arrived(harness: Harness, session: Session) -> None:
     """Flip a byte of a file in a mailbox and ask for it. Raises Broken, NotReached."""
     arrived = await _arrived(session)
     system = session.workload.systems[session.workload.network.serving[arrived.to[0]]]
-    document = session.workload.records.outcomes[arrived.number].document
-    path = f"/v1/documents/{document}"
-    files = (await system.ask("GET", path, acting=arrived.to[0])).json()["attachments"]
-    (file_id,) = (one["id"] for one in files if one["sha256"] == arrived.sha256)
-    url = f"{system.gateway}{path}/attachments/{file_id}/content"
+    url = await _where(session, system, arrived)
     stored = _path(harness, arrived.sha256)
     await asyncio.to_thread(_flip_in, stored)
     try:
         await _refused(system, url, arrived)
     finally:
         await asyncio.to_thread(_flip_in, stored)
+
+
+async def _where(session: Session, system: System, arrived: Order) -> str:
+    """Return where its first recipient downloads the file of a document. Raises Refused."""
+    document = session.workload.records.outcomes[arrived.number].document
+    path = f"/v1/documents/{document}"
+    files = (await system.ask("GET", path, acting=arrived.to[0])).json()["attachments"]
+    (file_id,) = (one["id"] for one in files if one["sha256"] == arrived.sha256)
+    return f"{system.gateway}{path}/attachments/{file_id}/content"
+
+
+async def _found(harness: Harness, session: Session, file: Path) -> None:
+    """Wait until a log tells of a flipped file, and ask for it as soon as it has a recipient.
+
+    Raises NotReached, Broken.
+    """
+    workload, end = session.workload, time.monotonic() + PATIENCE
+    made = workload.records.orders[workload.records.of_digest[file.name]]
+    system = workload.systems[workload.network.serving[made.to[0]]]
+    while not await asyncio.to_thread(_reported, harness, file.name):
+        if time.monotonic() > end:
+            raise NotReached(f"the flipped byte in {file.name} is reported: not within {PATIENCE}")
+        await asyncio.sleep(_PAUSE)
+        with suppress(Refused, Unreachable, KeyError):  # it was not delivered, or not told of yet
+            status, body = await _asked(system, await _where(session, system, made), made)
+            if hashlib.sha256(body).hexdigest() == file.name:
+                return  # its sender handed it in once more, and so mended it
+            refused_as_corrupt(status, body)
 
 
 async def _arrived(session: Session) -> Order:
@@ -96,16 +119,21 @@ async def _refused(system: System, url: str, arrived: Order) -> None:
     """Ask for a changed file as its recipient until it is refused for that. Raises Broken."""
     end, status, body = time.monotonic() + PATIENCE, 0, b""
     while time.monotonic() < end:
-        headers = {"Authorization": f"Bearer {await system.token()}", "On-Behalf-Of": arrived.to[0]}
-        try:
-            async with system.session.get(url, headers=headers) as answer:
-                status, body = answer.status, await answer.read()
-        except (aiohttp.ClientError, TimeoutError):
-            status, body = 0, b""
+        status, body = await _asked(system, url, arrived)
         if refused_as_corrupt(status, body):
             return
         await asyncio.sleep(_PAUSE)
     raise NotReached(f"a changed file was not refused as such; last: {status} {body[:200]!r}")
+
+
+async def _asked(system: System, url: str, arrived: Order) -> tuple[int, bytes]:
+    """Ask for a file as its first recipient; status 0: there was no whole answer."""
+    headers = {"Authorization": f"Bearer {await system.token()}", "On-Behalf-Of": arrived.to[0]}
+    try:
+        async with system.session.get(url, headers=headers) as answer:
+            return answer.status, await answer.read()
+    except (aiohttp.ClientError, TimeoutError):
+        return 0, b""
 
 
 def refused_as_corrupt(status: int, body: bytes) -> bool:
@@ -147,6 +175,12 @@ def _flip_in(file: Path) -> None:
         byte = stored.read(1)[0]
         stored.seek(middle)
         stored.write(bytes([byte ^ 1]))
+
+
+def _flip_back(file: Path) -> None:
+    """Flip the byte again, unless the file is whole: handed in once more, it was written anew."""
+    if hashlib.sha256(file.read_bytes()).hexdigest() != file.name:
+        _flip_in(file)
 
 
 def _reported(harness: Harness, sha256: str) -> bool:
