@@ -23,6 +23,7 @@ from tests.proof.faults.disks import undo
 from tests.proof.faults.failpoints import listed
 from tests.proof.faults.fault import Fault
 from tests.proof.faults.plan import QUICK, WHOLE, Extent, may_refuse
+from tests.proof.faults.storage import mend
 from tests.proof.harness import Harness, NotDone, proof_run
 from tests.proof.page import Ran, commit, over_bound, page
 from tests.proof.session import Session, proving, settle
@@ -53,6 +54,7 @@ async def _go_through(stage: Stage, faults: Sequence[Fault], wanted: int) -> Cou
     extent, harness = stage.extent, stage.harness
     stage.folder.mkdir(parents=True, exist_ok=True)
     await undo(harness)
+    mend(harness)
     print(f"starts a stack with {stage.brokers} brokers in {harness.run}", flush=True)
     await harness.up(f"BROKERS={stage.brokers}")
     stage.plan(faults)

@@ -1,6 +1,7 @@
 """What counts as evidence that a fault was inflicted, and as an error that a client has met."""
 
 import email.utils
+import hashlib
 import json
 from pathlib import Path
 
@@ -10,7 +11,8 @@ from tests.proof.checker import Counts
 from tests.proof.faults.clocks import is_off
 from tests.proof.faults.fault import Broken
 from tests.proof.faults.kills import at_any_moment
-from tests.proof.faults.storage import refused_as_corrupt
+from tests.proof.faults.storage import flip, mend, refused_as_corrupt
+from tests.proof.harness import Harness
 from tests.proof.roll.__main__ import met_by_readers, unacknowledged
 
 _NOW, _DAY = 1_790_000_000.0, 86_400
@@ -28,6 +30,21 @@ def test_a_changed_file_is_refused_for_that_and_never_served():
     assert not refused_as_corrupt(503, b'{"code": "REQ-5031"}')
     with pytest.raises(Broken):
         refused_as_corrupt(200, b"%PDF")
+
+
+def test_what_a_broken_off_run_has_flipped_is_flipped_back_unless_it_is_whole(tmp_path: Path):
+    harness, files = Harness(tmp_path, tmp_path), list[Path]()
+    for content in (b"one", b"two"):
+        name = hashlib.sha256(content).hexdigest()
+        files.append(tmp_path / "blobs" / name[:2] / name[2:4] / name)
+        files[-1].parent.mkdir(parents=True)
+        files[-1].write_bytes(content)
+        flip(harness, files[-1])
+        assert files[-1].read_bytes() != content
+    files[1].write_bytes(b"two")  # as when its sender hands it in once more
+    for _ in range(2):
+        mend(harness)
+        assert [file.read_bytes() for file in files] == [b"one", b"two"]
 
 
 def test_no_recovery_is_promised_for_what_is_on_no_documents_way():

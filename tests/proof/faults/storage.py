@@ -21,6 +21,8 @@ from tests.proof.session import Session
 
 _UNAVAILABLE, _CORRUPT, _PAUSE = 503, b"DOC-5031", 0.5
 _REPORT = "stored file is corrupt"
+_NOTE = "flipped"
+"""Which files have a flipped byte, in the stack's folder: a run that is broken off leaves them."""
 _LOGS = ("docs", "docs-2", "signing", "signing-2")
 
 
@@ -45,13 +47,12 @@ async def _flip(harness: Harness, session: Session, *, files: int) -> float:
     try:
         while len(flipped) < files:
             new = await _next_stored(harness, session)
-            await asyncio.to_thread(_flip_in, new)
+            await asyncio.to_thread(flip, harness, new)
             flipped.append(new)
         for file in flipped:
             await _found(harness, session, file)
     finally:
-        for file in flipped:
-            await asyncio.to_thread(_flip_back, file)
+        await asyncio.to_thread(mend, harness)
     return await session.recovered(time.monotonic(), PATIENCE)
 
 
@@ -61,11 +62,11 @@ async def _flip_arrived(harness: Harness, session: Session) -> None:
     system = session.workload.systems[session.workload.network.serving[arrived.to[0]]]
     url = await _where(session, system, arrived)
     stored = _path(harness, arrived.sha256)
-    await asyncio.to_thread(_flip_in, stored)
+    await asyncio.to_thread(flip, harness, stored)
     try:
         await _refused(system, url, arrived)
     finally:
-        await asyncio.to_thread(_flip_in, stored)
+        await asyncio.to_thread(mend, harness)
 
 
 async def _where(session: Session, system: System, arrived: Order) -> str:
@@ -177,10 +178,26 @@ def _flip_in(file: Path) -> None:
         stored.write(bytes([byte ^ 1]))
 
 
-def _flip_back(file: Path) -> None:
-    """Flip the byte again, unless the file is whole: handed in once more, it was written anew."""
-    if hashlib.sha256(file.read_bytes()).hexdigest() != file.name:
-        _flip_in(file)
+def flip(harness: Harness, file: Path) -> None:
+    """Flip a byte in the middle of a file, and note that it is flipped."""
+    with (harness.run / _NOTE).open("a", encoding="ascii") as note:
+        note.write(f"{file.name}\n")
+    _flip_in(file)
+
+
+def mend(harness: Harness) -> None:
+    """Flip back what is flipped, also by a run that was broken off.
+
+    Not what is whole: handed in once more, it was written anew.
+    """
+    note = harness.run / _NOTE
+    if not note.exists():
+        return
+    for name in note.read_text(encoding="ascii").split():
+        file = _path(harness, name)
+        if hashlib.sha256(file.read_bytes()).hexdigest() != name:
+            _flip_in(file)
+    note.unlink()
 
 
 def _reported(harness: Harness, sha256: str) -> bool:
