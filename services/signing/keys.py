@@ -209,10 +209,10 @@ class Authorities:
         ends = known.next_update_utc or known.last_update_utc
         return Published(name, number, known.last_update_utc, ends, der)
 
-    def sign_list(self, number: int, revoked: Sequence[Revoked]) -> Published:
-        """Sign the issuing CA's revocation list."""
+    def sign_list(self, number: int, revoked: Sequence[Revoked], *, at: dt.datetime) -> Published:
+        """Sign the issuing CA's revocation list. `at`: now, by the clock that judgements have."""
         issuer = self._certificates["issuing"]
-        begins = dt.datetime.now(dt.UTC).replace(microsecond=0) - _CLOCKS_APART
+        begins = at.replace(microsecond=0) - _CLOCKS_APART
         identifier = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
         authority_key = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier)
         builder = (

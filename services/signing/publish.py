@@ -1,7 +1,6 @@
 """Publishes revocation lists: the issuing CA's are signed here, the root's is taken over."""
 
 import asyncio
-import datetime as dt
 
 from services.signing.keys import LIST_LIFE, Authorities
 from services.signing.store import lists, standing
@@ -25,7 +24,7 @@ async def publish(conn: Connection, authorities: Authorities) -> int:
 async def publish_as(conn: Connection, authorities: Authorities, number: int) -> None:
     """Sign and keep the list whose number this transaction has taken."""
     revoked = await standing.revoked(conn, "issuing")
-    await lists.insert(conn, authorities.sign_list(number, revoked))
+    await lists.insert(conn, authorities.sign_list(number, revoked, at=await lists.clock(conn)))
     await lists.forget_old(conn, "issuing", keep=_KEPT)
 
 
@@ -40,15 +39,22 @@ async def keep_file(db: Database, authorities: Authorities) -> None:
 
 
 async def keep_lists(db: Database, authorities: Authorities) -> None:
-    """Take over a newer list of the root, and replace the issuing CA's before it ends."""
+    """Take over a newer list of the root, and replace the issuing CA's before it ends.
+
+    Also one that has not begun: a clock was ahead when it was made, and nobody may believe it yet.
+    """
 
     async def step(conn: Connection) -> None:
         known, root = await lists.newest(conn, "root"), authorities.root_list()
         if root and (known is None or known.number < root.number):
             await lists.insert(conn, root)
         issued = await lists.newest(conn, "issuing")
-        now = dt.datetime.now(dt.UTC)
-        if issued is None or issued.next_update - now < REFRESH_BEFORE_END:
+        now = await lists.clock(conn)
+        if (
+            issued is None
+            or issued.this_update > now
+            or issued.next_update - now < REFRESH_BEFORE_END
+        ):
             await publish(conn, authorities)
 
     await db.as_worker(step)

@@ -73,10 +73,15 @@ async def test_what_another_hand_wrote_is_refused(authorities: Authorities) -> N
         assert path.read_text() == forged
 
 
+def test_a_list_begins_at_the_moment_that_is_given(authorities: Authorities) -> None:
+    one = authorities.sign_list(1, [], at=SINCE)
+    assert one.this_update < SINCE < one.next_update
+
+
 def test_an_earlier_list_never_replaces_a_later_one(
     authorities: Authorities, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    earlier, later = (authorities.sign_list(number, []) for number in (1, 2))
+    earlier, later = (authorities.sign_list(number, [], at=SINCE) for number in (1, 2))
     begun, laid = threading.Event(), threading.Event()
 
     def slowly(point: str) -> None:

@@ -192,3 +192,22 @@ async def test_it_is_known_how_long_each_list_lasts(idle_desk: Desk) -> None:
     assert await left("root") < -hour
     await idle_desk.db.as_worker(lambda conn: conn.execute("delete from revocation_lists"))
     assert await left("issuing") == 0, "there is none"
+
+
+async def test_a_list_that_has_not_begun_is_replaced_at_once(idle_desk: Desk) -> None:
+    async def jump(conn: Connection) -> None:  # as a clock that was a day ahead has left it
+        await conn.execute(
+            "update revocation_lists set this_update = this_update + interval '1 day',"
+            " next_update = next_update + interval '1 day' where authority = 'issuing'"
+        )
+
+    before = await idle_desk.db.look(lambda conn: lists.newest(conn, "issuing"))
+    await idle_desk.db.as_worker(jump)
+    await idle_desk.register.tend()
+    after = await idle_desk.db.look(lambda conn: lists.newest(conn, "issuing"))
+    assert before is not None
+    assert after is not None
+    assert after.number == before.number + 1
+    assert after.this_update < await idle_desk.db.look(lists.clock)
+    await idle_desk.register.tend()
+    assert await idle_desk.db.look(lambda conn: lists.newest(conn, "issuing")) == after, "once"
