@@ -9,6 +9,10 @@ from pathlib import Path
 from typing import TypeAlias
 
 import pytest
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from shared.events.topics import Service
 from tests.fixtures.stack import (
@@ -36,6 +40,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if isinstance(item, pytest.Function) and "stack" in item.fixturenames:
             item.add_marker("stack")
     items.sort(key=lambda item: item.path.is_relative_to(_RESTORE))
+
+
+@pytest.fixture
+def spans() -> InMemorySpanExporter:
+    """What the process's tracer provider exports."""
+    exporter = InMemorySpanExporter()
+    provider = trace.get_tracer_provider()
+    if not isinstance(provider, TracerProvider):
+        provider = TracerProvider()
+        trace.set_tracer_provider(provider)
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    return exporter
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from services.notify.ears import Ears
 from services.notify.keys import ReceiptKeys
 from services.notify.receive import Desk
 from services.notify.settings import Settings
-from services.notify.store import events, lanes, state, subscriptions
+from services.notify.store import alarms, events, lanes, state, subscriptions
 from shared import following, health, outbox, telemetry
 from shared.bell import Bell
 from shared.chain import LANES
@@ -66,7 +66,7 @@ def gauges(db: Database, access: KafkaAccess) -> dict[str, health.Gauge]:
         **health.gauges(db, access, "notify"),
         "lienthong_lanes_behind": partial(db.as_worker, lanes.count_behind),
         "lienthong_lanes_stopped": partial(db.as_worker, lanes.count_stopped),
-        "lienthong_mailbox_alarms": partial(db.as_worker, lanes.count_alarms),
+        "lienthong_mailbox_alarms": partial(db.as_worker, alarms.count),
         "lienthong_subscriptions_unswept": partial(db.as_worker, subscriptions.count_unswept),
         "lienthong_events_unnumbered": partial(db.as_worker, events.count_unnumbered),
         "lienthong_recovering": partial(db.as_worker, recovering),

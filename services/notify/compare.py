@@ -7,7 +7,7 @@ import structlog
 from pydantic import BaseModel
 
 from services.notify.mailbox import Alarm, Finding, LaneKey, raise_behind
-from services.notify.store import lanes, state
+from services.notify.store import alarms, lanes, state
 from shared.chain import Lane
 from shared.db import Connection, Database
 from shared.errors import Unavailable
@@ -113,9 +113,9 @@ async def miss(db: Database, internal: Internal) -> int:
 
 async def _check(conn: Connection, theirs: dict[LaneKey, _Head]) -> None:
     wanted = [(*key, head.sequence) for key, head in theirs.items()]
-    for key, found in (await lanes.hashes(conn, wanted)).items():
-        expected, head = found[theirs[key].sequence], theirs[key]
+    for key, found in (await lanes.known(conn, wanted)).items():
+        expected, head = found[theirs[key].sequence].hash, theirs[key]
         if expected.hex() == head.hash:
             continue
         alarm = Alarm(head.sequence, Finding.FOREIGN_HASH, expected, bytes.fromhex(head.hash))
-        await lanes.raise_alarms(conn, key, [alarm])
+        await alarms.put(conn, key, [alarm])

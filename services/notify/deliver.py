@@ -18,7 +18,7 @@ from services.notify.mailbox import (
     raise_behind,
     take_all,
 )
-from services.notify.store import events, lanes
+from services.notify.store import alarms, events, lanes
 from services.notify.store.events import News
 from services.notify.store.lanes import Entry
 from shared import telemetry
@@ -96,10 +96,12 @@ class Deliveries:
             except ValueError:
                 if not await _caught_up(conn, record):
                     raise
-        await take_in(conn, [arrival for _, arrival in arrivals], source="log")
+        untold = await take_in(conn, [arrival for _, arrival in arrivals], source="log")
         reach("notify.deliver.before_commit")
+        news = {id(arrival) for arrival in untold}
         for record, arrival in arrivals:
-            _trace(record, arrival, began)
+            if id(arrival) in news:
+                _trace(record, arrival, began)
 
 
 async def _caught_up(conn: Connection, record: Record) -> bool:
@@ -182,10 +184,11 @@ async def restart(conn: Connection, key: LaneKey) -> bool:
 
 async def take_in(
     conn: Connection, arrivals: Sequence[Arrival], *, source: Source
-) -> dict[LaneKey, LaneState]:
+) -> list[Arrival]:
     """Lock the lanes of these entries, take them in order, write what changed.
 
-    Returns where the lanes stand then. Repeating it changes nothing.
+    Returns those that no trace tells of yet: the new ones, and those that docs has answered with,
+    where no context is. Repeating it changes nothing.
     """
     by_lane: dict[LaneKey, list[Arrival]] = defaultdict(list)
     for one in arrivals:
@@ -197,18 +200,23 @@ async def take_in(
         for one in ones
         if one.entry.sequence <= locked[key].sequence
     ]
-    stored = await lanes.hashes(conn, repeated)
+    stored = await lanes.known(conn, repeated)
     changes = {
         key: take_all(
             locked[key],
             (one.entry for one in sorted(ones, key=lambda one: one.entry.sequence)),
-            stored=stored[key],
+            stored={number: one.hash for number, one in stored[key].items()},
             source=source,
         )
         for key, ones in by_lane.items()
     }
-    await _write(conn, locked, changes, arrivals)
-    return {key: change.lane for key, change in changes.items()}
+    fresh = await _write(conn, locked, changes, arrivals)
+    return fresh + [
+        one
+        for key, ones in by_lane.items()
+        for one in ones
+        if (there := stored[key].get(one.entry.sequence)) and not there.traced
+    ]
 
 
 async def _write(
@@ -216,7 +224,7 @@ async def _write(
     before: dict[LaneKey, LaneState],
     changes: dict[LaneKey, Change],
     arrivals: Sequence[Arrival],
-) -> None:
+) -> list[Arrival]:
     taken = {id(entry) for change in changes.values() for entry in change.appended}
     fresh = [one for one in arrivals if id(one.entry) in taken]
     fresh.sort(key=lambda one: (one.entry.agency, one.entry.lane, one.entry.sequence))
@@ -226,7 +234,8 @@ async def _write(
         conn, [change.lane for key, change in changes.items() if change.lane != before[key]]
     )
     for key, change in changes.items():
-        await lanes.raise_alarms(conn, key, change.alarms)
+        await alarms.put(conn, key, change.alarms)
+    return fresh
 
 
 def _arrived(one: Arrival) -> News:

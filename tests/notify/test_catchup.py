@@ -12,7 +12,7 @@ from services.notify import catchup, deliver
 from services.notify.compare import Comparison
 from services.notify.deliver import take_in
 from services.notify.mailbox import LaneState
-from services.notify.store import lanes, state
+from services.notify.store import alarms, lanes, state
 from shared.db import Connection
 from shared.errors import Unavailable
 from shared.events import DeliveryCleared
@@ -152,7 +152,7 @@ async def test_docs_own_foreign_history_stops_the_lane(pair: Pair):
     await pair.catch_up()
     assert pair.docs.asked == asked  # a stopped lane waits for a person
     assert await pair.notify.db.as_worker(lanes.count_stopped) == 1
-    assert await pair.notify.db.as_worker(lanes.count_alarms) == 2
+    assert await pair.notify.db.as_worker(alarms.count) == 2
 
 
 async def test_a_stopped_lane_is_restarted_and_stops_again_while_the_two_differ(pair: Pair):
@@ -201,7 +201,7 @@ async def test_different_hashes_of_one_number_are_an_alarm(pair: Pair):
     comparison = Comparison(pair.notify.db, pair.internal, seconds=0)
     for _ in range(3):
         await comparison.make()
-    assert await pair.notify.db.as_worker(lanes.count_alarms) == 1
+    assert await pair.notify.db.as_worker(alarms.count) == 1
 
 
 async def test_an_entry_that_nobody_can_read_holds_its_lane_and_no_other(pair: Pair):
@@ -226,4 +226,4 @@ async def test_two_instances_may_take_the_same_entries(pair: Pair):
     for _ in range(2):
         await pair.notify.db.as_worker(take)
     assert (await pair.lane(box)).sequence == 20
-    assert await pair.notify.db.as_worker(lanes.count_alarms) == 0
+    assert await pair.notify.db.as_worker(alarms.count) == 0

@@ -4,27 +4,30 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import pytest
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from infra.kafka.admin import Right
 from services.notify import catchup, recover
-from services.notify.deliver import Deliveries, miss
+from services.notify.deliver import Deliveries, miss, read, take_in
 from services.notify.store import lanes, state
-from shared import outbox, parking
+from shared import outbox, parking, telemetry
 from shared.consumer import consume
 from shared.db import Connection
 from shared.events import DeliveryAcknowledged, DeliveryCleared, DeliveryStatusReported
 from shared.internal import Internal
-from shared.kafka import KafkaAccess
+from shared.kafka import TRACE_HEADER, KafkaAccess
 from tests.fixtures.database import access_of
 from tests.fixtures.eventually import eventually
 from tests.fixtures.stack import Backing
 from tests.notify.chains import Mailbox, digests, record
 from tests.notify.peer import Docs, serve_docs
 from tests.notify.running import Running
+
+_PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +165,22 @@ async def test_a_number_that_is_none_is_parked_and_stops_no_other(line: Line):
         return await line.parked() == 1 and (await line.heads()).get(str(other.agency)) == 2
 
     await eventually(parked, "the record is parked, the others go on")
+
+
+async def test_an_entry_has_one_span_however_often_its_record_is_read(
+    notify: Running, spans: InMemorySpanExporter
+):
+    box = await notify.agency("H14.03.05")
+    answered, sent = box.clear_many(2)
+    take = partial(take_in, arrivals=[read(answered, None)], source="docs")
+    await notify.db.as_worker(take)
+    for event in (sent, sent, answered):
+        one = record(event)
+        records = [replace(one, headers={**one.headers, TRACE_HEADER: _PARENT})]
+        await notify.db.as_worker(partial(Deliveries().together, records=records))
+    done = [one for one in spans.get_finished_spans() if one.name == "deliver entry"]
+    told = [(one.attributes or {})[telemetry.DELIVERY_ID] for one in done]
+    assert told == [str(sent.delivery_id), str(answered.delivery_id)]
 
 
 async def test_records_sent_again_have_no_second_effect(line: Line):

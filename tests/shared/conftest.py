@@ -9,10 +9,6 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from opentelemetry import trace
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from infra.kafka.admin import Right
 from shared.db import Database
@@ -85,18 +81,6 @@ def ground(
 ) -> Ground:
     """Gather what tests of transport stand on."""
     return Ground(db, databases, access, fresh_topic, tmp_path, run_beside)
-
-
-@pytest.fixture
-def spans() -> InMemorySpanExporter:
-    """What the process's tracer provider exports."""
-    exporter = InMemorySpanExporter()
-    provider = trace.get_tracer_provider()
-    if not isinstance(provider, TracerProvider):
-        provider = TracerProvider()
-        trace.set_tracer_provider(provider)
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
-    return exporter
 
 
 @pytest.fixture

@@ -4,19 +4,15 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-import structlog
-
-from services.notify.mailbox import Alarm, LaneKey, LaneState, Numbered
+from services.notify.mailbox import LaneKey, LaneState, Numbered
 from shared.chain import GENESIS, Lane
 from shared.db import Connection
 from shared.ids import AgencyId, DeliveryId, DispatchId, DocumentId
 
 if TYPE_CHECKING:
     from asyncpg import Record
-
-_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +74,24 @@ async def _lock_known(conn: Connection, keys: Sequence[LaneKey]) -> dict[LaneKey
     return {(row["agency_id"], row["lane"]): _state(row) for row in rows}
 
 
-async def hashes(
+class Known(NamedTuple):
+    """An entry that was applied."""
+
+    hash: bytes
+    traced: bool
+    """It came with the context of its delivery: from the log, not from docs' own answer."""
+
+
+async def known(
     conn: Connection, wanted: Collection[tuple[AgencyId, Lane, int]]
-) -> dict[LaneKey, dict[int, bytes]]:
-    """Return the hashes of these numbers, as far as they were applied, by lane and number."""
-    found: dict[LaneKey, dict[int, bytes]] = defaultdict(dict)
+) -> dict[LaneKey, dict[int, Known]]:
+    """Return what is known of these numbers, as far as they were applied, by lane and number."""
+    found: dict[LaneKey, dict[int, Known]] = defaultdict(dict)
     if not wanted:
         return found
     rows = await conn.fetch(
         """
-        select agency_id, lane, sequence, hash from entries
+        select agency_id, lane, sequence, hash, traceparent is not null as traced from entries
         join unnest($1::uuid[], $2::text[], $3::bigint[]) as wanted (agency_id, lane, sequence)
             using (agency_id, lane, sequence)
         """,
@@ -96,7 +100,8 @@ async def hashes(
         [sequence for _, _, sequence in wanted],
     )
     for row in rows:
-        found[row["agency_id"], row["lane"]][row["sequence"]] = row["hash"]
+        one = Known(row["hash"], row["traced"])
+        found[row["agency_id"], row["lane"]][row["sequence"]] = one
     return found
 
 
@@ -170,31 +175,6 @@ async def save(conn: Connection, lanes: Sequence[LaneState]) -> None:
     )
 
 
-async def raise_alarms(conn: Connection, key: LaneKey, alarms: Sequence[Alarm]) -> None:
-    """Keep alarms for the operator and say each new one; the same one again is the same row."""
-    for alarm in alarms:
-        new = await conn.fetchval(
-            """
-            insert into alarms (agency_id, lane, sequence, finding, expected, found)
-            values ($1, $2, $3, $4, $5, $6) on conflict do nothing
-            returning true
-            """,
-            *key,
-            alarm.sequence,
-            alarm.finding.value,
-            alarm.expected,
-            alarm.found,
-        )
-        if new is not None:
-            _log.error(
-                "mailbox alarm",
-                finding=alarm.finding.value,
-                agency=str(key[0]),
-                lane=key[1],
-                sequence=alarm.sequence,
-            )
-
-
 async def behind(conn: Connection, *, limit: int) -> list[LaneState]:
     """Return some lanes that miss entries and have not stopped, in random order."""
     rows = await conn.fetch(
@@ -262,11 +242,6 @@ async def count_behind(conn: Connection) -> int:
 async def count_stopped(conn: Connection) -> int:
     """Count the lanes that an alarm has stopped."""
     return await conn.fetchval("select count(1) from lanes where stopped is not null") or 0
-
-
-async def count_alarms(conn: Connection) -> int:
-    """Count the alarms that were raised."""
-    return await conn.fetchval("select count(1) from alarms") or 0
 
 
 def _state(row: "Record") -> LaneState:
