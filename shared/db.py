@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import asyncpg
@@ -268,6 +269,11 @@ async def _whole(conn: Connection, step: Step[T], noted: _Noted) -> T:
     if noted.wrote:
         reach("database.committed")
     return result
+
+
+async def clock(conn: Connection) -> datetime:
+    """Return PostgreSQL's time: what the instances of a service say and sign is of one clock."""
+    return await conn.fetchval("select clock_timestamp()")
 
 
 def gone(conn: Connection) -> bool:

@@ -132,10 +132,7 @@ async def published_from(
 
 
 async def set_back(conn: Session, ids: Sequence[int]) -> None:
-    """Let these rows be sent again: they go in the order of their ids, before newer ones.
-
-    That they were published tells their `cluster`, which stays.
-    """
+    """Let these rows be sent again, before newer ones; their `cluster` stays: it had them once."""
     await conn.execute(
         'update outbox set published_at = null, partition = null, "offset" = null'
         " where id = any($1::bigint[])",

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 import structlog
@@ -19,7 +19,7 @@ from services.notify.store.inbox import InboxItem, Lease
 from services.notify.store.lanes import StoredEntry
 from services.notify.store.receipts import StoredReceipt
 from shared import outbox, telemetry
-from shared.db import Connection, Database
+from shared.db import Connection, Database, clock
 from shared.errors import Fault, Problem, Unavailable
 from shared.events import DeliveryAcknowledged
 from shared.failpoint import reach
@@ -133,7 +133,7 @@ async def acknowledge(
         kept = await receipts.find(conn, delivery, visible=caller.visible)
         if kept is not None:
             return kept
-        now = datetime.now(UTC).replace(microsecond=0)
+        now = (await clock(conn)).replace(microsecond=0)
         who = Acknowledging(Party(id=acting.id, code=acting.code), caller.client_id, now)
         return await _confirm(conn, desk, who, entry, content)
 

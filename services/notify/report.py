@@ -3,7 +3,6 @@
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from services.notify import status
 from services.notify.entry import EntryContent
@@ -13,7 +12,7 @@ from services.notify.store.lanes import StoredEntry
 from services.notify.store.receipts import StoredReceipt
 from services.notify.store.statuses import StoredStatus, Words
 from shared import agencies, outbox, telemetry
-from shared.db import Connection
+from shared.db import Connection, clock
 from shared.errors import Fault, Problem, Unavailable
 from shared.failpoint import reach
 from shared.identity import ActingAgency, Caller
@@ -96,7 +95,7 @@ async def _record(
         entry.sender_id,
         acting.id,
         client_id,
-        datetime.now(UTC),
+        await clock(conn),
         new.words,
         secrets.token_bytes(16),
     )

@@ -5,7 +5,7 @@ from services.signing.store import lists, trust
 from services.signing.trustlist import in_force
 from services.signing.validation.material import Listed, Material
 from services.signing.validation.policy import NEWEST
-from shared.db import Connection
+from shared.db import Connection, clock
 from shared.errors import Unavailable
 
 
@@ -42,4 +42,4 @@ class Anchor:
                 version=known["trust"],
             )
             self._known = known
-        return Present(self._material, await lists.clock(conn))
+        return Present(self._material, await clock(conn))

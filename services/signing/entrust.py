@@ -24,7 +24,7 @@ from services.signing.trustlist import (
     check_proposed,
 )
 from services.signing.validation.material import Purpose, digest
-from shared.db import Connection
+from shared.db import Connection, clock
 from shared.errors import Problem
 from shared.ids import uuid7
 
@@ -135,7 +135,7 @@ async def _next(
 ) -> TrustList:
     """Return the list that a change would lead to now. Raises Unfit."""
     listed = await trust.current(conn)
-    check_proposed(change, facts, await lists.clock(conn))
+    check_proposed(change, facts, await clock(conn))
     if facts is not None and facts.issued_by is not None:
         issuer = listed.entries.get(facts.issued_by)
         if issuer is None or issuer.ended:

@@ -17,10 +17,10 @@ from services.signing.certificate import Registered, authority_key
 from services.signing.compare import read_told
 from services.signing.keys import Authorities
 from services.signing.report.wording import moment
-from services.signing.store import certificates, lists, trust
+from services.signing.store import certificates, trust
 from services.signing.store.trust import TrustList
 from services.signing.trustlist import AddAuthority, Entries, Entry, digest, in_force
-from shared.db import Connection
+from shared.db import Connection, clock
 from shared.errors import Problem
 
 TYPE = "lienthong-trust-list+jwt"
@@ -119,7 +119,7 @@ async def accepted(conn: Connection, compact: str) -> tuple[Export, Entries]:
     Raises Problem TRU-4222.
     """
     own = (await trust.current(conn)).entries
-    now = await lists.clock(conn)
+    now = await clock(conn)
     theirs = verified(compact, own, until=now)
     digests = [one.sha256 for one in in_force(own).values()]
     check_signer(theirs, own, await certificates.known(conn, digests), now)

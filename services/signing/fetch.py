@@ -22,7 +22,7 @@ from services.signing.store import answers, fetches, lists, trust
 from services.signing.store.answers import Question
 from services.signing.store.lists import Published
 from services.signing.trustlist import OWN, Entry, in_force
-from shared.db import Connection
+from shared.db import Connection, clock
 from shared.errors import Unavailable
 
 _LEASE = timedelta(seconds=90)
@@ -91,7 +91,7 @@ def _source(entry: Entry, addresses: tuple[str, ...], failures: int) -> Source:
 async def _keep(conn: Connection, found: _Fetched) -> bool:
     """Keep a list that is newer than what is held; say whether it is. Raises Refused."""
     held = await fetches.held(conn, found.name)
-    now = await lists.clock(conn)
+    now = await clock(conn)
     newer = is_newer(held, found.dated, now=now, apart=_CLOCKS_APART)
     if newer:
         ends = found.facts.next_update or found.facts.this_update
@@ -159,7 +159,7 @@ async def _keep_answer(
 ) -> None:
     """Keep an answer that is newer, with what it says of the certificate. Raises Refused."""
     held = await answers.held(conn, question.certificate)
-    now = await lists.clock(conn)
+    now = await clock(conn)
     found = Dated(int(facts.this_update.timestamp()), facts.this_update, facts.next_update)
     if is_newer(held, found, now=now, apart=_CLOCKS_APART):
         await answers.keep(conn, question.certificate, der, found)

@@ -7,9 +7,9 @@ from typing import TypeAlias
 
 from services.signing.pipe import Preparation
 from services.signing.pool import Look, Present, Worker
-from services.signing.store import answers, lists
+from services.signing.store import answers
 from services.signing.verdict import used
-from shared.db import Connection, Step
+from shared.db import Connection, Step, clock
 
 _Held: TypeAlias = tuple[list[bytes], datetime]
 Read: TypeAlias = Callable[[Step[_Held]], Awaitable[_Held]]
@@ -38,7 +38,7 @@ async def look(
     digests = [*used(finding), *(one.sha256 for one in first.units)]
 
     async def held(conn: Connection) -> _Held:
-        return await answers.about(conn, digests), await lists.clock(conn)
+        return await answers.about(conn, digests), await clock(conn)
 
     found, now = await read(held)
     if not found:

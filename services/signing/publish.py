@@ -4,7 +4,7 @@ import asyncio
 
 from services.signing.keys import LIST_LIFE, Authorities
 from services.signing.store import lists, standing
-from shared.db import Connection, Database
+from shared.db import Connection, Database, clock
 
 REFRESH_BEFORE_END = LIST_LIFE * 3 / 4
 """A list is replaced when a quarter of its life has passed: an outage of hours does no harm."""
@@ -24,7 +24,7 @@ async def publish(conn: Connection, authorities: Authorities) -> int:
 async def publish_as(conn: Connection, authorities: Authorities, number: int) -> None:
     """Sign and keep the list whose number this transaction has taken."""
     revoked = await standing.revoked(conn, "issuing")
-    await lists.insert(conn, authorities.sign_list(number, revoked, at=await lists.clock(conn)))
+    await lists.insert(conn, authorities.sign_list(number, revoked, at=await clock(conn)))
     await lists.forget_old(conn, "issuing", keep=_KEPT)
 
 
@@ -49,7 +49,7 @@ async def keep_lists(db: Database, authorities: Authorities) -> None:
         if root and (known is None or known.number < root.number):
             await lists.insert(conn, root)
         issued = await lists.newest(conn, "issuing")
-        now = await lists.clock(conn)
+        now = await clock(conn)
         if (
             issued is None
             or issued.this_update > now

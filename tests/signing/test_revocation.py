@@ -15,7 +15,7 @@ from services.signing.pool import Limits, Look, Worker
 from services.signing.revoke import Change, revoke
 from services.signing.store import examinations, lists
 from services.signing.store.examinations import Claim
-from shared.db import Connection
+from shared.db import Connection, clock
 from shared.errors import Problem
 from tests.fixtures.eventually import eventually
 from tests.signing.desk import Desk
@@ -208,6 +208,6 @@ async def test_a_list_that_has_not_begun_is_replaced_at_once(idle_desk: Desk) ->
     assert before is not None
     assert after is not None
     assert after.number == before.number + 1
-    assert after.this_update < await idle_desk.db.look(lists.clock)
+    assert after.this_update < await idle_desk.db.look(clock)
     await idle_desk.register.tend()
     assert await idle_desk.db.look(lambda conn: lists.newest(conn, "issuing")) == after, "once"

@@ -93,6 +93,23 @@ def no_select_star(tree: Tree) -> Iterator[str]:
             yield f"{path}: name the columns"
 
 
+OWN_CLOCK = {
+    "services/docs/directory.py": "which day it is; nothing of it is signed",
+    "services/notify/keys.py": "which key is valid, before anything is written",
+    "services/signing/cli.py": "there is no database",
+}
+"""Whose word has no moment; those of the gateway have none either: tokens are of their second."""
+
+
+def what_is_kept_is_of_the_database_s_clock(tree: Tree) -> Iterator[str]:
+    for module in tree.modules("services"):
+        if module.path in OWN_CLOCK or module.path.startswith("services/gateway/"):
+            continue
+        for node in ast.walk(module.body):
+            if isinstance(node, ast.Attribute) and ast.unparse(node).endswith("datetime.now"):
+                yield f"{module.path}:{node.lineno}: this process's clock; shared.db has `clock`"
+
+
 def tests_run(tree: Tree) -> Iterator[str]:
     """No test is skipped or expected to fail: the parts are real, so nothing is missing."""
     idle = re.compile(r"\bpytest\.(mark\.)?(skip|skipif|xfail|importorskip)\b")
@@ -144,6 +161,7 @@ RULES: tuple[Rule, ...] = (
     names_say_something,
     sql_stands_in_stores,
     no_select_star,
+    what_is_kept_is_of_the_database_s_clock,
     tests_run,
     the_proof_stands_outside,
     no_hosts_or_paths_of_this_machine,

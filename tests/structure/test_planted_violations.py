@@ -34,6 +34,12 @@ PLANTED: list[tuple[Rule, str, str, str]] = [
     (rules.no_select_star, "services/docs/store.py", f'x = "select{STAR} from t"\n', "name the"),
     (rules.no_select_star, "tests/x.py", f'x = "returning{STAR}"\n', "name the"),
     (rules.no_select_star, "services/docs/migrations/1.sql", f"SELECT{STAR}\nFROM t;", "name the"),
+    (
+        rules.what_is_kept_is_of_the_database_s_clock,
+        "services/notify/x.py",
+        DOC + "now = datetime.now(UTC)\n",
+        "this process's clock",
+    ),
     (rules.tests_run, "tests/x.py", "@pytest.mark.skip\ndef test_x(): ...\n", "mark.skip"),
     (rules.tests_run, "tests/x.py", 'def test_x(): pytest.skip("no")\n', "pytest.skip"),
     (

@@ -114,11 +114,6 @@ async def changes(conn: Connection) -> dict[str, int]:
     return {row["what"]: row["number"] for row in rows}
 
 
-async def clock(conn: Connection) -> datetime:
-    """Return PostgreSQL's time: verdicts of all instances are of one clock."""
-    return await conn.fetchval("select clock_timestamp()")
-
-
 async def forget_old(conn: Connection, authority: str, *, keep: int) -> None:
     """Delete all but the newest lists; what verdicts rest on is kept in materials."""
     await conn.execute(
