@@ -4,7 +4,8 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -42,6 +43,17 @@ class Harness:
         told = dict(word.split("=", 1) for word in words if "=" in word)
         rest = [word for word in words if "=" not in word]
         await self._do("up", *rest, env={**told, **(env or {})})
+
+    @asynccontextmanager
+    async def lent(self) -> AsyncGenerator["Harness"]:
+        """Lend the stack, started if it does not run, and then ended again. Raises NotDone."""
+        ran = (self.run / "control.sock").exists()
+        await self.up()
+        try:
+            yield self
+        finally:
+            if not ran:
+                await self.down()
 
     async def down(self) -> None:
         """End everything; what it holds stays. Raises NotDone."""

@@ -12,7 +12,8 @@ def _say(text: str) -> None:
 
 
 async def _main() -> int:
-    found = await trial(Harness.here(), _say, Extent())
+    async with Harness.here().lent() as harness:
+        found = await trial(harness, _say, Extent())
     for fault in found.faults:
         _say(f"  {fault}")
     _say(line(found))

@@ -13,7 +13,8 @@ def _say(line: str) -> None:
 
 
 async def _main() -> int:
-    outcome = await trial(Harness.here(), _say)
+    async with Harness.here().lent() as harness:
+        outcome = await trial(harness, _say)
     for fault in outcome.faults:
         _say(f"  {fault}")
     _say(outcome.line())
