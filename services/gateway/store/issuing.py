@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from services.gateway.keys import Published, SigningKey
-from shared.db import Connection
+from shared.db import Connection, clock
 
 
 async def use_assertion(
@@ -37,7 +37,7 @@ async def publish_keys(conn: Connection, keys: Sequence[SigningKey]) -> None:
 
 async def published_keys(conn: Connection, *, kept: timedelta) -> tuple[datetime, list[Published]]:
     """Return PostgreSQL's time and the keys that may still have valid tokens."""
-    now: datetime = await conn.fetchval("select clock_timestamp()")
+    now = await clock(conn)
     rows = await conn.fetch(
         "select kid, jwk, published_at from token_keys where seen_at > $1"
         " order by published_at, kid",

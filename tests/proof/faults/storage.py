@@ -88,7 +88,7 @@ async def _found(harness: Harness, session: Session, file: Path) -> None:
     system = workload.systems[workload.network.serving[made.to[0]]]
     while not await asyncio.to_thread(_reported, harness, file.name):
         if time.monotonic() > end:
-            raise NotReached(f"the flipped byte in {file.name} is reported: not within {PATIENCE}")
+            raise NotReached(f"a flipped byte in {file.name} was not told of in {PATIENCE:.0f} s")
         await asyncio.sleep(_PAUSE)
         with suppress(Refused, Unreachable, KeyError):  # it was not delivered, or not told of yet
             status, body = await _asked(system, await _where(session, system, made), made)
