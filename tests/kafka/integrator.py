@@ -114,6 +114,9 @@ def write(bootstrap: str, source: TokenSource, topic: str) -> str:
     """Try to write to a topic; return Kafka's name for what refuses it, empty if nothing does."""
     producer = Producer(settings(bootstrap, source) | {"message.timeout.ms": 8000})
     answers: list[KafkaError | None] = []
-    producer.produce(topic, b"x", on_delivery=lambda error, _: answers.append(error))
+    try:
+        producer.produce(topic, b"x", on_delivery=lambda error, _: answers.append(error))
+    except KafkaException as refused:  # the broker's answer on the topic was there already
+        return refused.args[0].name()
     producer.flush(15)
     return "" if answers[0] is None else answers[0].name()
