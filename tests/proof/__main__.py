@@ -25,7 +25,7 @@ from tests.proof.faults.fault import Fault
 from tests.proof.faults.plan import QUICK, WHOLE, Extent, may_refuse
 from tests.proof.faults.storage import mend
 from tests.proof.harness import Harness, NotDone, proof_run
-from tests.proof.page import Ran, commit, over_bound, page
+from tests.proof.page import Ran, commit, over_bound, page, recoveries
 from tests.proof.session import Session, proving, settle
 from tests.proof.stage import TREE, Stage, short, stacks, total
 
@@ -55,6 +55,7 @@ async def _go_through(stage: Stage, faults: Sequence[Fault], wanted: int) -> Cou
     stage.folder.mkdir(parents=True, exist_ok=True)
     await undo(harness)
     mend(harness)
+    await harness.down()  # what was broken off runs on: with the code that the tree held then
     print(f"starts a stack with {stage.brokers} brokers in {harness.run}", flush=True)
     await harness.up(f"BROKERS={stage.brokers}")
     stage.plan(faults)
@@ -104,7 +105,7 @@ def _shown(
     every = total(counted.values())
     passes = [one for stage in counted for one in stage.ledger.passes()]
     failed = [one for one in passes if one.failed]
-    said = line(every, [one.seconds for one in passes if one.bound and not one.failed])
+    said = line(every, recoveries([one for one in passes if one.bound]))
     lacks = short(extent, every, [*counted], names)
     trials = sum(stage.trials for stage in counted)
     documents = {stage.folder.name: counts.docs for stage, counts in counted.items()}

@@ -56,7 +56,8 @@ class Drive:
             one = Pass(fault.name, fault.group, fault.bound, failed=_why(error, fault.patience))
         self.ledger.write(one)
         at, took = began - self.began, time.monotonic() - began
-        outcome = f"FAILED: {one.failed}" if one.failed else f"recovered in {one.seconds:.1f} s"
+        after = "died there" if one.seconds is None else f"recovered in {one.seconds:.1f} s"
+        outcome = f"FAILED: {one.failed}" if one.failed else after
         print(
             f"{at:6.0f} s  {number}/{self.total}  {fault.name}: {outcome}"
             f" ({took:.0f} s, {self.session.accepted} accepted)",

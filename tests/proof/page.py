@@ -92,9 +92,10 @@ def table(passes: Sequence[Pass], by: Callable[[Pass], str], *, bounded: bool) -
     rows += ["|---" * (7 if bounded else 6) + "|"]
     for name in dict.fromkeys(by(one) for one in passes):
         some = [one for one in passes if by(one) == name]
-        good = [one.seconds for one in some if not one.failed]
-        half = f"{percentile(good, 50):.1f}" if good else "-"
-        most = f"{percentile(good, 95):.1f}" if good else "-"
+        good = [one for one in some if not one.failed]
+        seconds = recoveries(good)
+        half = f"{percentile(seconds, 50):.1f}" if seconds else "-"
+        most = f"{percentile(seconds, 95):.1f}" if seconds else "-"
         promised = f"{some[0].bound:.0f}" if some[0].bound else "-"
         failed = len(some) - len(good)
         last = f" {_three_in(len(good)):.1%} |" if bounded else ""
@@ -102,13 +103,19 @@ def table(passes: Sequence[Pass], by: Callable[[Pass], str], *, bounded: bool) -
     return "\n".join(rows)
 
 
+def recoveries(passes: Sequence[Pass]) -> list[float]:
+    """Return the seconds to recovery of those that came to their end and waited for it."""
+    return [one.seconds for one in passes if not one.failed and one.seconds is not None]
+
+
 def over_bound(passes: Sequence[Pass]) -> list[str]:
     """Return each group whose recovery took longer than is promised for it."""
     found: list[str] = []
     promised = [one for one in passes if one.bound]
     for group in dict.fromkeys(one.group for one in promised):
-        some = [one for one in promised if one.group == group and not one.failed]
-        if some and (most := percentile([one.seconds for one in some], 95)) > some[0].bound:
+        some = [one for one in promised if one.group == group]
+        seconds = recoveries(some)
+        if seconds and (most := percentile(seconds, 95)) > some[0].bound:
             found.append(f"{group}: recovery p95 {most:.1f} s, promised {some[0].bound:.0f} s")
     return found
 

@@ -55,8 +55,9 @@ def read(row: str) -> Point:
 def at_failpoints(points: Sequence[Point], *, together: bool) -> Iterator[Fault]:
     """Yield a fault for each point; one that several services pass is first of who has fewest.
 
-    `together`: one service of each kind dies at a time, which is quicker, and promises no time of
-    recovery. Points that a topic has to be damaged for come last and alone.
+    `together`: one service of each kind dies at a time, and its next life, which recovers, has the
+    next point: that is quicker, and shows no time of recovery. Points that a topic has to be
+    damaged for come last and alone.
     """
     has = Counter(point.services[0] for point in points if len(point.services) == 1)
     for point in sorted(points, key=lambda point: point.driver in _DAMAGES):
@@ -65,16 +66,19 @@ def at_failpoints(points: Sequence[Point], *, together: bool) -> Iterator[Fault]
         at = point.services.index(first)
         order = [*point.services[at:], *point.services[:at]]
         damage = point.driver in _DAMAGES
+        beside = together and not damage
         yield Fault(
             name=f"fail point {point.name}",
             group="fail points of healing" if damage else "fail points",
-            inflict=partial(_die, point=point, order=order),
-            lane=order[0] if together and not damage else "",
+            inflict=partial(_die, point=point, order=order, recover=not beside),
+            lane=order[0] if beside else "",
             bound=0 if together or damage else OF_SERVICE,
         )
 
 
-async def _die(harness: Harness, session: Session, *, point: Point, order: list[str]) -> float:
+async def _die(
+    harness: Harness, session: Session, *, point: Point, order: list[str], recover: bool
+) -> float | None:
     """Start a service with the point armed, wait for its death there, and for the recovery."""
     service = order[0]
     order.append(order.pop(0))  # the next pass is another service's
@@ -95,7 +99,7 @@ async def _die(harness: Harness, session: Session, *, point: Point, order: list[
             await driving
         driving.cancel()
         await starting
-    return await session.recovered(died, PATIENCE)
+    return await session.recovered(died, PATIENCE) if recover else None
 
 
 async def _drive(harness: Harness, session: Session, driver: str, service: str) -> None:
