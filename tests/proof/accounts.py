@@ -12,7 +12,7 @@ from tests.proof.arrivals import Arrivals
 from tests.proof.client import Door, System, opened, systems
 from tests.proof.collect import Collected, Collector, directory, trusted
 from tests.proof.harness import Harness, Json
-from tests.proof.history import Fetched, History, Notice, Receipt, Sighting
+from tests.proof.history import Fetched, History, Notice, Receipt, Sighting, begun
 from tests.proof.journal import lines
 from tests.proof.mailboxes import Receiving
 from tests.proof.network import Network, choose
@@ -21,9 +21,11 @@ from tests.proof.papers import Desk
 from tests.proof.quiet import until_quiet
 from tests.proof.records import SEEN, Records
 from tests.proof.reread import Rereading
+from tests.proof.streams import Stream, owed
 from tests.proof.workload import Workload
 
 _PATIENCE = 60.0
+_LAST_EVENTS = 30.0
 _NO_LOAD = Shape(sizes=(), large_every=0, recipients=(), wide_every=0, urgent=0, seed=0)
 
 
@@ -118,12 +120,25 @@ async def _read(settling: Settling, found: Collected) -> list[str]:
     reported = {one.delivery: of[one.delivery] for one in records.reports if one.delivery in of}
     await collector.statuses(found, reported)
     _say(f"read logs, lists and statuses in {time.monotonic() - began:.1f} s")
+    await _hear_rest(settling, found)
     rereading = Rereading(collector, settling.receiving, found)
     await rereading.receipts()
     await rereading.files(_whole(records))
     readers = settling.network.readers.items()
     by_kafka = [settling.network.hub, *(name for name, kind in readers if kind == "kafka")]
     return await rereading.topics(by_kafka)
+
+
+async def _hear_rest(settling: Settling, found: Collected) -> None:
+    """Let the streams that were followed under load tell what they still owe."""
+    records, began = settling.records, time.monotonic()
+    owing = owed(lines(records.folder / SEEN), settling.network.serving, found.entries)
+    async with asyncio.TaskGroup() as group:
+        for name, wanted in owing.items():
+            stream = Stream(settling.known[name], records, lambda: None)
+            group.create_task(stream.rest(wanted, _LAST_EVENTS))
+    what = f"{sum(map(len, owing.values()))} arrivals of {len(records.streams)} streams"
+    _say(f"heard the last {what} in {time.monotonic() - began:.1f} s")
 
 
 def _whole(records: Records) -> set[str]:
@@ -174,6 +189,8 @@ def _add(history: History, line: Json, done: AbstractSet[str]) -> None:
             history.receipts.append(Receipt(**{name: line[name] for name in names}))
         case "notice":
             history.notices.append(Notice.read(line))
+        case "stream":
+            history.streams[line["system"]] = begun(line)
         case "refused" if line["delivery"] not in done:  # later it was not
             history.refused.append(f"{line['agency']} {line['delivery']}: {line['why']}")
         case _:

@@ -5,6 +5,18 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 Lane: TypeAlias = Literal["normal", "urgent"]
+Starts: TypeAlias = dict[tuple[str, str], int]
+"""After which number of an agency's lane something that is followed begins; else after 0."""
+
+
+def due(starts: Starts | None, entry: "Entry") -> bool:
+    """Say whether an entry has to be told to who follows from there; None: nobody follows."""
+    return starts is not None and entry.sequence > starts.get((entry.agency, entry.lane), 0)
+
+
+def begun(line: Mapping[str, Any]) -> Starts:
+    """Return where a stream begins, from a line of the journal."""
+    return {(agency, lane): number for agency, lane, number in line["told"]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +130,8 @@ class Notice:
     lane: str = ""
     number: int = 0
     """The entry's number in its lane; 0: it was not said."""
+    log: int = 0
+    """Which one of a stream, counted: after a restore another is begun, with new ids."""
 
     @classmethod
     def read(cls, line: Mapping[str, Any]) -> "Notice":
@@ -131,6 +145,7 @@ class Notice:
             leak=bool(line.get("leak")),
             lane=line.get("lane", ""),
             number=int(line.get("sequence", 0)),
+            log=int(line.get("log", 0)),
         )
 
 
@@ -197,10 +212,10 @@ class History:
     """Where a reader that reads in order met a hole."""
     refused: list[str] = field(default_factory=list[str])
     """What recipients were refused: a download, an acknowledgement."""
-    subscribed: dict[str, dict[tuple[str, str], int]] = field(
-        default_factory=dict[str, dict[tuple[str, str], int]]
-    )
-    """By system with a Kafka mailbox: after which number of an agency's lane it begins, else 0."""
+    subscribed: dict[str, Starts] = field(default_factory=dict[str, Starts])
+    """By system with a Kafka mailbox."""
+    streams: dict[str, Starts] = field(default_factory=dict[str, Starts])
+    """By system that followed an event stream."""
     unquiet: list[str] = field(default_factory=list[str])
     """What was still under way when patience ended, and where."""
     kills: int = 0

@@ -191,13 +191,11 @@ def _stands(facts: Facts, delivery: str, what: str, tally: Tally) -> None:
 
 def told_once(facts: Facts, tally: Tally) -> None:
     """P2, P5: an arrival is told once, with one id, and to the recipient's system only."""
-    ids: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+    ids: defaultdict[tuple[str, int, str], set[str]] = defaultdict(set)
     for one in facts.history.notices:
         _addressed(facts, one, tally)
-        # A stream goes on over a restore, after which the log counts anew: only its id is new.
-        if not one.system.startswith("sse:"):
-            ids[one.system, one.delivery].add(one.event)
-    for (system, delivery), some in ids.items():
+        ids[one.system, one.log, one.delivery].add(one.event)
+    for (system, _, delivery), some in ids.items():
         if len(some) > 1:
             tally.add("dup_effect", f"{system} was told of {delivery} {len(some)} times")
 

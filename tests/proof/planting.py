@@ -61,6 +61,7 @@ def clean() -> History:
     """Return a history without a fault: three documents of A, to B and C, to B, and refused."""
     history = History(serving={"B": "sys-b", "C": "sys-c", "D": "sys-d"})
     history.subscribed = {"sys-b": {}, "sys-c": {("C", "normal"): 0}}
+    history.streams = {"sys-b": {}, "sys-c": {("C", "normal"): 0}}
     for one, outcome in (sent(1, "B", "C", begun=1), sent(2, "B", begun=2)):
         history.invocations[one.number], history.outcomes[one.number] = one, outcome
     history.invocations[3], _ = sent(3, "B", begun=3)

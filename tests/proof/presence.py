@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from tests.proof.history import Entry
+from tests.proof.history import due
 from tests.proof.judging import Facts
 from tests.proof.tally import Tally
 
@@ -41,21 +41,18 @@ def all_receipted(facts: Facts, tally: Tally) -> None:
 
 
 def all_told(facts: Facts, tally: Tally) -> None:
-    """P1: each entry is told in its recipient's event log, and in a Kafka mailbox due it."""
+    """P1: each entry is told in its recipient's event log, its stream and Kafka mailbox if due."""
     told = {(one.system, one.delivery) for one in facts.history.notices}
     for entry in facts.history.entries:
         system = facts.history.serving.get(entry.agency, "")
         if (f"events:{system}", entry.delivery) not in told:
             tally.add("lost", f"{entry.place}: the event log of {system} does not tell of it")
+        followed = due(facts.history.streams.get(system), entry)
+        if followed and (f"sse:{system}", entry.delivery) not in told:
+            tally.add("lost", f"{entry.place}: the event stream of {system} did not tell of it")
         doors = {(f"{kind}:{system}", entry.delivery) for kind in ("kafka", "topic")}
-        if _pushed(facts, system, entry) and not doors & told:
+        if due(facts.history.subscribed.get(system), entry) and not doors & told:
             tally.add("lost", f"{entry.place}: the Kafka mailbox of {system} does not hold it")
-
-
-def _pushed(facts: Facts, system: str, entry: Entry) -> bool:
-    """Say whether a subscription promises an entry: it begins after a number in each lane."""
-    starts = facts.history.subscribed.get(system)
-    return starts is not None and entry.sequence > starts.get((entry.agency, entry.lane), 0)
 
 
 @dataclass(frozen=True, slots=True)

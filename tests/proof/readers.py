@@ -1,7 +1,6 @@
 """Readers of every kind: pages by number and by cursor, leases, event streams, Kafka mailboxes."""
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -12,11 +11,11 @@ from tests.proof.client import Refused, System, Unreachable
 from tests.proof.harness import Json
 from tests.proof.mailboxes import Receiving
 from tests.proof.network import Kind
+from tests.proof.streams import Stream
 
 Step: TypeAlias = Callable[[], Awaitable[None]]
 PAGE = 500
 _LOOK, _FALLBACK, _PAUSE = 1.0, 10.0, 0.5
-_STREAM = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=30)
 _LANES = ("normal", "urgent")
 
 
@@ -28,7 +27,6 @@ class Reader:
     kind: Kind
     receiving: Receiving
     _ring: asyncio.Event = field(default_factory=asyncio.Event)
-    _after: str = ""
 
     async def work(self) -> None:
         """Read in this system's way."""
@@ -40,7 +38,8 @@ class Reader:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._for_ever(self._when_rung))
                 if self.kind == "sse":
-                    group.create_task(self._for_ever(self._follow))
+                    stream = Stream(self.system, self.receiving.records, self.ring)
+                    group.create_task(self._for_ever(stream.follow))
 
     def ring(self) -> None:
         """Let it look at once."""
@@ -102,60 +101,3 @@ class Reader:
         answer = await self.system.ask("POST", "/v1/inbox/leases", body=asked)
         items = [lease["delivery"] for lease in answer.json()["leases"]]
         await self.receiving.take(self.system, items, in_order=False)
-
-    async def _follow(self) -> None:
-        headers = {"Authorization": f"Bearer {await self.system.token()}"}
-        if not self._after:
-            self._after = await self._end_of_log()
-        url, parameters = f"{self.system.gateway}/v1/events/stream", {"after": self._after}
-        async with self.system.session.get(
-            url, headers=headers, params=parameters, timeout=_STREAM
-        ) as stream:
-            if stream.status != 200:
-                await self._not_a_stream(stream.status)
-                return
-            self.ring()  # what came while there was no stream
-            async for line in stream.content:
-                self._hear(line)
-
-    async def _not_a_stream(self, status: int) -> None:
-        if status in {401, 403}:
-            self.system.renew()
-        if status == 410:  # a restore has begun a new log
-            self._after = ""
-        if status not in {401, 410}:  # else what a good client has to reckon with
-            line = {"e": "trouble", "system": self.system.client_id, "kind": self.kind}
-            self.receiving.records.seen.note(line | {"why": f"a stream was answered {status}"})
-        await asyncio.sleep(_PAUSE)
-
-    async def _end_of_log(self) -> str:
-        after = ""
-        while True:
-            path = f"/v1/events?limit={PAGE}{f'&after={after}' if after else ''}"
-            page = (await self.system.ask("GET", path)).json()
-            after = str(page["next"])
-            if not page["items"]:
-                return after
-
-    def _hear(self, line: bytes) -> None:
-        if line.startswith(b"id:"):
-            self._after = line[3:].strip().decode()
-        elif line.startswith(b"data:"):
-            event = json.loads(line[5:])
-            if event["type"] == "delivery.arrived":
-                notice(self, event, via=f"sse:{self.system.client_id}")
-                self.ring()
-
-
-def notice(reader: Reader, event: Json, *, via: str) -> None:
-    """Write down an event that told of an arrival."""
-    reader.receiving.records.seen.note(
-        {
-            "e": "notice",
-            "via": via,
-            "agency": event["agency"],
-            "kind": event["type"],
-            "delivery": event["subject"],
-            "event": event["id"],
-        }
-    )

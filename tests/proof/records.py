@@ -2,7 +2,8 @@
 
 import secrets
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,6 +31,10 @@ class Records:
         self.places: dict[tuple[str, str], int] = {}
         """The highest sequence that was read in order, by agency and lane."""
         self.cursors: dict[str, str] = {}
+        self.streams: dict[str, str] = {}
+        """Where each system's event stream goes on."""
+        self.logs: Counter[str] = Counter()
+        """How often it was begun: after a restore there is another log."""
         self.reports: list[Report] = []
         self.kills = 0
         self.secret = ""
@@ -66,6 +71,11 @@ class Records:
             self.acknowledged.add(line["delivery"])
         elif what == "at":
             self.cursors[line["system"]] = line["cursor"]
+        elif what == "stream":
+            self.streams[line["system"]] = line["cursor"]
+            self.logs[line["system"]] += 1
+        elif what == "notice" and "cursor" in line:
+            self.streams[line["via"].partition(":")[2]] = line["cursor"]
 
     def unknown(self) -> Iterator[Order]:
         """Yield what was begun and has no final answer."""
@@ -153,6 +163,13 @@ class Records:
         """Write down how far a system has read."""
         self.cursors[system] = cursor
         self.seen.note({"e": "at", "system": system, "cursor": cursor})
+
+    def listening(self, system: str, cursor: str, told: Mapping[tuple[str, str], int]) -> None:
+        """Write down where a system's stream begins: what each lane told up to there is not due."""
+        self.streams[system] = cursor
+        self.logs[system] += 1
+        lanes = [[agency, lane, number] for (agency, lane), number in told.items()]
+        self.seen.note({"e": "stream", "system": system, "cursor": cursor, "told": lanes})
 
     def close(self) -> None:
         """Bring everything to the disk."""
