@@ -64,6 +64,9 @@ async def _go_through(stage: Stage, faults: Sequence[Fault], wanted: int) -> Cou
         await _load_on(session, wanted)
     print("waits for quiet and counts", flush=True)
     counts = await settle(harness, stage.folder / "journal", may_refuse=may_refuse(faults))
+    if wrong := await harness.audit():
+        named = (*counts.findings, f"corrupt: the audit: {wrong}")
+        counts = replace(counts, corrupt=counts.corrupt + 1, findings=named)
     if not _set("KEEP"):
         await harness.down()
     stage.write(counts)

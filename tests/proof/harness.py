@@ -86,6 +86,14 @@ class Harness:
         """Return one line per process, whether they are well or not."""
         return await self._do("status", may_fail=True)
 
+    async def audit(self) -> str:
+        """Hold what all services keep against each other; return what is wrong, else nothing."""
+        try:
+            await self._do(module="infra.audit")
+        except NotDone as error:
+            return str(error)
+        return ""
+
     def pid(self, process: str) -> int:
         """Return a process's pid (`docs`, `docs-2`, `postgres`, …). Raises FileNotFoundError."""
         text = (self.run / f"{process}.pid").read_text(encoding="utf-8")
@@ -104,12 +112,16 @@ class Harness:
         return self.run / "log" / f"{process}.log"
 
     async def _do(
-        self, *words: str, env: Mapping[str, str] | None = None, may_fail: bool = False
+        self,
+        *words: str,
+        module: str = "infra.stack",
+        env: Mapping[str, str] | None = None,
+        may_fail: bool = False,
     ) -> str:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            "infra.stack",
+            module,
             *words,
             cwd=self.tree,
             env={**os.environ, "LIENTHONG_RUN": str(self.run), **(env or {})},
@@ -118,7 +130,7 @@ class Harness:
         )
         said = (await process.communicate())[0].decode(errors="replace")
         if process.returncode and not may_fail:
-            raise NotDone(f"{' '.join(words)}: exit {process.returncode}\n{said[-2000:]}")
+            raise NotDone(f"{' '.join(words) or module}: exit {process.returncode}\n{said[-2000:]}")
         return said
 
 
