@@ -115,6 +115,18 @@ class Records:
         self.kills += n
         self.work.note({"e": "kill", "n": n, "at": time.monotonic()})
 
+    def accepted(self, begun: float, after: float = 0) -> list[int]:
+        """Return the documents that were begun after a moment, and acknowledged after another.
+
+        A dispatch alone is left out: the file of its draft was stored before.
+        """
+        return [
+            number
+            for number, outcome in self.outcomes.items()
+            if outcome.kind == "ok" and outcome.at > after
+            if (order := self.orders[number]).begun > begun and not order.path
+        ]
+
     async def reporting(self, report: Report) -> None:
         """Write down a status that is about to be reported."""
         self.reports.append(report)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from tests.proof.history import Outcome, Report, Sighting
@@ -84,3 +85,22 @@ async def test_a_hole_is_written_down_where_one_reads_in_order(tmp_path: Path) -
     assert again.places == {("B", "normal"): 5}
     assert again.kills == 3
     assert again.reports == [Report("delivery", "03")]
+
+
+def test_only_what_was_begun_and_acknowledged_after_a_moment_counts_for_it(tmp_path: Path) -> None:
+    records = Records(tmp_path)
+    draft = "/v1/documents/1/dispatches"
+    for begun, outcome, path in (
+        (1, Outcome("ok", 5), ""),
+        (3, Outcome("ok", 3.5), ""),
+        (3, Outcome("ok", 5), ""),
+        (3, Outcome("ok", 5), draft),
+        (3, Outcome("fail", 5), ""),
+    ):
+        one = replace(wanted(records), begun=begun, path=path)
+        records.orders[one.number] = one
+        records.end(one, outcome)
+
+    assert records.accepted(2) == [2, 3]
+    assert records.accepted(2, after=4) == [3]
+    records.close()

@@ -21,6 +21,10 @@ _ROOM = 48 << 20
 _CHUNK = 1 << 20
 _BLOB_USERS = ("docs", "signing")
 _FULL = "filler"
+_HALF_WRITTEN = 2.0
+"""Seconds in which what was half written when a disk filled is given up, and leaves room."""
+_PATIENCE = 90.0
+"""Seconds until a document is refused."""
 _REFUSALS = frozenset({"503", "507"})
 
 
@@ -59,60 +63,85 @@ async def undo(harness: Harness) -> None:
 async def _fill_blobs(harness: Harness, session: Session, *, pause: float) -> float:
     folder = harness.run / "blobs"
     async with _small_disk(harness, folder, _BLOB_USERS):
-        async with _full(folder, session, pause):
-            pass
+        async with _only_refused(session), _full(folder):
+            await none_saved(session, pause)
         return await session.recovered(time.monotonic(), PATIENCE)
 
 
 async def _fill_postgres(harness: Harness, session: Session, *, pause: float) -> float:
+    """Fill PostgreSQL's disk; what its log still has room for is saved, and may be acknowledged."""
     folder = _data(harness)
     async with _small_disk(harness, folder, ["postgres"]):
-        async with _full(folder, session, pause):
-            pass
+        async with _only_refused(session), _full(folder):
+            await _refused(session)
+            await asyncio.sleep(pause)
         return await returned(harness, session)
 
 
 async def _fail_to_save(harness: Harness, session: Session, *, pause: float) -> float:
-    """Let every fsync of docs fail, which it makes for files only."""
-    async with failing_disk([harness.pid("docs")], "fsync", harness.run / "strace.txt"):
-        await asyncio.sleep(pause)
+    """Let every fsync of docs fail, which it makes for files only: what is read there still is."""
+    pids = [harness.pid("docs")]
+    async with _only_refused(session), failing_disk(pids, "fsync", harness.run / "strace.txt"):
+        await none_saved(session, pause)
     return await session.recovered(time.monotonic(), PATIENCE)
 
 
 @asynccontextmanager
-async def _full(folder: Path, session: Session, pause: float) -> AsyncGenerator[None]:
-    """Fill the disk to its last byte, wait for refusals and some more; then make room again.
-
-    Raises NotReached without a refusal, Broken when a client was answered otherwise.
-    """
+async def _only_refused(session: Session) -> AsyncGenerator[None]:
+    """See that clients meet no other error than a refusal meanwhile. Raises Broken."""
     before = Counter(session.troubles)
-    await asyncio.to_thread(_fill, folder / _FULL)
-    try:
-        await until("a document is refused for want of room", lambda: _refused(session, before), 90)
-        await asyncio.sleep(pause)
-        yield
-    finally:
-        await asyncio.to_thread((folder / _FULL).unlink)
+    yield
     odd = {
         kind: number - before[kind]
         for kind, number in session.troubles.items()
         if number > before[kind] and kind.startswith("5") and kind not in _REFUSALS
     }
     if odd:
-        raise Broken(f"with a full disk clients were answered {odd}, not 503 or 507")
+        raise Broken(f"clients of a disk that does not save were answered {odd}, not 503 or 507")
 
 
-def _refused(session: Session, before: Counter[str]) -> bool:
-    return any(session.troubles[kind] > before[kind] for kind in _REFUSALS)
+async def _refused(session: Session) -> None:
+    """Wait until a document is refused. Raises NotReached."""
+    before = Counter(session.troubles)
+    await until(
+        "a document is refused that cannot be saved",
+        lambda: any(session.troubles[kind] > before[kind] for kind in _REFUSALS),
+        _PATIENCE,
+    )
+
+
+async def none_saved(session: Session, pause: float) -> None:
+    """See that a store that saves nothing, from now on, refuses what is handed in.
+
+    Raises NotReached without a refusal; Broken when a document is acknowledged that was begun
+    after the first. A checker would not see that: the machine's memory keeps the file.
+    """
+    await _refused(session)
+    since = time.monotonic()
+    await session.hand_in_for(pause)
+    if unsaved := session.workload.records.accepted(since):
+        raise Broken(f"documents {unsaved} were acknowledged, and could not be saved")
+
+
+@asynccontextmanager
+async def _full(folder: Path) -> AsyncGenerator[None]:
+    """Have the disk of a folder filled to its last byte meanwhile."""
+    filler = folder / _FULL
+    try:
+        await asyncio.to_thread(_fill, filler)
+        await asyncio.sleep(_HALF_WRITTEN)
+        await asyncio.to_thread(_fill, filler)
+        yield
+    finally:
+        await asyncio.to_thread(filler.unlink, missing_ok=True)
 
 
 def _fill(file: Path) -> None:
-    with file.open("wb", buffering=0) as filler, suppress(OSError):
-        while True:
-            filler.write(bytes(_CHUNK))
-    with file.open("ab", buffering=0) as filler, suppress(OSError):
-        while True:
-            filler.write(bytes(512))
+    with file.open("ab", buffering=0) as filler:
+        for chunk in (_CHUNK, 512):
+            with suppress(OSError):
+                while True:
+                    filler.write(bytes(chunk))
 
 
 def _data(harness: Harness) -> Path:

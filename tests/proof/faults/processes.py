@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-from tests.proof.faults.fault import NotReached
+from tests.proof.faults.fault import PATIENCE, NotReached
 from tests.proof.harness import Harness, NotDone
 
 _LOOK = 0.05
@@ -99,7 +99,8 @@ async def tool(*argv: str | Path) -> None:
 async def failing_disk(pids: list[int], calls: str, notes: Path) -> AsyncGenerator[None]:
     """Let system calls (`fsync,fdatasync`) of processes and their children end in EIO meanwhile.
 
-    `notes` is a file for the tracer's words. Raises NotReached when no call was made to fail.
+    All of them, from the beginning. `notes` is a file for the tracer's words. Raises NotReached
+    when no call was made to fail.
     """
     await asyncio.to_thread(notes.unlink, missing_ok=True)
     tracer = await asyncio.create_subprocess_exec(
@@ -110,6 +111,11 @@ async def failing_disk(pids: list[int], calls: str, notes: Path) -> AsyncGenerat
         stderr=asyncio.subprocess.DEVNULL,
     )
     try:
+        await until(
+            "strace has every thread",
+            lambda: all(traced(pid, tracer.pid) for pid in pids),
+            PATIENCE,
+        )
         yield
     finally:
         with suppress(ProcessLookupError):
@@ -117,6 +123,15 @@ async def failing_disk(pids: list[int], calls: str, notes: Path) -> AsyncGenerat
         await tracer.wait()
     if "INJECTED" not in await asyncio.to_thread(_words, notes):
         raise NotReached(f"no {calls} was made to fail")
+
+
+def traced(pid: int, tracer: int) -> bool:
+    """Say whether a process traces every thread of another, or that one has ended."""
+    for thread in Path(f"/proc/{pid}/task").glob("*/status"):
+        with suppress(OSError):
+            if f"\nTracerPid:\t{tracer}\n" not in thread.read_text():
+                return False
+    return True
 
 
 def _words(notes: Path) -> str:
