@@ -58,6 +58,9 @@ def page(ran: Ran, counts: Counts, passes: Sequence[Pass], lacks: Sequence[str])
     if failed := [one for one in passes if one.failed]:
         parts += ["## What did not come to its end"]
         parts += ["\n".join(f"* {one.fault}: {one.failed.splitlines()[0]}" for one in failed)]
+    if late := over_bound(passes):
+        parts += ["## What recovered later than is promised"]
+        parts += ["\n".join(f"* {one}" for one in late)]
     if lacks:
         parts += ["## What this run lacks", "\n".join(f"* {one}" for one in lacks)]
     if counts.findings:

@@ -187,6 +187,13 @@ def test_what_dies_at_one_moment_is_one_trial_also_where_only_the_counts_went(
 
 def test_a_part_of_a_run_has_a_folder_and_a_page_of_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    assert "later than is promised" not in said
+
+
+def test_the_page_names_what_recovered_later_than_is_promised():
+    ran = Ran("make prove", "RELIABILITY …", 60, "def", 2, {"one-1": 7})
+    said = page(ran, Counts(), [Pass("a", "g", 5, 6)], [])
+    assert "## What recovered later than is promised\n\n* g: recovery p95 6.0 s, prom" in said
 ):
     monkeypatch.setenv("PROOF_RUN", str(tmp_path))
     monkeypatch.delenv("ONLY", raising=False)
