@@ -64,15 +64,16 @@ async def _jump(
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
     }
     await harness.start(service, life=life)
-    await session.recovered(time.monotonic(), PATIENCE)
-    await asyncio.to_thread(clock.write_text, f"{days:+d}d\n")
-    await _jumped(harness, service, days)
-    await session.hand_in_for(pause)
-    await asyncio.to_thread(clock.write_text, "+0\n")
-    seconds = await session.recovered(time.monotonic(), PATIENCE)
-    send(harness, service, signal.SIGKILL)  # its next life has the machine's own clock
-    session.killed()
-    return seconds
+    try:
+        await session.recovered(time.monotonic(), PATIENCE)
+        await asyncio.to_thread(clock.write_text, f"{days:+d}d\n")
+        await _jumped(harness, service, days)
+        await session.hand_in_for(pause)
+        await asyncio.to_thread(clock.write_text, "+0\n")
+        return await session.recovered(time.monotonic(), PATIENCE)
+    finally:
+        send(harness, service, signal.SIGKILL)  # its next life has the machine's own clock
+        session.killed()
 
 
 async def _jumped(harness: Harness, service: str, days: int) -> None:
