@@ -22,7 +22,7 @@ from tests.proof.drive import Drive
 from tests.proof.faults.disks import undo
 from tests.proof.faults.failpoints import listed
 from tests.proof.faults.fault import Fault
-from tests.proof.faults.plan import QUICK, WHOLE, Extent, may_refuse
+from tests.proof.faults.plan import QUICK, WHOLE, Extent
 from tests.proof.faults.storage import mend
 from tests.proof.harness import Harness, NotDone, proof_run
 from tests.proof.page import Ran, commit, over_bound, page, recoveries
@@ -63,7 +63,7 @@ async def _go_through(stage: Stage, faults: Sequence[Fault], wanted: int) -> Cou
         await Drive(harness, session, stage.ledger, extent.passes).through(faults)
         await _load_on(session, wanted)
     print("waits for quiet and counts", flush=True)
-    counts = await settle(harness, stage.folder / "journal", may_refuse=may_refuse(faults))
+    counts = await settle(harness, stage.folder / "journal")
     if wrong := await harness.audit():
         named = (*counts.findings, f"corrupt: the audit: {wrong}")
         counts = replace(counts, corrupt=counts.corrupt + 1, findings=named)

@@ -166,6 +166,7 @@ def put_together(
         receipts=found.receipts,
         subscribed=found.subscribed,
         unquiet=list(unquiet),
+        doubts=list(records.doubts.values()),
         kills=records.kills,
     )
     for line in lines(records.folder / SEEN):

@@ -2,12 +2,11 @@
 
 import math
 from collections.abc import Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from tests.proof.history import History
 from tests.proof.judging import KEPT, Facts
-from tests.proof.presence import THERE, none_refused
+from tests.proof.presence import THERE, none_held, none_refused
 from tests.proof.tally import Tally
 
 FORBIDDEN = (
@@ -21,7 +20,7 @@ FORBIDDEN = (
     "unreceipted",
     "stuck",
 )
-"""Counters that have to be 0; `held` too, in runs without a fault that slows a file."""
+"""Counters that have to be 0; so have `refused`, and `held` but for what was `doubted`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +44,11 @@ class Counts:
     unreceipted: int = 0
     stuck: int = 0
     held: int = 0
+    """Documents that lost their place, and whose senders were told."""
+    doubted: int = 0
+    """Those of them that were under way while a fault made signing unable to tell."""
     refused: int = 0
     """Documents of the load and copies of them that were refused for good; all are valid."""
-    excused: int = 0
-    """Those of them with a code that a fault of the run may give."""
     unknown_resolved: int = 0
     receipts: int = 0
     """Receipts that were verified offline."""
@@ -57,16 +57,18 @@ class Counts:
 
     @property
     def clean(self) -> bool:
-        """Say whether nothing forbidden was counted (`held` is judged by who knows the faults)."""
-        return self.refused <= self.excused and not any(getattr(self, name) for name in FORBIDDEN)
+        """Say whether nothing forbidden was counted."""
+        wrong = self.refused or self.held > self.doubted
+        return not wrong and not any(getattr(self, name) for name in FORBIDDEN)
 
 
-def check(history: History, may_refuse: AbstractSet[str] = frozenset()) -> Counts:
-    """Count what became of every document; `may_refuse`: codes that a fault of the run may give."""
+def check(history: History) -> Counts:
+    """Count what became of every document."""
     facts, tally = Facts.of(history), Tally()
     for promise in (*KEPT, *THERE):
         promise(facts, tally)
-    refused, excused = none_refused(facts, tally, may_refuse)
+    refused = none_refused(facts, tally)
+    held, doubted = none_held(facts, tally)
     acknowledged = list(facts.acknowledged())
     return Counts(
         docs=len(history.invocations),
@@ -74,9 +76,9 @@ def check(history: History, may_refuse: AbstractSet[str] = frozenset()) -> Count
         acked=len(acknowledged),
         kills=history.kills,
         **{name: tally.counts[name] for name in FORBIDDEN},
-        held=sum(one.held for one in history.standings.values()),
+        held=held,
+        doubted=doubted,
         refused=refused,
-        excused=excused,
         unknown_resolved=len(history.resolved),
         receipts=len({one.delivery for one in history.receipts if not one.fault}),
         findings=tally.findings,

@@ -1,5 +1,6 @@
 """What an observer knows, as plain facts: what was handed in, what was seen where, what is said."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
@@ -185,6 +186,15 @@ class Report:
     recorded: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A stretch in which a fault makes signing unable to tell of what it should judge."""
+
+    since: float
+    until: float = math.inf
+    """Seconds of the monotonic clock; infinite: it lasts."""
+
+
 @dataclass(slots=True)
 class History:
     """All facts of one proof."""
@@ -218,4 +228,5 @@ class History:
     """By system that followed an event stream."""
     unquiet: list[str] = field(default_factory=list[str])
     """What was still under way when patience ended, and where."""
+    doubts: list[Doubt] = field(default_factory=list[Doubt])
     kills: int = 0

@@ -19,8 +19,6 @@ from tests.proof.history import (
 )
 
 Planting: TypeAlias = Callable[[History], object]
-EXCUSED = "SIG-4224"
-"""The code of the one refusal in a clean history: it is clean where a fault may give it."""
 
 
 def sent(
@@ -58,14 +56,14 @@ def entry(number: int, agency: str, sequence: int) -> Entry:
 
 
 def clean() -> History:
-    """Return a history without a fault: three documents of A, to B and C, to B, and refused."""
+    """Return a history without a fault: three documents of A, to B and C, to B, and unknown."""
     history = History(serving={"B": "sys-b", "C": "sys-c", "D": "sys-d"})
     history.subscribed = {"sys-b": {}, "sys-c": {("C", "normal"): 0}}
     history.streams = {"sys-b": {}, "sys-c": {("C", "normal"): 0}}
     for one, outcome in (sent(1, "B", "C", begun=1), sent(2, "B", begun=2)):
         history.invocations[one.number], history.outcomes[one.number] = one, outcome
     history.invocations[3], _ = sent(3, "B", begun=3)
-    history.outcomes[3] = Outcome("fail", 3.5, code=EXCUSED)
+    history.outcomes[3] = Outcome("unknown", 3.5)
     history.entries = [entry(1, "B", 1), entry(2, "B", 2), entry(1, "C", 1)]
     history.standings = {
         "dispatch-1": Standing(acknowledged=frozenset({"B", "C"})),
@@ -177,6 +175,17 @@ def swapped(history: History) -> None:
     """Number two documents of one sender the wrong way round."""
     change(1, "B", sequence=2, hash="hash-B-2")(history)
     change(2, "B", sequence=1, hash="hash-B-1")(history)
+
+
+def refused(history: History) -> None:
+    """Refuse the third one."""
+    history.outcomes[3] = Outcome("fail", 3.5, code="DOC-4221")
+
+
+def refused_and_there(history: History) -> None:
+    """Refuse the third one, and deliver it."""
+    refused(history)
+    history.entries.append(entry(3, "B", 3))
 
 
 def held(history: History) -> None:

@@ -1,12 +1,14 @@
-"""What must be there after quiet, told by its absence: receptions, files, receipts, notices."""
+"""What must be there after quiet, told by its absence; what was refused or lost its place."""
 
 from collections.abc import Iterator
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from tests.proof.history import due
 from tests.proof.judging import Facts
 from tests.proof.tally import Tally
+
+_JUDGING = 60.0
+"""Seconds after its acknowledgement in which a document may still wait for its verdict."""
 
 
 def all_received(facts: Facts, tally: Tally) -> None:
@@ -73,16 +75,36 @@ def refusals(facts: Facts) -> Iterator[Refusal]:
             yield Refusal(f"{dispatch} to {code}", standing.reasons.get(code, ""))
 
 
-def none_refused(facts: Facts, tally: Tally, may_refuse: AbstractSet[str]) -> tuple[int, int]:
-    """P1, P11: nothing valid is refused but for a reason that a fault may have given.
+def none_refused(facts: Facts, tally: Tally) -> int:
+    """P1: nothing valid is refused; returns how much was.
 
-    Returns how much was refused, and how much of it for such a reason.
+    Not by a clock that jumps either: what is judged is judged by PostgreSQL's.
     """
     found = list(refusals(facts))
     for one in found:
-        if one.code not in may_refuse:
-            tally.add("refused", f"{one.what}: {one.code or 'without a code'}")
-    return len(found), sum(one.code in may_refuse for one in found)
+        tally.add("refused", f"{one.what}: {one.code or 'without a code'}")
+    return len(found)
+
+
+def none_held(facts: Facts, tally: Tally) -> tuple[int, int]:
+    """P3: a document loses its place only while a fault makes signing unable to tell.
+
+    Returns how many have lost theirs, and how many of them then.
+    """
+    held = [dispatch for dispatch, one in facts.history.standings.items() if one.held]
+    without = [dispatch for dispatch in held if not _in_doubt(facts, dispatch)]
+    for dispatch in without:
+        tally.add("held", f"{dispatch}: lost its place, though signing was able to tell")
+    return len(held), len(held) - len(without)
+
+
+def _in_doubt(facts: Facts, dispatch: str) -> bool:
+    """Say whether such a fault lasted at some time between a document's beginning and verdict."""
+    sent = facts.of_dispatch.get(dispatch)
+    if sent is None:
+        return False
+    judged = facts.history.outcomes[sent.number].at + _JUDGING
+    return any(sent.begun <= one.until and one.since <= judged for one in facts.history.doubts)
 
 
 THERE = (all_received, all_readable, all_receipted, all_told)

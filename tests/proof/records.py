@@ -1,5 +1,6 @@
 """The observer's own memory: a folder of journals, replayed at each start."""
 
+import math
 import secrets
 import time
 from collections import Counter
@@ -8,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tests.proof.harness import Json
-from tests.proof.history import Outcome, Report, Sighting
+from tests.proof.history import Doubt, Outcome, Report, Sighting
 from tests.proof.journal import Log, lines
 from tests.proof.orders import Order, read, read_outcome
 
@@ -37,6 +38,8 @@ class Records:
         """How often it was begun: after a restore there is another log."""
         self.reports: list[Report] = []
         self.kills = 0
+        self.doubts: dict[float, Doubt] = {}
+        """By their beginning."""
         self.secret = ""
         for line in lines(folder / WORK):
             self._replay_work(line)
@@ -47,6 +50,8 @@ class Records:
         if not self.secret:
             self.secret = secrets.token_hex(8)
             self.work.note({"e": "begin", "secret": self.secret, "wall": time.time()})
+        for doubt in [one for one in self.doubts.values() if one.until == math.inf]:
+            self.certain(doubt)  # of a run that was broken off: its stack was ended since
 
     def _replay_work(self, line: Json) -> None:
         what = line.get("e")
@@ -60,6 +65,8 @@ class Records:
             self._end(int(line["n"]), read_outcome(line))
         elif what == "kill":
             self.kills += int(line["n"])
+        elif what == "doubt":
+            self.doubts[line["from"]] = Doubt(line["from"], line.get("until", math.inf))
         elif what == "report":
             self.reports.append(Report(line["delivery"], line["code"], line["recorded"]))
 
@@ -114,6 +121,19 @@ class Records:
         """Write down that processes were killed."""
         self.kills += n
         self.work.note({"e": "kill", "n": n, "at": time.monotonic()})
+
+    async def doubting(self) -> Doubt:
+        """Write down, before it is so, that a fault makes signing unable to tell."""
+        doubt = Doubt(time.monotonic())
+        self.doubts[doubt.since] = doubt
+        await self.work.write({"e": "doubt", "from": doubt.since})
+        return doubt
+
+    def certain(self, doubt: Doubt) -> None:
+        """Write down that such a fault is over."""
+        until = time.monotonic()
+        self.doubts[doubt.since] = replace(doubt, until=until)
+        self.work.note({"e": "doubt", "from": doubt.since, "until": until})
 
     def accepted(self, begun: float, after: float = 0) -> list[int]:
         """Return the documents that were begun after a moment, and acknowledged after another.

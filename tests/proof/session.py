@@ -4,7 +4,6 @@ import asyncio
 import itertools
 from collections import Counter
 from collections.abc import AsyncGenerator, Coroutine, Iterator, Sequence
-from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -130,6 +129,18 @@ class Session:
         """Write down that n processes were killed: it goes into the line."""
         self.workload.records.killed(n)
 
+    @asynccontextmanager
+    async def doubting(self) -> AsyncGenerator[None]:
+        """Write down that a fault makes signing unable to tell meanwhile: what it has may be held.
+
+        A run that is broken off leaves it open until the next one has a stack that is whole.
+        """
+        doubt = await self.workload.records.doubting()
+        try:
+            yield
+        finally:
+            self.workload.records.certain(doubt)
+
 
 @asynccontextmanager
 async def proving(harness: Harness, plan: Plan, journal: Path) -> AsyncGenerator[Session]:
@@ -237,16 +248,14 @@ async def settle(
     harness: Harness,
     journal: Path,
     timeout: float = 120,  # noqa: ASYNC109 (seconds of patience)
-    may_refuse: AbstractSet[str] = frozenset(),
 ) -> Counts:
     """Wait for quiet, read every mailbox, receipt and log from outside, and count.
 
     No quiet within `timeout` seconds counts as `stuck`, with what is stuck and where in
-    `findings`; the rest is counted all the same. `may_refuse`: codes of refusals that the faults
-    inflicted may give.
+    `findings`; the rest is counted all the same.
     """
     try:
-        return check(await accounts(harness, journal, timeout), may_refuse)
+        return check(await accounts(harness, journal, timeout))
     except ExceptionGroup as error:
         away, other = error.split(Unreachable)
         if away is None or other is not None:

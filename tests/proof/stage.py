@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -67,8 +67,9 @@ class Stage:
         found = self._kept("counts.json")
         if found is None:
             return None
-        found.pop("trials", None)
-        return replace(Counts(**found), findings=tuple(found["findings"]))
+        # Those that an earlier checker has written may lack some, and have others.
+        known = {one.name: found[one.name] for one in fields(Counts) if one.name in found}
+        return replace(Counts(**known), findings=tuple(found["findings"]))
 
     def write(self, counts: Counts) -> None:
         """Keep what was counted."""
@@ -117,7 +118,7 @@ def stacks(extent: Extent, run: Path, now: str) -> list[Stage]:
 def short(
     extent: Extent, counts: Counts, stages: Sequence[Stage], names: Iterable[str]
 ) -> list[str]:
-    """Return what a run lacks of what was planned for it; `names`: of all faults there are now."""
+    """Return what a run lacks of what it owes; `names`: of all faults that there are now."""
     plan = {name: count for stage in stages for name, count in stage.planned().items()}
     found = [f"{name}: planned for no stack" for name in names if name not in plan]
     found += wanting(plan, [one for stage in stages for one in stage.ledger.passes()])
@@ -127,4 +128,12 @@ def short(
         found.append(f"{counts.docs} documents of {extent.documents}")
     if counts.kills < extent.kills:
         found.append(f"{counts.kills} kills of {extent.kills}")
-    return found
+    return [*found, *_held(stages)]
+
+
+def _held(stages: Sequence[Stage]) -> Iterator[str]:
+    """Yield each stack on which documents lost their place though signing was able to tell."""
+    for stage in stages:
+        counts = stage.counted()
+        if counts is not None and (wrong := counts.held - counts.doubted) > 0:
+            yield f"{stage.folder.name}: {wrong} held with no fault that keeps signing from telling"

@@ -15,6 +15,7 @@ Counted: TypeAlias = Literal[
     "unreceipted",
     "stuck",
     "refused",
+    "held",
 ]
 _NAMED = 20
 

@@ -151,6 +151,27 @@ def test_a_whole_run_lacks_documents_and_kills_below_its_floors(tmp_path: Path):
     assert short(QUICK, few, [stage], []) == []
 
 
+def test_a_run_on_whose_stack_documents_lost_their_place_for_nothing_lacks(tmp_path: Path):
+    one, two = _stage(tmp_path / "one"), _stage(tmp_path / "two")
+    for stage in (one, two):
+        stage.plan([])
+        stage.ledger.write(Pass("a", "g"))
+    one.write(Counts(held=3, doubted=3))
+    two.write(Counts(held=3, doubted=1))
+    lacks = ["two: 2 held with no fault that keeps signing from telling"]
+    assert short(QUICK, Counts(), [one, two], []) == lacks
+
+
+def test_counts_that_an_earlier_checker_has_written_are_read(tmp_path: Path):
+    stage = _stage(tmp_path)
+    stage.write(Counts(docs=7, held=2))
+    file = tmp_path / "counts.json"
+    kept = json.loads(file.read_text())
+    del kept["doubted"]
+    file.write_text(json.dumps({**kept, "excused": 4}))
+    assert stage.counted() == Counts(docs=7, held=2)
+
+
 def test_a_run_that_inflicted_nothing_is_none(tmp_path: Path):
     stage = _stage(tmp_path)
     stage.plan([])
@@ -166,6 +187,13 @@ def test_the_page_tells_passes_by_commit_and_what_is_lacking(tmp_path: Path):
     assert "Passes by commit: abc × 1, def × 1." in said
     assert "Documents by stack, each counted by itself: one-1 7, one-2 9." in said
     assert "* b: 1 of 8 passes" in said
+    assert "later than is promised" not in said
+
+
+def test_the_page_names_what_recovered_later_than_is_promised():
+    ran = Ran("make prove", "RELIABILITY …", 60, "def", 2, {"one-1": 7})
+    said = page(ran, Counts(), [Pass("a", "g", 5, 6)], [])
+    assert "## What recovered later than is promised\n\n* g: recovery p95 6.0 s, prom" in said
 
 
 def test_what_dies_at_one_moment_is_one_trial_also_where_only_the_counts_went(
@@ -187,13 +215,6 @@ def test_what_dies_at_one_moment_is_one_trial_also_where_only_the_counts_went(
 
 def test_a_part_of_a_run_has_a_folder_and_a_page_of_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    assert "later than is promised" not in said
-
-
-def test_the_page_names_what_recovered_later_than_is_promised():
-    ran = Ran("make prove", "RELIABILITY …", 60, "def", 2, {"one-1": 7})
-    said = page(ran, Counts(), [Pass("a", "g", 5, 6)], [])
-    assert "## What recovered later than is promised\n\n* g: recovery p95 6.0 s, prom" in said
 ):
     monkeypatch.setenv("PROOF_RUN", str(tmp_path))
     monkeypatch.delenv("ONLY", raising=False)

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from tests.proof.history import Outcome, Report, Sighting
+from tests.proof.history import Doubt, Outcome, Report, Sighting
 from tests.proof.orders import Order, order
 from tests.proof.records import SEEN, WORK, Records
 
@@ -85,6 +85,31 @@ async def test_a_hole_is_written_down_where_one_reads_in_order(tmp_path: Path) -
     assert again.places == {("B", "normal"): 5}
     assert again.kills == 3
     assert again.reports == [Report("delivery", "03")]
+
+
+async def test_a_doubt_is_on_the_disk_before_its_cause_and_ends_with_it(tmp_path: Path) -> None:
+    async with opened(tmp_path) as records:
+        doubt = await records.doubting()
+        assert f'"from":{doubt.since}}}' in (tmp_path / WORK).read_text(encoding="utf-8")
+        records.certain(doubt)
+
+    (over,) = Records(tmp_path).doubts.values()
+    assert over.since == doubt.since <= over.until < float("inf")
+
+
+async def test_a_doubt_of_a_run_that_was_broken_off_ends_where_the_next_begins(
+    tmp_path: Path,
+) -> None:
+    async with opened(tmp_path) as first:
+        doubt = await first.doubting()
+        before = await first.begin(wanted(first))
+    async with opened(tmp_path) as again:
+        after = await again.begin(wanted(again))
+
+    for records in (again, Records(tmp_path)):
+        (over,) = records.doubts.values()
+        assert doubt.since <= before.begun < over.until < after.begun
+    assert Doubt(doubt.since, over.until) == over
 
 
 def test_only_what_was_begun_and_acknowledged_after_a_moment_counts_for_it(tmp_path: Path) -> None:

@@ -22,21 +22,13 @@ _NEAR = 3_600.0
 _LOOK, _SOON = 0.2, 20.0
 
 
-GROUP = "clock"
-MAY_REFUSE = {
-    "SIG-4224": "signing's clock a day back: the certificates begin an hour before the stack",
-    "SIG-5031": "signing's clock a day ahead: the revocation list has ended, then patience too",
-}
-"""Codes with which a valid document may end refused, and why (P11: a jump may delay and refuse)."""
-
-
 def jumps(pause: float) -> Iterator[Fault]:
     """Yield a day ahead and a day back, which go round among the services."""
     for days, first in ((1, 0), (-1, 2)):
         order = itertools.cycle([*SERVICES[first:], *SERVICES[:first]])
         yield Fault(
             name=f"the clock of one service jumps by {days:+d} day for {pause:.0f} s",
-            group=GROUP,
+            group="clock",
             inflict=partial(_jump, services=order, days=days, pause=pause),
         )
 

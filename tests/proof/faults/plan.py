@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from tests.proof.faults.brokers import of_kafka, of_three
-from tests.proof.faults.clocks import GROUP, MAY_REFUSE, jumps
+from tests.proof.faults.clocks import jumps
 from tests.proof.faults.databases import of_postgres
 from tests.proof.faults.disks import small_disks
 from tests.proof.faults.failpoints import Point, at_failpoints
@@ -111,12 +111,3 @@ def share(faults: Sequence[Fault], passes: int, number: int, of: int) -> list[Fa
 def three_brokers(extent: Extent) -> list[Fault]:
     """Return what a stack with three brokers goes through."""
     return list(of_three(extent.leaderless))
-
-
-def may_refuse(faults: Sequence[Fault]) -> frozenset[str]:
-    """Return the codes with which these faults may have a valid document refused for good.
-
-    A full or failing disk, a killed and a frozen process are answered 503 or 507, after which a
-    client asks again: they end no document.
-    """
-    return frozenset(MAY_REFUSE) if any(one.group == GROUP for one in faults) else frozenset()

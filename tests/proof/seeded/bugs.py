@@ -43,7 +43,7 @@ class Bug:
     def shown(self, counts: Counts) -> bool:
         """Say whether a count is as it has to be: red for the bug's own reason, or all clean."""
         if not self.shows_as:
-            return counts.clean and not counts.held
+            return counts.clean
         return any(getattr(counts, name) for name in self.shows_as)
 
     def word(self, *, shown: bool) -> str:
