@@ -139,8 +139,8 @@ class Loop:
             return True
         if self._notice_changes():
             return True  # what was fetched may be of another log
-        reach("consumer.after_fetch")
         for place, records in fetched.items():
+            reach("consumer.after_fetch")
             await self._handle(place, records)
         return await self._release() or bool(fetched)
 

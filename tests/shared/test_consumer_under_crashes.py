@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from shared import consumer, outbox
 from shared.consumer import On, consume
-from shared.kafka import KafkaAccess, Place
+from shared.kafka import KafkaAccess, Place, Record
 from shared.kafka.reader import Reader
 from tests.fixtures.eventually import eventually
 from tests.shared.conftest import Ground
@@ -77,6 +78,32 @@ async def _read_to_the_end(ground: Ground, topic: str) -> bool:
         topic,
     )
     return all(row[0] <= 0 for row in rows)
+
+
+@pytest.mark.usefixtures("effects")
+async def test_a_fetch_that_brings_nothing_passes_no_fail_point(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+):
+    reached, fetched = list[str](), list[int]()
+    fetch = Reader.fetch
+
+    async def counted(
+        reader: Reader, places: Collection[Place], *, seconds: float, most: int
+    ) -> dict[Place, list[Record]]:
+        found = await fetch(reader, places, seconds=seconds, most=most)
+        fetched.append(len(found))
+        return found
+
+    monkeypatch.setattr(Reader, "fetch", counted)
+    monkeypatch.setattr(consumer, "reach", reached.append)
+    topic, on = ground.fresh_topic(), On(Noted, note)
+    reader = consume(ground.db, ground.access, service="docs", topics=[topic], handlers=[on])
+    async with sending(ground), ground.running(reader):
+        await eventually(lambda: len(fetched) > 1, "it has fetched twice")
+        assert (sum(fetched), reached) == (0, [])
+        await put(ground, topic, ("a", 1))
+        await has_done(ground, ("a", 1))
+    assert reached == ["consumer.after_fetch"]
 
 
 @pytest.mark.usefixtures("effects")
