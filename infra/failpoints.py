@@ -11,16 +11,17 @@ _REACH = re.compile(r"""\breach\(\s*["']([^"']+)["']\s*\)""")
 _EVERY = ("gateway", "docs", "signing", "notify")
 _BEHIND = ("docs", "signing", "notify")
 _SHARED: Mapping[str, tuple[str, ...]] = {
-    "blobs": ("docs",),
-    "consumer": _BEHIND,
+    "blobs": ("docs", "signing"),
+    "consumer": _EVERY,
     "database": _EVERY,
-    "healing": _BEHIND,
-    "http.before": ("gateway", "docs", "notify"),
-    "http.body": ("gateway", "notify"),
-    "internal": ("docs", "notify"),
-    "relay": _BEHIND,
+    # The gateway writes one topic, a compacted one: that is told again as a whole.
+    "healing.records": _BEHIND,
+    "healing.topic": _EVERY,
+    "http": _EVERY,
+    "internal": _EVERY,
+    "relay": _EVERY,
 }
-"""By how a point in `shared/` begins: the services that pass it under ordinary load."""
+"""By how a point in `shared/` begins: the services that pass it."""
 
 DRIVERS = frozenset(
     {
@@ -29,6 +30,8 @@ DRIVERS = frozenset(
         "signature",
         "status",
         "subscription",
+        "agency",
+        "client",
         "certificate",
         "trust",
         "truncate",
@@ -56,6 +59,14 @@ _DRIVEN: Mapping[str, str] = {
     "signing.withdrawals_": "trust",
 }
 """By how a point begins: what has to be done for it to be passed, beside ordinary load."""
+_APART: Mapping[str, Mapping[str, str]] = {
+    "blobs": {"signing": "signature"},
+    "consumer": {"gateway": "agency"},
+    "http.before": {"signing": "certificate"},
+    "http.body": {"docs": "draft", "signing": "certificate"},
+    "relay": {"gateway": "client"},
+}
+"""The same for single services that pass a point where the others' driver does not bring them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +78,8 @@ class Failpoint:
     """Which pass it."""
     driver: str
     """One of `DRIVERS`."""
+    apart: Mapping[str, str]
+    """By service: another of them, for who is not brought there by that one."""
     place: str
     """File and line."""
 
@@ -85,7 +98,7 @@ def failpoints() -> list[tuple[str, str]]:
 def described() -> list[Failpoint]:
     """Return the fail points with who passes them, and what makes him."""
     return [
-        Failpoint(name, _services(name, place), _driver(name), place)
+        Failpoint(name, _services(name, place), _driver(name), _apart(name), place)
         for name, place in failpoints()
     ]
 
@@ -101,10 +114,19 @@ def _driver(name: str) -> str:
     return next((what for start, what in _DRIVEN.items() if name.startswith(start)), "load")
 
 
+def _apart(name: str) -> Mapping[str, str]:
+    found = (some for start, some in _APART.items() if name.startswith(start))
+    return next(found, dict[str, str]())
+
+
 def main() -> None:
-    """Print them: name, services that pass it, what makes them, and where it stands."""
+    """Print them: name, services that pass it, what makes them, and where it stands.
+
+    What makes them: one word for all, behind it `service=word` for each that needs another.
+    """
     for one in described():
-        print(f"{one.name:<36} {','.join(one.services):<28} {one.driver:<13} {one.place}")
+        drivers = ",".join([one.driver, *(f"{who}={what}" for who, what in one.apart.items())])
+        print(f"{one.name:<36} {','.join(one.services):<28} {drivers:<36} {one.place}")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import hashlib
+import secrets
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
@@ -51,6 +52,7 @@ class Probes:
             "subscription": self._subscription,
             "draft": self._draft,
             "client": self._client,
+            "agency": self._agency,
             "certificate": self._certificate,
             "trust": self._trust,
         }[kind]
@@ -215,6 +217,15 @@ class Probes:
             kind = "application/merge-patch+json"
             headers = {"If-Match": version, "Content-Type": kind}
             await registrar.ask(method, f"/v1/clients/{name}", body=change, headers=headers)
+
+    async def _agency(self) -> None:
+        """Register an agency that nobody writes to, and suspend it."""
+        registrar = self.workload.systems["registrar"]
+        code = ".".join(["H98", *(f"{secrets.randbelow(100):02}" for _ in range(3))])
+        new = {"code": code, "name": "Ủy ban nhân dân xã Thử Nghiệm", "level": "commune"}
+        await registrar.ask("POST", "/v1/agencies", body=new)
+        path = f"/v1/agencies/{code}/state-changes"
+        await registrar.ask("POST", path, body={"state": "suspended"})
 
     async def _certificate(self) -> None:
         """Suspend and restore the certificate of an agency that sends nothing."""

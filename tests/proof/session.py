@@ -27,8 +27,8 @@ from tests.proof.workload import Workload
 
 Extra: TypeAlias = Literal["signature", "status", "subscription", "draft", "client", "certificate"]
 KINDS: tuple[Extra, ...] = get_args(Extra)
-Probe: TypeAlias = Extra | Literal["trust"]
-"""Beside what is done all the time: each change of the trust list is kept for ever."""
+Probe: TypeAlias = Extra | Literal["agency", "trust"]
+"""Beside what is done all the time: agencies and changes of the trust list are kept for ever."""
 _PATIENCE = 180.0
 """Seconds that a request is repeated: longer than any fault keeps the exchange away."""
 _LAST_ANSWERS, _CLOSING = 60.0, 10.0

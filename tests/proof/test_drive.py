@@ -3,19 +3,20 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from tests.proof.__main__ import folder, place, take_over
 from tests.proof.checker import Counts
 from tests.proof.drive import batches
-from tests.proof.faults.failpoints import at_failpoints, read
+from tests.proof.faults.failpoints import at_failpoints, listed, read
 from tests.proof.faults.fault import Fault
 from tests.proof.faults.plan import QUICK, WHOLE, share
 from tests.proof.harness import Harness
 from tests.proof.ledger import Ledger, Pass
 from tests.proof.page import Ran, bounds, over_bound, page, table
-from tests.proof.session import Session
+from tests.proof.session import Extra, Probe, Session
 from tests.proof.stage import Stage, short, stacks
 
 
@@ -71,6 +72,22 @@ def test_a_point_that_kills_one_service_alone_has_its_recovery_bounded():
     row = "relay.after_send docs,signing,notify load shared/relay.py:171"
     (fault,) = at_failpoints([read(row)], together=False)
     assert (fault.lane, fault.bound) == ("", 5)
+
+
+def test_a_point_is_first_of_a_service_that_the_load_leads_there():
+    row = "relay.after_send gateway,docs load,gateway=client shared/relay.py:171"
+    own = "docs.sign.applied docs signature services/docs/sign.py:140"
+    faults = [*at_failpoints([read(row), read(own)], together=True)]
+    assert [one.lane for one in faults] == ["docs", "docs"]
+
+
+async def test_whatever_a_point_of_the_tree_needs_can_be_done(tmp_path: Path):
+    points = await listed(Harness(tmp_path))
+    probes = {*get_args(Extra), *(kind for one in get_args(Probe) for kind in get_args(one))}
+    for point in points:
+        assert point.drivers.keys() == set(point.services), point
+        assert {*point.drivers.values()} <= {"load", "wipe", "truncate", *probes}, point
+    assert any(point.drivers.get("gateway") == "client" for point in points)
 
 
 def test_the_page_bounds_what_was_not_seen_and_claims_nothing_after_a_loss():

@@ -97,7 +97,8 @@ def test_a_name_that_cannot_be_listed_is_found(tmp_path: Path, text: str, findin
 def test_every_fail_point_says_who_passes_it_and_why() -> None:
     for one in described():
         assert set(one.services) <= {"gateway", "docs", "signing", "notify"}, one
-        assert one.driver in DRIVERS, one
+        assert {one.driver, *one.apart.values()} <= DRIVERS, one
+        assert one.apart.keys() <= set(one.services), one
 
 
 def _tree(root: Path, text: str, path: str = "services/docs/x.py") -> Tree:

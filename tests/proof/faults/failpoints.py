@@ -4,7 +4,7 @@ import asyncio
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -25,10 +25,15 @@ class Point:
     name: str
     services: tuple[str, ...]
     """Which pass it."""
-    driver: str
-    """What makes them pass it: the load, a probe's kind, or damage to a topic."""
+    drivers: Mapping[str, str]
+    """What makes each pass it: the load, a probe's kind, or damage to a topic."""
     place: str
     """File and line."""
+
+    @property
+    def damages(self) -> bool:
+        """Say whether a topic has to be damaged for it."""
+        return not _DAMAGES.isdisjoint(self.drivers.values())
 
 
 async def listed(harness: Harness) -> list[Point]:
@@ -49,30 +54,32 @@ def read(row: str) -> Point:
     words = row.split()
     if len(words) != 4:
         raise NotDone(f"infra.failpoints printed {row!r}, not name, services, driver, place")
-    return Point(words[0], tuple(words[1].split(",")), words[2], words[3])
+    services, (driver, *apart) = words[1].split(","), words[2].split(",")
+    drivers = dict.fromkeys(services, driver) | dict(one.split("=") for one in apart)
+    return Point(words[0], tuple(services), drivers, words[3])
 
 
 def at_failpoints(points: Sequence[Point], *, together: bool) -> Iterator[Fault]:
     """Yield a fault for each point; one that several services pass is first of who has fewest.
 
-    `together`: one service of each kind dies at a time, and its next life, which recovers, has the
-    next point: that is quicker, and shows no time of recovery. Points that a topic has to be
-    damaged for come last and alone.
+    Of those whom the load leads there, that is: a probe takes longer. `together`: one service of
+    each kind dies at a time, and its next life, which recovers, has the next point: that is
+    quicker, and shows no time of recovery. Points that a topic has to be damaged for come last
+    and alone.
     """
     has = Counter(point.services[0] for point in points if len(point.services) == 1)
-    for point in sorted(points, key=lambda point: point.driver in _DAMAGES):
-        first = min(point.services, key=lambda service: has[service])
+    for point in sorted(points, key=lambda point: point.damages):
+        first = min(point.services, key=lambda one: (point.drivers[one] != "load", has[one]))
         has[first] += len(point.services) > 1
         at = point.services.index(first)
         order = [*point.services[at:], *point.services[:at]]
-        damage = point.driver in _DAMAGES
-        beside = together and not damage
+        beside = together and not point.damages
         yield Fault(
             name=f"fail point {point.name}",
-            group="fail points of healing" if damage else "fail points",
+            group="fail points of healing" if point.damages else "fail points",
             inflict=partial(_die, point=point, order=order, recover=not beside),
             lane=order[0] if beside else "",
-            bound=0 if together or damage else OF_SERVICE,
+            bound=0 if together or point.damages else OF_SERVICE,
         )
 
 
@@ -87,7 +94,7 @@ async def _die(
     before = kills_told(harness, service)
     async with asyncio.TaskGroup() as group:
         starting = group.create_task(harness.start(service, point.name))
-        driving = group.create_task(_drive(harness, session, point.driver, service))
+        driving = group.create_task(_drive(harness, session, point.drivers[service], service))
         await until(
             f"never reached: {service} passes {point.name} ({point.place})",
             lambda: kills_told(harness, service) > before,
@@ -95,7 +102,7 @@ async def _die(
         )
         died = time.monotonic()
         session.killed()
-        if point.driver in _DAMAGES:
+        if point.damages:
             await driving
         driving.cancel()
         await starting
