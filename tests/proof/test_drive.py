@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import get_args
 
@@ -10,7 +11,7 @@ import pytest
 from tests.proof.__main__ import folder, place, take_over
 from tests.proof.checker import Counts
 from tests.proof.drive import batches
-from tests.proof.faults.failpoints import at_failpoints, listed, read
+from tests.proof.faults.failpoints import at_failpoints, deaths, latest, listed, read
 from tests.proof.faults.fault import Fault
 from tests.proof.faults.plan import QUICK, WHOLE, share
 from tests.proof.harness import Harness
@@ -79,6 +80,41 @@ def test_a_point_is_first_of_a_service_that_the_load_leads_there():
     own = "docs.sign.applied docs signature services/docs/sign.py:140"
     faults = [*at_failpoints([read(row), read(own)], together=True)]
     assert [one.lane for one in faults] == ["docs", "docs"]
+
+
+def test_each_service_that_passes_a_point_dies_there_four_times_and_eight_times_one_alone():
+    services = ["docs", "docs,notify", "docs,signing,notify", "gateway,docs,signing,notify"]
+    points = [read(f"relay.after_send {some} load shared/relay.py:171") for some in services]
+    faults = at_failpoints(points, together=False)
+    assert [one.passes for one in faults] == [8, 8, 12, 16]
+
+
+def test_who_dies_takes_turns_and_when_is_drawn_the_same_in_each_run():
+    point = read("database.committed docs,notify load shared/db.py:270")
+    some = [*islice(deaths(point, "notify", quick=False), 20)]
+    assert some == [*islice(deaths(point, "notify", quick=False), 20)]
+    assert [service for service, _ in some[:3]] == ["notify", "docs", "notify"]
+    drawn = {nth for _, nth in some}
+    assert len(drawn) > 10
+    assert drawn <= {*range(1, 41)}
+    assert {nth for _, nth in islice(deaths(point, "docs", quick=True), 99)} == {*range(1, 9)}
+
+
+@pytest.mark.parametrize(
+    ("row", "service", "whole", "quick"),
+    [
+        ("database.committed gateway,docs load shared/db.py:270", "docs", 40, 8),
+        ("database.committed gateway,docs load shared/db.py:270", "gateway", 4, 2),
+        ("relay.marked gateway,docs load,gateway=client shared/outbox_rows.py:80", "docs", 6, 3),
+        ("relay.marked gateway,docs load,gateway=client shared/outbox_rows.py:80", "gateway", 3, 2),
+        ("docs.sign.applied docs signature services/docs/sign.py:140", "docs", 1, 1),
+        ("healing.topic_set_back docs,notify wipe shared/outbox_rows.py:152", "docs", 1, 1),
+    ],
+)
+def test_what_a_start_passes_is_died_at_later_too(row: str, service: str, whole: int, quick: int):
+    point = read(row)
+    assert latest(point, service, quick=False) == whole
+    assert latest(point, service, quick=True) == quick
 
 
 async def test_whatever_a_point_of_the_tree_needs_can_be_done(tmp_path: Path):

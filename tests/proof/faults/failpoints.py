@@ -1,6 +1,8 @@
 """Every fail point: a service kills itself between two effects that are not one transaction."""
 
 import asyncio
+import itertools
+import random
 import sys
 import time
 from collections import Counter
@@ -16,6 +18,22 @@ from tests.proof.harness import Harness, NotDone
 from tests.proof.session import Session
 
 _DAMAGES = frozenset({"truncate", "wipe"})
+_PASSES, _PASSES_OF_EACH = 8, 4
+_LATEST = {
+    "blobs.": (4, 3),
+    "consumer.offsets_shown": (3, 2),  # every five seconds
+    "consumer.": (6, 3),
+    "database.": (40, 8),
+    "http.": (40, 8),
+    "internal.": (4, 3),
+    "relay.": (6, 3),
+}
+"""By how a point begins: at which passing of its life a service dies at the latest, in a whole
+run and in a quick one. The first is always the same moment of a start; later ones are any."""
+_LATEST_OF_GATEWAY = {"database.": (4, 2)}
+"""It writes what it has counted every five seconds, and little else."""
+_LATEST_OF_PROBES = (3, 2)
+"""Where the load does not lead: a probe takes its time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,32 +89,69 @@ def at_failpoints(points: Sequence[Point], *, together: bool) -> Iterator[Fault]
     for point in sorted(points, key=lambda point: point.damages):
         first = min(point.services, key=lambda one: (point.drivers[one] != "load", has[one]))
         has[first] += len(point.services) > 1
-        at = point.services.index(first)
-        order = [*point.services[at:], *point.services[:at]]
         beside = together and not point.damages
         yield Fault(
             name=f"fail point {point.name}",
             group="fail points of healing" if point.damages else "fail points",
-            inflict=partial(_die, point=point, order=order, recover=not beside),
-            lane=order[0] if beside else "",
+            inflict=partial(
+                _die,
+                point=point,
+                deaths=deaths(point, first, quick=together),
+                recover=not beside,
+            ),
+            passes=max(_PASSES, _PASSES_OF_EACH * len(point.services)),
+            lane=first if beside else "",
             bound=0 if together or point.damages else OF_SERVICE,
         )
 
 
+def deaths(point: Point, first: str, *, quick: bool) -> Iterator[tuple[str, int]]:
+    """Yield who dies at a point, each in its turn, and at which passing: the same in each run.
+
+    A run that goes on after it was broken off begins with the first ones again.
+    """
+    at = point.services.index(first)
+    turns = itertools.cycle([*point.services[at:], *point.services[:at]])
+    for number, service in enumerate(turns):
+        drawn = random.Random(f"{point.name} {number}")  # noqa: S311 (a run can be repeated)
+        yield service, drawn.randint(1, latest(point, service, quick=quick))
+
+
+def latest(point: Point, service: str, *, quick: bool) -> int:
+    """Return at which passing of a point a service dies at the latest.
+
+    Points of one service and those that damage leads to are passed for one reason: the first will
+    do.
+    """
+    known = _LATEST | _LATEST_OF_GATEWAY if service == "gateway" else _LATEST
+    found = next((some for start, some in known.items() if point.name.startswith(start)), None)
+    if found is None:
+        return 1
+    if point.drivers[service] != "load":
+        found = _LATEST_OF_PROBES
+    return found[1 if quick else 0]
+
+
 async def _die(
-    harness: Harness, session: Session, *, point: Point, order: list[str], recover: bool
+    harness: Harness,
+    session: Session,
+    *,
+    point: Point,
+    deaths: Iterator[tuple[str, int]],
+    recover: bool,
 ) -> float | None:
     """Start a service with the point armed, wait for its death there, and for the recovery."""
-    service = order[0]
-    order.append(order.pop(0))  # the next pass is another service's
+    service, nth = next(deaths)
+    armed = f"{point.name}:{nth}"
+    print(f"          {service} is to die at {armed}", flush=True)
     await harness.kill(service, hold=True)
     session.killed()
     before = kills_told(harness, service)
     async with asyncio.TaskGroup() as group:
-        starting = group.create_task(harness.start(service, point.name))
+        starting = group.create_task(harness.start(service, armed))
         driving = group.create_task(_drive(harness, session, point.drivers[service], service))
         await until(
-            f"never reached: {service} passes {point.name} ({point.place})",
+            f"never reached: {service} passes {armed} ({point.place})",
             lambda: kills_told(harness, service) > before,
             PATIENCE,
         )
