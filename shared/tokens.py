@@ -111,12 +111,12 @@ def usable(raw: Mapping[str, Any]) -> jwt.PyJWK | None:
         return None
     try:
         key = jwt.PyJWK(dict(raw))
-    except (jwt.PyJWTError, ValueError, TypeError):
+    except (jwt.PyJWTError, ValueError, TypeError, LookupError, NotImplementedError):
         return None
-    small = getattr(key.key, "key_size", _SMALLEST_RSA) < _SMALLEST_RSA
-    if key.algorithm_name not in ALGORITHMS or (key.algorithm_name == "RS256" and small):
-        return None
-    return key
+    curve, size = getattr(key.key, "curve", None), getattr(key.key, "key_size", 0)
+    on_p256 = getattr(curve, "name", "") == "secp256r1"  # PyJWT takes any curve for ES256
+    good = {"ES256": on_p256, "EdDSA": True, "RS256": size >= _SMALLEST_RSA}
+    return key if good.get(str(key.algorithm_name), False) else None
 
 
 def _claims(claims: Mapping[str, Json], *, issuer: str, now: float, longest: int) -> Token:

@@ -190,14 +190,22 @@ async def test_a_key_that_proves_nothing_is_not_taken(door: Door, registrar: dic
     await register(door, registrar)
     headers = {**registrar, "Idempotency-Key": "key"}
     known = row(door)["jwks"]["keys"][0]
-    for key in ({}, {"kty": "oct", "k": "AA", "kid": "x"}, known, {**known, "kid": "y", "d": "A"}):
+    other: dict[str, Any] = {**known, "kid": "y"}
+    secret = {"kty": "oct", "k": "AA", "kid": "x"}
+    bad: list[dict[str, Any]] = [{}, secret, {**secret, "k": None}, known, {**other, "d": "A"}]
+    bad += [{**other, "alg": name} for name in ("none", "HS256", ["ES256"])]
+    bad.append({**public_jwk("y", ec.generate_private_key(ec.SECP384R1())), "alg": "ES256"})
+    for key in (*bad, {"kty": "oct", "kid": "x"}):
         answer = await door.client.post(f"/v1/clients/{ID}/keys", json=key, headers=headers)
         assert answer.status_code == 422
         assert [fault["pointer"] for fault in answer.json()["errors"]] == [""]
-    for number in range(10):
+    for number in range(9):
         key = public_jwk(str(number), ec.generate_private_key(ec.SECP256R1()))
         headers["Idempotency-Key"] = str(number)
-        answer = await door.client.post(f"/v1/clients/{ID}/keys", json=key, headers=headers)
+        await door.client.post(f"/v1/clients/{ID}/keys", json=key, headers=headers)
+    key = public_jwk("one more", ec.generate_private_key(ec.SECP256R1()))
+    headers["Idempotency-Key"] = "one more"
+    answer = await door.client.post(f"/v1/clients/{ID}/keys", json=key, headers=headers)
     assert (answer.status_code, answer.json()["errors"][0]["detail_en"]) == (
         422,
         "At most 10 keys.",
