@@ -3,7 +3,7 @@
 import asyncio
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from tests.proof.arrivals import Arrivals
 from tests.proof.client import Door, System, opened, systems
 from tests.proof.collect import Collected, Collector, directory, trusted
 from tests.proof.harness import Harness, Json
-from tests.proof.history import Fetched, History, Notice, Receipt, Sighting, begun
+from tests.proof.history import Entry, Fetched, History, Notice, Receipt, Sighting, begun
 from tests.proof.journal import lines
 from tests.proof.mailboxes import Receiving
 from tests.proof.network import Network, choose
@@ -116,12 +116,14 @@ async def _read(settling: Settling, found: Collected) -> list[str]:
     collector, records, began = settling.collector, settling.records, time.monotonic()
     held = await collector.told(found)
     await collector.stand(found, held)
-    of = {entry.delivery: entry.agency for entry in found.entries}
-    reported = {one.delivery: of[one.delivery] for one in records.reports if one.delivery in of}
+    await collector.documents(found)
+    of = {entry.delivery: entry for entry in found.entries}
+    reported = {name: of[name].agency for name in _reported(records) if name in of}
     await collector.statuses(found, reported)
     _say(f"read logs, lists and statuses in {time.monotonic() - began:.1f} s")
     await _hear_rest(settling, found)
     rereading = Rereading(collector, settling.receiving, found)
+    await rereading.timelines(_senders(records), _documents(records, reported, of))
     await rereading.receipts()
     await rereading.files(_whole(records))
     readers = settling.network.readers.items()
@@ -139,6 +141,28 @@ async def _hear_rest(settling: Settling, found: Collected) -> None:
             group.create_task(stream.rest(wanted, _LAST_EVENTS))
     what = f"{sum(map(len, owing.values()))} arrivals of {len(records.streams)} streams"
     _say(f"heard the last {what} in {time.monotonic() - began:.1f} s")
+
+
+def _reported(records: Records) -> list[str]:
+    """Return the deliveries of which a status was about to be reported, each once."""
+    return list(dict.fromkeys(one.delivery for one in records.reports))
+
+
+def _senders(records: Records) -> dict[str, str]:
+    """Return the sender of every document that was acknowledged, by the document's id."""
+    return {
+        outcome.document: records.orders[number].sender
+        for number, outcome in records.outcomes.items()
+        if outcome.kind == "ok"
+    }
+
+
+def _documents(
+    records: Records, deliveries: Iterable[str], of: Mapping[str, Entry]
+) -> AbstractSet[str]:
+    """Return the documents that deliveries are of."""
+    known = {outcome.dispatch: outcome.document for outcome in records.outcomes.values()}
+    return {known.get(of[name].dispatch, "") for name in deliveries}
 
 
 def _whole(records: Records) -> set[str]:
@@ -161,6 +185,9 @@ def put_together(
         standings=found.standings,
         reports=list(records.reports),
         statuses=found.statuses,
+        documents=found.documents,
+        timelines=found.timelines,
+        latest=found.latest,
         serving=dict(network.serving),
         fetched=found.fetched,
         receipts=found.receipts,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from tests.proof.history import History
 from tests.proof.judging import KEPT, Facts
 from tests.proof.presence import THERE, none_held, none_refused
+from tests.proof.senders import SHOWN
 from tests.proof.tally import Tally
 
 FORBIDDEN = (
@@ -65,7 +66,7 @@ class Counts:
 def check(history: History) -> Counts:
     """Count what became of every document."""
     facts, tally = Facts.of(history), Tally()
-    for promise in (*KEPT, *THERE):
+    for promise in (*KEPT, *THERE, *SHOWN):
         promise(facts, tally)
     refused = none_refused(facts, tally)
     held, doubted = none_held(facts, tally)

@@ -9,7 +9,17 @@ from uuid import UUID
 
 from tests.proof.client import Refused, System
 from tests.proof.harness import Harness, Json
-from tests.proof.history import Change, Entry, Fetched, Lane, Notice, Receipt, Standing
+from tests.proof.history import (
+    Change,
+    Entry,
+    Fetched,
+    Lane,
+    Notice,
+    Receipt,
+    Shown,
+    Standing,
+    Timeline,
+)
 from tests.proof.mailboxes import Paper, claims
 from tests.proof.network import Network
 from tests.proof.offline import GENESIS, Trust, link, trust
@@ -18,6 +28,8 @@ PAGE = 500
 _T = TypeVar("_T")
 _ENDED = frozenset({"available", "leased", "acknowledged", "failed", "expired", "blocked"})
 _REFUSED = frozenset({"failed", "expired", "blocked"})
+_RECEIVED = "01"
+"""The status that a receipt alone means; nobody reports it."""
 
 
 async def trusted(harness: Harness, system: System) -> Trust:
@@ -50,6 +62,9 @@ class Collected:
     standings: dict[str, Standing] = field(default_factory=dict[str, Standing])
     statuses: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     receipts: list[Receipt] = field(default_factory=list[Receipt])
+    documents: dict[str, Shown] = field(default_factory=dict[str, Shown])
+    timelines: dict[str, Timeline] = field(default_factory=dict[str, Timeline])
+    latest: dict[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +113,8 @@ class Collector:
             dispatch=entry["dispatch_id"],
             sender=entry["from"]["code"],
             recipient=entry["to"]["code"],
+            code=entry["code"],
+            urgency=entry["urgency"],
             digests=tuple(file["sha256"] for file in entry["files"]),
             follows=item["hash"] == true.hex() and item["previous_hash"] == before,
             acknowledged=item["state"] == "acknowledged",
@@ -161,6 +178,8 @@ class Collector:
                 for item in page["items"]:
                     copy = copies.setdefault(item["dispatch_id"], {})
                     copy[item["recipient"]["code"]] = item["transport"]
+                    if item["status"] not in {None, _RECEIVED}:
+                        found.latest[item["id"]] = item["status"]
                     if item["reason"]:
                         why = reasons.setdefault(item["dispatch_id"], {})
                         why[item["recipient"]["code"]] = item["reason"]["code"]
@@ -177,6 +196,23 @@ class Collector:
                 open=frozenset(code for code, how in copy.items() if how not in _ENDED),
                 acknowledged=frozenset(c for c, how in copy.items() if how == "acknowledged"),
             )
+
+    async def documents(self, found: Collected) -> None:
+        """Read from every sender all its documents, as it is shown them."""
+
+        async def one(name: str) -> None:
+            cursor = ""
+            while True:
+                path = f"/v1/documents?limit={PAGE}{cursor}"
+                page = (await self.systems[name].ask("GET", path)).json()
+                for item in page["items"]:
+                    shown = Shown(item["code"], item["urgency"], item["subject"])
+                    found.documents[item["id"]] = shown
+                if not page.get("next_cursor"):
+                    return
+                cursor = f"&cursor={page['next_cursor']}"
+
+        await self.each(self._senders(), one)
 
     async def statuses(self, found: Collected, wanted: Mapping[str, str]) -> None:
         """Read the status history of deliveries (by id, with the agency that received them)."""

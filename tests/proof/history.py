@@ -28,6 +28,11 @@ class Invocation:
     sender: str
     """Code of an agency; so are all others here."""
     lane: Lane
+    urgency: str
+    """The degree itself: four of them share a lane."""
+    code: str
+    """Number and notation, as on paper."""
+    subject: str
     to: frozenset[str]
     sha256: str
     """Of the whole file; its canary makes it differ from every other document's."""
@@ -63,6 +68,8 @@ class Entry:
     sender: str
     recipient: str
     """Whom the entry itself names."""
+    code: str
+    urgency: str
     digests: tuple[str, ...]
     """SHA-256 of its files, the main one first."""
     follows: bool
@@ -178,6 +185,25 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
+class Shown:
+    """A document as its sender is shown it after quiet."""
+
+    code: str
+    urgency: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """What a sender's timeline of a document tells of statuses after quiet."""
+
+    statuses: tuple[tuple[str, str], ...] = ()
+    """Delivery and code of each."""
+    fault: str = ""
+    """Why it could not be read; empty: it was."""
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """A status that a recipient was about to report; `recorded` when the answer was 201."""
 
@@ -218,6 +244,12 @@ class History:
     reports: list[Report] = field(default_factory=list[Report])
     statuses: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     """By delivery: what its status history says after quiet, without 01."""
+    documents: dict[str, Shown] = field(default_factory=dict[str, Shown])
+    """By id: what their senders are shown."""
+    timelines: dict[str, Timeline] = field(default_factory=dict[str, Timeline])
+    """By document: of those with a reported status, and of some others."""
+    latest: dict[str, str] = field(default_factory=dict[str, str])
+    """By delivery: the status that its sender's list of copies shows, without 01."""
     gaps_seen: list[str] = field(default_factory=list[str])
     """Where a reader that reads in order met a hole."""
     refused: list[str] = field(default_factory=list[str])

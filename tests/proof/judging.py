@@ -99,6 +99,9 @@ def _belongs(facts: Facts, entry: Entry, sent: Invocation, tally: Tally) -> None
         tally.add("misdelivered", f"{where}: document {sent.number} to {entry.recipient}")
     if entry.sender != sent.sender or entry.lane != sent.lane:
         tally.add("corrupt", f"{where}: document {sent.number} as {entry.sender}'s {entry.lane}")
+    if entry.code != sent.code or entry.urgency != sent.urgency:
+        shown = f"{entry.code} ({entry.urgency})"
+        tally.add("corrupt", f"{where}: {sent.code} ({sent.urgency}) as {shown}")
     if entry.digests != (sent.sha256,):
         tally.add("corrupt", f"{where}: another file than document {sent.number}'s")
 

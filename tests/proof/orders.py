@@ -41,11 +41,23 @@ class Order:
     """Seconds of the monotonic clock; 0 before it was begun."""
     path: str = ""
     """Where a draft that is already there is dispatched; empty: document and file go at once."""
+    revision: str = ""
+    """What was put behind the draft's subject before it was dispatched."""
 
     @property
     def lane(self) -> Lane:
         """Return the lane it goes by."""
         return "normal" if self.urgency == "normal" else "urgent"
+
+    @property
+    def code(self) -> str:
+        """Return number and notation, as on paper."""
+        return f"{self.number}/{NOTATION}"
+
+    @property
+    def subject(self) -> str:
+        """Return what it is about."""
+        return f"V/v chứng minh độ tin cậy {self.canary}{self.revision}"
 
     def described(self) -> Json:
         """Return the document as the API wants it."""
@@ -53,7 +65,7 @@ class Order:
             "number": str(self.number),
             "notation": NOTATION,
             "type": "cong_van",
-            "subject": f"V/v chứng minh độ tin cậy {self.canary}",
+            "subject": self.subject,
             "promulgated_on": self.dated,
             "urgency": self.urgency,
             "signer": {"name": "Lê Minh An", "position": "Chánh Văn phòng"},
@@ -90,6 +102,9 @@ class Order:
             number=self.number,
             sender=self.sender,
             lane=self.lane,
+            urgency=self.urgency,
+            code=self.code,
+            subject=self.subject,
             to=frozenset(self.to),
             sha256=self.sha256,
             canary=self.canary,

@@ -14,8 +14,10 @@ from tests.proof.history import (
     Outcome,
     Receipt,
     Report,
+    Shown,
     Sighting,
     Standing,
+    Timeline,
 )
 
 Planting: TypeAlias = Callable[[History], object]
@@ -29,6 +31,9 @@ def sent(
         number=number,
         sender="A",
         lane="normal",
+        urgency="normal",
+        code=f"{number}/CM",
+        subject=f"subject {number}",
         to=frozenset(to),
         sha256=f"sha-{number}",
         canary=f"canary-{number}",
@@ -49,6 +54,8 @@ def entry(number: int, agency: str, sequence: int) -> Entry:
         dispatch=f"dispatch-{number}",
         sender="A",
         recipient=agency,
+        code=f"{number}/CM",
+        urgency="normal",
         digests=(f"sha-{number}",),
         follows=True,
         acknowledged=True,
@@ -91,9 +98,19 @@ def clean() -> History:
     for number in (1, 2):
         dispatch = f"dispatch-{number}"
         history.changes.append(Change(dispatch, "cleared", "", f"cleared-{number}"))
+    _as_its_sender_sees(history)
+    return history
+
+
+def _as_its_sender_sees(history: History) -> None:
+    for number in (1, 2):
+        shown = Shown(f"{number}/CM", "normal", f"subject {number}")
+        history.documents[f"document-{number}"] = shown
+        history.timelines[f"document-{number}"] = Timeline()
+    history.timelines["document-1"] = Timeline((("delivery-1-B", "03"),))
+    history.latest = {"delivery-1-B": "03"}
     history.reports = [Report("delivery-1-B", "03"), Report("delivery-1-B", "03", recorded=True)]
     history.statuses = {"delivery-1-B": ("03",)}
-    return history
 
 
 def at(history: History, number: int, agency: str) -> int:

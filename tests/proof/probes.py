@@ -90,13 +90,14 @@ class Probes:
         paper = self.workload.desk.write(new.sender, new.size, new.canary)
         path, _ = await self._drafted(system, new, paper)
         version = (await system.ask("GET", path)).headers["ETag"]
+        revised = replace(new, revision=", bản sửa")
         await system.ask(
             "PATCH",
             path,
-            body={"subject": f"{new.described()['subject']}, bản sửa"},
+            body={"subject": revised.subject},
             headers={"If-Match": version, "Content-Type": "application/merge-patch+json"},
         )
-        await self._dispatch(path, new, hashlib.sha256(paper).hexdigest())
+        await self._dispatch(path, revised, hashlib.sha256(paper).hexdigest())
 
     async def _drafted(self, system: System, new: Order, paper: bytes) -> tuple[str, str]:
         """Make a draft with its file; return its path and the attachment's id."""

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import sys
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import TypeVar
@@ -14,17 +14,19 @@ from aiokafka.errors import KafkaError
 from tests.proof.client import Answer, Refused, System, Unreachable
 from tests.proof.collect import PAGE, Collected, Collector
 from tests.proof.harness import Json
-from tests.proof.history import Entry, Fetched, Notice, Receipt
+from tests.proof.history import Entry, Fetched, Notice, Receipt, Timeline
 from tests.proof.kafka import Tokens, told, whole
 from tests.proof.mailboxes import Paper, Receiving
 from tests.proof.offline import receipt_fault
 
 _T = TypeVar("_T")
-_AT_ONCE, _FILES_AT_ONCE = 16, 4
+_AT_ONCE, _FILES_AT_ONCE, _TIMELINES_AT_ONCE = 16, 4, 4
 _PATIENCE = 10.0
 """Seconds that one request is repeated: nothing is broken any more."""
 _FILES = 500
 """So many files that came whole before are downloaded again, spread evenly over all."""
+_TIMELINES = 200
+"""So many timelines are read of documents with no reported status, spread evenly over all."""
 _MOST_AWAY = 50
 """So many requests may end in nothing, each a finding; after more the exchange does not answer."""
 _SAY, _TRIES, _PAUSE = 5.0, 3, 2.0
@@ -58,6 +60,37 @@ class Rereading:
         fault = receipt_fault(text, said, self.receiving.trust) if text else "absent"
         digest = hashlib.sha256(text.encode()).hexdigest() if text else ""
         return Receipt(entry.delivery, entry.agency, digest, fault, stored=True)
+
+    async def timelines(self, senders: Mapping[str, str], reported: AbstractSet[str]) -> None:
+        """Read the timeline of each document with a reported status, and of a sample of the others.
+
+        `senders` are the codes of the documents' senders, by the documents' ids.
+        """
+        wanted = [document for document in senders if document in reported]
+        others = [document for document in senders if document not in reported]
+        sample = spread(others, _TIMELINES)
+        _say(f"reads {len(wanted)} timelines with statuses and {len(sample)} of {len(others)} more")
+
+        async def one(document: str) -> None:
+            told = await self._timeline(senders[document], document)
+            self.found.timelines[document] = told
+
+        await self._each("timelines", [*wanted, *sample], one, _TIMELINES_AT_ONCE)
+
+    async def _timeline(self, sender: str, document: str) -> Timeline:
+        statuses: list[tuple[str, str]] = []
+        cursor = ""
+        while True:
+            path = f"/v1/documents/{document}/timeline?limit={PAGE}{cursor}"
+            got = await self._asked(sender, path)
+            if isinstance(got, str):
+                return Timeline(fault=got)
+            page = got.json()
+            told = (one for one in page["items"] if one["what"] == "delivery.status")
+            statuses += [(one["subject"], one["code"]) for one in told]
+            if not page["next_cursor"]:
+                return Timeline(tuple(statuses))
+            cursor = f"&cursor={page['next_cursor']}"
 
     async def files(self, whole_before: AbstractSet[str]) -> None:
         """Download a copy of each document of which none came whole, and a sample of the others."""

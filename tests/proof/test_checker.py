@@ -277,7 +277,7 @@ def test_an_unknown_document_may_be_in_or_out_but_not_half() -> None:
     assert check(history).lost == 0
 
     history.resolved.add(1)
-    history.outcomes[1] = Outcome("ok", 10, dispatch="dispatch-1")
+    history.outcomes[1] = Outcome("ok", 10, dispatch="dispatch-1", document="document-1")
     without(1, "C")(history)
     counts = check(history)
     assert (counts.lost, counts.unknown_resolved) == (1, 1)

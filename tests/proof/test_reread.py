@@ -16,7 +16,7 @@ from tests.proof.client import opened, systems
 from tests.proof.collect import Collected, Collector
 from tests.proof.country import SAID, Country, founded, receipt
 from tests.proof.harness import Harness
-from tests.proof.history import Entry
+from tests.proof.history import Entry, Timeline
 from tests.proof.mailboxes import Paper, Receiving
 from tests.proof.network import Network
 from tests.proof.planting import entry
@@ -38,7 +38,7 @@ async def asking(
     async def answer(request: web.Request) -> web.StreamResponse:
         if request.path == "/oauth/token":
             return web.json_response({"access_token": "token", "expires_in": 900})
-        said = answers.get(request.path)
+        said = answers.get(request.path_qs)
         if isinstance(said, str):
             return web.json_response({"receipt": said})
         return said or web.json_response({"code": "DOC-5031"}, status=503)
@@ -108,6 +108,34 @@ async def test_a_file_that_cannot_be_read_any_more_is_told(
     found = {one.dispatch: one for one in again.found.fetched}
     assert found["there"].got == there
     assert (found["gone"].got, "503" in found["gone"].fault) == ("", True)
+
+
+async def test_timelines_are_read_to_their_end_and_of_all_with_a_reported_status(
+    country: Country, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reread, "_PATIENCE", 0.2)
+    monkeypatch.setattr(reread, "_TIMELINES", 1)
+
+    def page(after: str | None, *subjects: str) -> web.Response:
+        items = [{"what": "delivery.status", "subject": one, "code": "03"} for one in subjects]
+        other = {"what": "delivery.acknowledged", "subject": "x", "code": None}
+        return web.json_response({"items": [other, *items], "next_cursor": after})
+
+    first = "/v1/documents/long/timeline?limit=500"
+    answers: dict[str, web.Response | str] = {
+        first: page("behind", "one"),
+        f"{first}&cursor=behind": page(None, "two"),
+        "/v1/documents/plain/timeline?limit=500": page(None),
+    }
+    async with asking(country, tmp_path, answers) as again:
+        names = ["long", "away", "plain", "passed over"]
+        await again.timelines(dict.fromkeys(names, "B"), {"long", "away"})
+
+    found = again.found.timelines
+    assert found["long"] == Timeline((("one", "03"), ("two", "03")))
+    assert "503" in found["away"].fault
+    assert found["plain"] == Timeline()
+    assert "passed over" not in found
 
 
 def test_a_sample_is_spread_evenly_over_all() -> None:
