@@ -21,8 +21,9 @@ GAUGES = (
     "lienthong_lanes_stopped",
 )
 _OF_SERVICE = {
+    "gateway": "outbox_pending consumer_lag parked recovering",
     "docs": "outbox_pending consumer_lag dispatches_waiting parked heads_differ recovering",
-    "signing": "outbox_pending consumer_lag examinations_pending parked",
+    "signing": "outbox_pending consumer_lag examinations_pending parked recovering",
     "notify": "outbox_pending consumer_lag lanes_behind events_unnumbered parked recovering",
 }
 """Gauges that a service must have: one that is missing is not 0."""
