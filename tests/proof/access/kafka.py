@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
@@ -25,7 +26,7 @@ from confluent_kafka.admin import (
 )
 
 from tests.kafka.integrator import RefusedError, consuming, next_record, settings, visible, write
-from tests.proof.access.bundles import until
+from tests.proof.access.bundles import Bundle, until
 from tests.proof.access.matrix import Findings
 from tests.proof.access.world import STRANGER, World
 
@@ -194,15 +195,19 @@ def tried(call: Callable[[], object]) -> str:
 
 
 async def kafka(world: World, found: Findings) -> None:
-    """Try everything on topics and groups: own, others', our own, and such as do not exist."""
-    await until(lambda: _ready(world), "the caller's Kafka mailbox is ready")
+    """Try everything on topics and groups: own, others', our own, and such as do not exist.
+
+    The foreign one has to be there: what is not there yet is like what never was.
+    """
+    owners = (world.own["sent"], world.foreign["stranger"])
+    for bundle in owners:
+        await until(partial(_ready, world, bundle), f"{bundle.owner}'s Kafka mailbox is ready")
     await asyncio.to_thread(_all, await _integrator(world), found)
 
 
-async def _ready(world: World) -> bool:
-    own = world.own["sent"].sent
-    path = f"/v1/subscriptions/{own['subscription_id']}"
-    shown = (await world.parties[own["code"]].ask("GET", path)).json()
+async def _ready(world: World, bundle: Bundle) -> bool:
+    path = f"/v1/subscriptions/{bundle.sent['subscription_id']}"
+    shown = (await world.parties[bundle.owner].ask("GET", path)).json()
     return shown["state"] == "ready"
 
 
