@@ -110,7 +110,7 @@ async def bundle(desk: Desk, sender: Party, recipient: Party) -> Bundle:
     """Make everything that an agency can own, with a recipient of its documents."""
     words = [f"tu{secrets.token_hex(10)}" for _ in range(3)]
     first = await dispatched(desk, sender, recipient, words[0])
-    entry, digests = await _acknowledged(recipient, first)
+    entry, digests = await acknowledged(recipient, first)
     second = await dispatched(desk, sender, recipient, words[1])
     lease = await _leased(recipient, str(second["dispatch"]["id"]))
     draft = await _to_be_signed(sender, words[2])
@@ -145,7 +145,7 @@ async def bundle(desk: Desk, sender: Party, recipient: Party) -> Bundle:
     )
 
 
-async def _acknowledged(recipient: Party, sent: Json) -> tuple[Json, dict[str, str]]:
+async def acknowledged(recipient: Party, sent: Json) -> tuple[Json, dict[str, str]]:
     """Return the entry of what was sent, acknowledged and reported, and its digests."""
 
     async def arrived() -> Json | None:

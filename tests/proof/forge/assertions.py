@@ -12,7 +12,8 @@ from uuid import uuid4
 import aiohttp
 
 from tests.proof.forge import jose
-from tests.proof.forge.shapes import shapes
+from tests.proof.forge.edges import edges
+from tests.proof.forge.shapes import Material, shapes
 from tests.proof.forge.systems import NoToken, System, token
 
 _OK, _TOO_MANY = 200, 429
@@ -84,10 +85,14 @@ def _shaped(
     """Yield assertions with every forgery of form, algorithm, key and header."""
     del known, foreign
     some = victims[:_SHAPED_BY]
-    forged = [dict(shapes(victim.proof())) for victim in some]
+    forged = [_formed(victim.proof()) for victim in some]
     for number, name in enumerate(forged[0]):
         chosen = number % len(some)
         yield Attempt(name, urlencode(some[chosen].form(forged[chosen][name])), {})
+
+
+def _formed(material: Material) -> dict[str, str]:
+    return {**dict(shapes(material)), **dict(edges(material))}
 
 
 def _changes(endpoint: str) -> dict[str, dict[str, object]]:

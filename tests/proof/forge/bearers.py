@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from tests.proof.forge.claims import claims
+from tests.proof.forge.edges import edges
 from tests.proof.forge.jose import b64
 from tests.proof.forge.shapes import Material, shapes
 
@@ -22,7 +23,8 @@ class Forgery:
 def forgeries(material: Material, foreign: Mapping[str, str]) -> Iterator[Forgery]:
     """Yield every forgery; `foreign` are tokens that are ours but for something else, or over."""
     yield from _carried(material.good)
-    for name, token in [*shapes(material), *claims(material), *foreign.items()]:
+    ours = (*shapes(material), *edges(material), *claims(material))
+    for name, token in [*ours, *foreign.items()]:
         # What no header may hold cannot come by one.
         if token.isascii() and token.isprintable():
             yield Forgery(name, {"Authorization": f"Bearer {token}"})

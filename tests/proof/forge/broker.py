@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tests.proof.forge.claims import claims
+from tests.proof.forge.edges import edges
+from tests.proof.forge.receipts import RECEIPT
 from tests.proof.forge.shapes import Material, shapes
 
 METADATA, HANDSHAKE, AUTHENTICATE = 3, 17, 36
@@ -38,6 +40,8 @@ _NOR_AT = frozenset(
         "header: not UTF-8",
         "padded signature",
         "the same signature, loosely encoded",
+        "the same bytes in the standard alphabet",
+        "crit: the same twice",
         "exp: a float",
         "exp: an hour",
         "exp: ten years",
@@ -51,11 +55,12 @@ def tried(address: str, material: Material, foreign: Mapping[str, str]) -> dict[
     """Return of each forgery whether the broker lets it in. Raises NoAnswer for the control."""
     if not admitted(address, material.good):
         raise NoAnswer(f"{address} refuses a good token")
-    named = {**dict(shapes(material)), **dict(claims(material))}
+    named = {**dict(shapes(material)), **dict(edges(material)), **dict(claims(material))}
+    named[RECEIPT] = foreign[RECEIPT]
     outcome = {name: admitted(address, token) for name, token in named.items() if _looked_at(name)}
     for name, token in foreign.items():
         # A client that was revoked comes in until its token ends, and finds that it has no rights.
-        if name != "a client's token for the API":
+        if name not in {"a client's token for the API", RECEIPT}:
             outcome[name] = bool(topics(address, token))
     if not admitted(address, material.good):
         raise NoAnswer(f"{address} refuses a good token after the bad ones")

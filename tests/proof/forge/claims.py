@@ -27,6 +27,7 @@ def claims(material: Material) -> Named:
     yield "zip", material.with_header(zip="DEF")
     yield "no kid", material.with_header(kid=None)
     yield "kid in capitals", material.with_header(kid=str(material.header["kid"]).upper() + "X")
+    yield from _kids(material)
     for name in ("iss", "aud", "exp", "iat", "sub", "client_id"):
         yield f"no {name}", material.with_claims(**{name: None})
     yield from _times(material)
@@ -42,6 +43,18 @@ def claims(material: Material) -> Named:
             f"{name} twice",
             jose.compact(material.header, f"{{{text}, {more}}}".encode(), material.key),
         )
+
+
+def _kids(material: Material) -> Named:
+    known = material.header["kid"]
+    for name, kid in {
+        "empty": "",
+        "a path": "../../../../dev/null",
+        "SQL": "' or 1=1 --",
+        "ours and a NUL": f"{known}\0",
+        "a list": [known],
+    }.items():
+        yield f"our key under a kid that is {name}", material.with_header(kid=kid)
 
 
 def _other_claims(material: Material) -> Named:

@@ -14,6 +14,9 @@ NOTHING = "00000000-0000-4000-8000-000000000001"
 INSIDE = "/internal/"
 CLOSED = frozenset({401})
 UNKNOWN = frozenset({404})
+_NO_SUCH_QUERY = frozenset({400})
+_NO_SUCH_THING = frozenset({400, 404})
+_NO_SUCH_BODY = frozenset({400, 415, 422})
 _WITHOUT_BODY = frozenset({"GET", "DELETE"})
 _SCOPES = ("documents.receive", "documents.send", "documents.sign", "operator", "registrar")
 """In the order in which a control token is chosen; a route takes one of them, or any."""
@@ -31,6 +34,19 @@ class Door:
     scope: str
     """What its control token needs; `internal` for the services' own routes."""
     refusals: frozenset[int] = CLOSED
+    queried: bool = False
+    """Whether the query lacks something that it wants."""
+
+    @property
+    def opened(self) -> frozenset[int]:
+        """Return how it refuses whom it has let in, for what is asked: no such thing, no such body.
+
+        Where nothing of that can be, only success shows that it is open.
+        """
+        of_query = _NO_SUCH_QUERY if self.queried else frozenset[int]()
+        of_ids = _NO_SUCH_THING if "{" in self.path else frozenset[int]()
+        of_body = frozenset[int]() if self.method in _WITHOUT_BODY else _NO_SUCH_BODY
+        return of_query | of_ids | of_body
 
     @property
     def name(self) -> str:
@@ -57,15 +73,16 @@ async def doors(session: aiohttp.ClientSession, addresses: Mapping[str, str]) ->
     found: list[Door] = []
     for method, path, operation in await _operations(session, addresses["gateway"]):
         if "security" in operation:
-            scope = _scope(operation)
+            scope, queried = _scope(operation), _queried(operation)
             found += [
-                Door(method, path, at, addresses[at], scope)
+                Door(method, path, at, addresses[at], scope, queried=queried)
                 for at in sorted({"gateway", operation["x-service"]})
             ]
     for service in SERVICES:
-        for method, path, _ in await _operations(session, addresses[service]):
+        for method, path, operation in await _operations(session, addresses[service]):
             if path.startswith(INSIDE):
-                found.append(Door(method, path, service, addresses[service], "internal"))
+                base, queried = addresses[service], _queried(operation)
+                found.append(Door(method, path, service, base, "internal", queried=queried))
                 if service != "gateway":
                     base = addresses["gateway"]
                     found.append(Door(method, path, "gateway", base, "internal", UNKNOWN))
@@ -82,6 +99,11 @@ async def _operations(
         for path, operations in document["paths"].items()
         for method, operation in operations.items()
     ]
+
+
+def _queried(operation: Mapping[str, Any]) -> bool:
+    parameters = operation.get("parameters", [])
+    return any(one.get("in") == "query" and one.get("required") for one in parameters)
 
 
 def _scope(operation: Mapping[str, Any]) -> str:

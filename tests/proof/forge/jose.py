@@ -11,10 +11,13 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 Key = ec.EllipticCurvePrivateKey
 Members = Mapping[str, Any]
+_SHA256 = hashes.SHA256()
 HALF = 32
 """Bytes of each half of an ES256 signature."""
 ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 """Order of the group of P-256."""
+PRIME = 0xFFFFFFFF00000001000000000000000000000000FFFFFFFFFFFFFFFFFFFFFFFF
+"""Of the field over which P-256 is."""
 
 
 def b64(raw: bytes) -> str:
@@ -37,9 +40,9 @@ def members(part: str) -> dict[str, Any]:
     return json.loads(unb64(part))
 
 
-def signature(signed: str, key: Key) -> bytes:
+def signature(signed: str, key: Key, digest: hashes.HashAlgorithm = _SHA256) -> bytes:
     """Return an ES256 signature in the form of JWS (RFC 7518 3.4)."""
-    r, s = decode_dss_signature(key.sign(signed.encode(), ec.ECDSA(hashes.SHA256())))
+    r, s = decode_dss_signature(key.sign(signed.encode(), ec.ECDSA(digest)))
     return r.to_bytes(HALF) + s.to_bytes(HALF)
 
 

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from tests.proof.forge.shapes import Material
 from tests.proof.harness import Harness
 
 BY_ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-_OK = 200
+_OK, _NOT_VALID = 200, 422
 Json = dict[str, Any]
 
 
@@ -89,6 +89,17 @@ def token_key(harness: Harness, good: str) -> jose.Key:
     return jose.load((harness.run / "pki" / "gateway" / f"{kid}.pem").read_bytes())
 
 
+def _new(
+    client_id: str, agency: str, scopes: Sequence[str], jwk: Mapping[str, object]
+) -> dict[str, object]:
+    return {
+        "client_id": client_id,
+        "agencies": [agency],
+        "scopes": list(scopes),
+        "jwks": {"keys": [jwk]},
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class Registrar:
     """Registers systems, and takes their rights away."""
@@ -101,14 +112,19 @@ class Registrar:
         """Register a system of an agency."""
         system = System(f"qlvb-{uuid4().hex[:12]}", jose.new_key(), endpoint)
         jwk = jose.jwk(system.key, kid="1", alg="ES256", use="sig")
-        body = {
-            "client_id": system.client_id,
-            "agencies": [agency],
-            "scopes": list(scopes),
-            "jwks": {"keys": [jwk]},
-        }
-        await self._ask("POST", "/v1/clients", body=body)
+        await self._ask("POST", "/v1/clients", body=_new(system.client_id, agency, scopes, jwk))
         return system
+
+    async def refuses(self, agency: str, jwk: Mapping[str, object]) -> bool:
+        """Say whether a system with this key is refused because of its key."""
+        body = _new(f"qlvb-{uuid4().hex[:12]}", agency, ["directory"], jwk)
+        headers = {"Authorization": f"Bearer {self.token}", "Idempotency-Key": str(uuid4())}
+        url = f"{self.gateway}/v1/clients"
+        async with self.session.post(url, headers=headers, json=body) as answer:
+            if answer.status != _NOT_VALID:
+                return False
+            errors = (await answer.json())["errors"]
+            return [one["pointer"] for one in errors] == ["/jwks/keys/0"]
 
     async def revoke(self, system: System) -> None:
         """Revoke it for good."""
