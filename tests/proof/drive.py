@@ -56,8 +56,7 @@ class Drive:
             one = Pass(fault.name, fault.group, fault.bound, failed=_why(error, fault.patience))
         self.ledger.write(one)
         at, took = began - self.began, time.monotonic() - began
-        after = "died there" if one.seconds is None else f"recovered in {one.seconds:.1f} s"
-        outcome = f"FAILED: {one.failed}" if one.failed else after
+        outcome = f"FAILED: {one.failed}" if one.failed else f"recovered in {one.seconds:.1f} s"
         print(
             f"{at:6.0f} s  {number}/{self.total}  {fault.name}: {outcome}"
             f" ({took:.0f} s, {self.session.accepted} accepted)",

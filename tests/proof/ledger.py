@@ -16,8 +16,8 @@ class Pass:
     group: str
     bound: float = 0
     """Seconds promised for p95 of its group; 0: none."""
-    seconds: float | None = 0
-    """To recovery; None: that was not waited for."""
+    seconds: float = 0
+    """To recovery."""
     failed: str = ""
     """Why it did not come to its end; empty: it did."""
     commit: str = ""

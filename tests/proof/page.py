@@ -95,20 +95,19 @@ def table(passes: Sequence[Pass], by: Callable[[Pass], str], *, bounded: bool) -
     rows += ["|---" * (7 if bounded else 6) + "|"]
     for name in dict.fromkeys(by(one) for one in passes):
         some = [one for one in passes if by(one) == name]
-        good = [one for one in some if not one.failed]
-        seconds = recoveries(good)
+        seconds = recoveries(some)
         half = f"{percentile(seconds, 50):.1f}" if seconds else "-"
         most = f"{percentile(seconds, 95):.1f}" if seconds else "-"
         promised = f"{some[0].bound:.0f}" if some[0].bound else "-"
-        failed = len(some) - len(good)
-        last = f" {_three_in(len(good)):.1%} |" if bounded else ""
+        failed = len(some) - len(seconds)
+        last = f" {_three_in(len(seconds)):.1%} |" if bounded else ""
         rows.append(f"| {name} | {len(some)} | {failed} | {half} | {most} | {promised} |{last}")
     return "\n".join(rows)
 
 
 def recoveries(passes: Sequence[Pass]) -> list[float]:
-    """Return the seconds to recovery of those that came to their end and waited for it."""
-    return [one.seconds for one in passes if not one.failed and one.seconds is not None]
+    """Return the seconds to recovery of those that came to their end."""
+    return [one.seconds for one in passes if not one.failed]
 
 
 def over_bound(passes: Sequence[Pass]) -> list[str]:

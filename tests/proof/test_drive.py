@@ -143,16 +143,6 @@ def test_a_table_counts_passes_failures_and_percentiles_by_name():
     assert over_bound([Pass("b", "g", 0, 99)]) == []
 
 
-def test_a_pass_that_did_not_wait_for_recovery_is_good_and_shows_no_time():
-    passes = [Pass("a", "g", seconds=None), Pass("a", "g", seconds=None)]
-    assert "| a | 2 | 0 | - | - | - | 100.0% |" in table(
-        passes, lambda one: one.fault, bounded=True
-    )
-    assert over_bound([Pass("a", "g", 5, None), Pass("a", "g", 5, 6)]) == [
-        "g: recovery p95 6.0 s, promised 5 s"
-    ]
-
-
 def _stage(folder: Path, *, commit: str = "") -> Stage:
     folder.mkdir(exist_ok=True)
     return Stage(folder, 1, WHOLE, commit)

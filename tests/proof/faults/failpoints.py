@@ -81,26 +81,19 @@ def at_failpoints(points: Sequence[Point], *, together: bool) -> Iterator[Fault]
     """Yield a fault for each point; one that several services pass is first of who has fewest.
 
     Of those whom the load leads there, that is: a probe takes longer. `together`: one service of
-    each kind dies at a time, and its next life, which recovers, has the next point: that is
-    quicker, and shows no time of recovery. Points that a topic has to be damaged for come last
-    and alone.
+    each kind dies at a time, which is quicker, and promises no time of recovery. Points that a
+    topic has to be damaged for come last and alone.
     """
     has = Counter(point.services[0] for point in points if len(point.services) == 1)
     for point in sorted(points, key=lambda point: point.damages):
         first = min(point.services, key=lambda one: (point.drivers[one] != "load", has[one]))
         has[first] += len(point.services) > 1
-        beside = together and not point.damages
         yield Fault(
             name=f"fail point {point.name}",
             group="fail points of healing" if point.damages else "fail points",
-            inflict=partial(
-                _die,
-                point=point,
-                deaths=deaths(point, first, quick=together),
-                recover=not beside,
-            ),
+            inflict=partial(_die, point=point, deaths=deaths(point, first, quick=together)),
             passes=max(_PASSES, _PASSES_OF_EACH * len(point.services)),
-            lane=first if beside else "",
+            lane=first if together and not point.damages else "",
             bound=0 if together or point.damages else OF_SERVICE,
         )
 
@@ -133,13 +126,8 @@ def latest(point: Point, service: str, *, quick: bool) -> int:
 
 
 async def _die(
-    harness: Harness,
-    session: Session,
-    *,
-    point: Point,
-    deaths: Iterator[tuple[str, int]],
-    recover: bool,
-) -> float | None:
+    harness: Harness, session: Session, *, point: Point, deaths: Iterator[tuple[str, int]]
+) -> float:
     """Start a service with the point armed, wait for its death there, and for the recovery."""
     service, nth = next(deaths)
     armed = f"{point.name}:{nth}"
@@ -161,7 +149,7 @@ async def _die(
             await driving
         driving.cancel()
         await starting
-    return await session.recovered(died, PATIENCE) if recover else None
+    return await session.recovered(died, PATIENCE)
 
 
 async def _drive(harness: Harness, session: Session, driver: str, service: str) -> None:

@@ -7,10 +7,8 @@ from typing import TypeAlias
 from tests.proof.harness import Harness
 from tests.proof.session import Session
 
-Inflict: TypeAlias = Callable[[Harness, Session], Awaitable[float | None]]
-"""Breaks something under load, waits until it is whole, returns the seconds to recovery.
-
-None: recovery is not waited for, what comes next needs it."""
+Inflict: TypeAlias = Callable[[Harness, Session], Awaitable[float]]
+"""Breaks something under load, waits until it is whole, returns the seconds to recovery."""
 SERVICES = ("docs", "signing", "notify", "gateway")
 PATIENCE = 120.0
 """Seconds until what should happen counts as not happening, on a machine with other work too."""
