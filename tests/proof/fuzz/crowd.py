@@ -4,7 +4,7 @@ import asyncio
 import socket
 import time
 from collections.abc import AsyncGenerator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,7 +14,8 @@ from tests.proof.fuzz.tally import Tally
 from tests.proof.fuzz.wire import Address, Cut, Hang, Line
 
 _ESTABLISHED, _CLOSE_WAIT = "01", "08"
-_PAUSE_S = 0.05
+_PAUSE_S, _LOOK_S = 0.05, 0.01
+_STATUS_LINE = b"HTTP/1.1 200"
 
 
 def still_held(address: Address) -> set[int]:
@@ -47,6 +48,19 @@ async def opened(address: Address, *, buffer: int | None = None) -> socket.socke
     plain.setblocking(False)
     await asyncio.get_running_loop().sock_connect(plain, (address.host, address.port))
     return plain
+
+
+async def status(plain: socket.socket, seconds: float) -> int:
+    """Return the status that a connection is answered, and leave it unread; 0: none came."""
+    end, line = time.monotonic() + seconds, b""
+    with suppress(ConnectionError):
+        while len(line) < len(_STATUS_LINE) and time.monotonic() < end:
+            with suppress(BlockingIOError):
+                line = plain.recv(len(_STATUS_LINE), socket.MSG_PEEK)
+                if not line:
+                    break
+            await asyncio.sleep(_LOOK_S)
+    return int(line[-3:]) if len(line) == len(_STATUS_LINE) else 0
 
 
 @dataclass(slots=True)

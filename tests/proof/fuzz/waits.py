@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import uuid4
 
-from tests.proof.fuzz.crowd import beside, opened, percentile, still_held
+from tests.proof.fuzz.crowd import beside, opened, percentile, status, still_held
 from tests.proof.fuzz.doors import HUB, Doors, ask_json
 from tests.proof.fuzz.prepare import form_of
 from tests.proof.fuzz.slow import felt, judge
@@ -163,7 +163,7 @@ async def _delivered(doors: Doors, dispatch_id: str) -> None:
 
 
 async def _never(doors: Doors, tally: Tally, count: int) -> list[socket.socket]:
-    """Open streams of a long log that nobody reads."""
+    """Open streams of a long log that nobody reads; each has to have begun."""
     first = await ask_json(doors, HUB, "GET /v1/events?limit=1")
     start = json.loads(first.body)["next"]
     raw = request("GET", f"/v1/events/stream?after={start}", doors.bearer(HUB))
@@ -173,7 +173,12 @@ async def _never(doors: Doors, tally: Tally, count: int) -> list[socket.socket]:
         with contextlib.suppress(BlockingIOError):
             plain.send(raw)
         mute.append(plain)
-    tally.more("events", Counter({0: count}))
+    async with asyncio.TaskGroup() as group:
+        answers = [group.create_task(status(plain, _ARRIVES_S)) for plain in mute]
+    statuses = Counter(answer.result() for answer in answers)
+    tally.more("events", statuses)
+    if statuses != {200: count}:
+        tally.broken("events", f"of {count} streams that nobody reads began: {dict(statuses)}")
     return mute
 
 
