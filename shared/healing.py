@@ -10,6 +10,7 @@ import structlog
 from shared import inbox, outbox_rows
 from shared.db import Connection, Database, Session
 from shared.events.topics import BY_NAME, DEAD_LETTER_RETENTION_MS, named
+from shared.failpoint import reach
 from shared.kafka import KafkaLost, Moved, Place
 from shared.kafka.reader import Reader
 
@@ -35,28 +36,34 @@ class Lead(Protocol):
         ...
 
 
-async def heal(db: Database, lead: Lead, reader: Reader, *, cluster: str, restate: Restate) -> None:
-    """Set back what the log does not hold any more (protocol.md 3). Raises KafkaLost.
+async def heal(
+    db: Database, lead: Lead, reader: Reader, *, cluster: str, restate: Restate
+) -> set[str]:
+    """See to what the log does not hold any more (protocol.md 3). Raises KafkaLost.
 
-    A new cluster has lost everything. In a known one the last published row of each partition is
-    enough to look at: the record at its offset must carry its `event_id`.
+    A new cluster has lost everything: that is noted, and its rows are among those that wait. In a
+    known one the last published row of each partition is enough to look at: the record at its
+    offset must carry its `event_id`. Returns topics that are missing: when one is there again it
+    has to be looked at before anything is sent to it.
 
     Rows are set back some at a time, the last one of a partition last: who leads after a death in
     between sees the loss again and ends the work. Nobody sends anything before: order is kept.
     """
     if await lead.beside(reader.cluster()) != cluster:
         raise KafkaLost  # another cluster than the producer met: begin again
-    lost = await outbox_rows.topics_of_other_clusters(lead.conn, cluster)
-    for topic in lost:
-        await _set_back_topic(db, lead.conn, topic, cluster=cluster, restate=restate)
-    last = await outbox_rows.last_published(lead.conn)
+    if lost := await outbox_rows.note_lost(lead.conn, cluster):
+        _log.warning("logs lost: their rows are sent again", clusters=lost)
+    for topic, again in restate.items() if lost else ():
+        await lead.beside(_restate(db, topic, again, but_of=cluster))
+    last = await outbox_rows.last_published(lead.conn, cluster)
     there = await lead.beside(reader.partitions({topic for topic, _ in last}))
-    last = {place: row for place, row in last.items() if place in there}
-    for place in await _broken(lead, reader, last):
-        if _compacted(place[0]):
-            await _set_back_topic(db, lead.conn, place[0], cluster=None, restate=restate)
+    seen = {place: row for place, row in last.items() if place in there}
+    for place in await _broken(lead, reader, seen):
+        if again := restate.get(place[0]):
+            await lead.beside(_restate(db, place[0], again, but_of=None))
         else:
-            await _set_back_missing(lead, reader, place)
+            await _set_back_missing(lead, reader, place, cluster=cluster)
+    return {topic for topic, _ in last} - {topic for topic, _ in there}
 
 
 async def _broken(
@@ -66,87 +73,69 @@ async def _broken(
     bounds = await lead.beside(reader.bounds(last))
     broken = [place for place, (offset, _) in last.items() if offset >= bounds[place][1]]
     look = {
-        place: offset
+        place: (offset, offset + 1)
         for place, (offset, _) in last.items()
         # What retention has taken was there long enough.
         if bounds[place][0] <= offset < bounds[place][1]
     }
-    found = await lead.beside(_read_first(reader, look))
-    return broken + [place for place in look if found.get(place) != last[place][1]]
+    found = await lead.beside(_read(reader, look))
+    return broken + [at for at in look if found.get((at, look[at][0])) != last[at][1]]
 
 
-async def _read_first(reader: Reader, starts: Mapping[Place, int]) -> dict[Place, UUID]:
-    """Return the event ids of the records at these offsets."""
-    found: dict[Place, UUID] = {}
-    if not starts:
+async def _read(
+    reader: Reader, ranges: Mapping[Place, tuple[int, int]]
+) -> dict[tuple[Place, int], UUID]:
+    """Return the event ids of the records from an offset to before another (more may be there)."""
+    at = {place: start for place, (start, end) in ranges.items() if start < end}
+    found: dict[tuple[Place, int], UUID] = {}
+    if not at:
         return found
-    reader.assign(starts)
+    reader.assign(at)
     loop = asyncio.get_running_loop()
     until = loop.time() + _LOOK_SECONDS
-    while len(found) < len(starts):
+    while at:
         if loop.time() > until:
             raise KafkaLost
-        missing = [place for place in starts if place not in found]
         try:
-            fetched = await reader.fetch(missing, seconds=1, most=_CHUNK)
+            fetched = await reader.fetch(at, seconds=1, most=_CHUNK)
         except Moved as error:
             raise KafkaLost from error
         for place, records in fetched.items():
-            # A compacted log may go on at a later record: then it is not the one.
-            found.setdefault(place, records[0].event_id)
+            until = loop.time() + _LOOK_SECONDS
+            found |= {(place, record.offset): record.event_id for record in records}
+            # A compacted log may go on behind the end.
+            if records[-1].offset + 1 >= ranges[place][1]:
+                at.pop(place, None)
     reader.rest()
     return found
 
 
-def _compacted(topic: str) -> bool:
-    return topic in BY_NAME and BY_NAME[topic].retention_ms is None
-
-
-async def _set_back_topic(
-    db: Database, conn: Session, topic: str, *, cluster: str | None, restate: Restate
+async def _restate(
+    db: Database, topic: str, again: Callable[[Connection], Awaitable[None]], *, but_of: str | None
 ) -> None:
-    """Set back all of a topic, or what clusters but `cluster` held; restate a compacted one."""
-    again = restate.get(topic) if _compacted(topic) else None
-    if again:
-        await db.as_worker(again)
-    rows, restated = 0, again is not None
-    while some := await outbox_rows.set_back_topic(conn, topic, but_of=cluster, restated=restated):
-        rows += some
-    _log.warning("topic lost", topic=topic, rows=rows, restated=restated)
+    """Tell a compacted topic's present state anew, and look for its lost rows no more."""
+
+    async def tell(conn: Connection) -> int:
+        rows = await outbox_rows.forget_places(conn, topic, but_of=but_of)
+        if rows:
+            await again(conn)
+        return rows
+
+    if rows := await db.as_worker(tell):
+        reach("healing.topic_set_back")
+        _log.warning("topic lost: told anew", topic=topic, rows=rows)
 
 
-async def _set_back_missing(lead: Lead, reader: Reader, place: Place) -> None:
+async def _set_back_missing(lead: Lead, reader: Reader, place: Place, *, cluster: str) -> None:
     """Compare the log of one partition with its rows, and set back those it does not hold."""
     first, end = (await lead.beside(reader.bounds([place])))[place]
     lost, at = 0, first
-    while rows := await outbox_rows.published_from(lead.conn, place, at, limit=_CHUNK):
-        held = await lead.beside(_read_range(reader, place, rows[0][1], min(rows[-1][1] + 1, end)))
-        missing = [number for number, offset, event_id in rows if held.get(offset) != event_id]
+    while rows := await outbox_rows.published_from(lead.conn, place, at, cluster, _CHUNK):
+        held = await lead.beside(_read(reader, {place: (rows[0][1], min(rows[-1][1] + 1, end))}))
+        missing = [row for row, offset, event_id in rows if held.get((place, offset)) != event_id]
         await outbox_rows.set_back(lead.conn, missing)
         lost, at = lost + len(missing), rows[-1][1] + 1
     _log.warning("records lost", topic=place[0], partition=place[1], rows=lost)
-
-
-async def _read_range(reader: Reader, place: Place, start: int, end: int) -> dict[int, UUID]:
-    """Return offset and event id of the records from `start` to before `end`."""
-    found: dict[int, UUID] = {}
-    if start >= end:
-        return found
-    reader.assign({place: start})
-    loop = asyncio.get_running_loop()
-    until, at = loop.time() + 6 * _LOOK_SECONDS, start
-    while at < end:
-        if loop.time() > until:
-            raise KafkaLost
-        try:
-            records = (await reader.fetch([place], seconds=1, most=_CHUNK)).get(place, [])
-        except Moved as error:
-            raise KafkaLost from error
-        for record in records:
-            found[record.offset] = record.event_id
-            at = record.offset + 1
-    reader.rest()
-    return found
 
 
 async def tidy(conn: Session) -> bool:
@@ -156,10 +145,10 @@ async def tidy(conn: Session) -> bool:
     True when more may be left.
     """
     longest = DEAD_LETTER_RETENTION_MS + _WEEK_MS
-    written = {topic for topic, _ in await outbox_rows.last_published(conn)}
+    written = await outbox_rows.distinct(conn, "topic")
     topics = [topic for name in {*BY_NAME, *written} if (topic := named(name)) is not None]
     keep = {topic.name: (topic.retention_ms or 0) + _WEEK_MS for topic in topics}
-    lasting = [name for name in keep if _compacted(name)]
+    lasting = [topic.name for topic in topics if topic.retention_ms is None]
     more = await outbox_rows.forget(conn, keep, otherwise_ms=longest, lasting=lasting)
     await inbox.forget(conn, after_ms=2 * longest)
     return more

@@ -98,11 +98,7 @@ async def pending(db: Database) -> float:
     """Count the rows that have not reached Kafka (gauge `lienthong_outbox_pending`)."""
 
     async def count(conn: Connection) -> float:
-        return float(
-            await conn.fetchval(
-                "select count(*) from outbox where published_at is null and parked_at is null"
-            )
-        )
+        return float(await conn.fetchval("select count(*) from outbox_to_send"))
 
     return await db.as_worker(count)
 
@@ -114,7 +110,7 @@ async def oldest(db: Database) -> float:
         return float(
             await conn.fetchval(
                 "select coalesce(extract(epoch from clock_timestamp() - min(created_at)), 0)"
-                " from outbox where published_at is null and parked_at is null"
+                " from outbox_to_send"
             )
         )
 

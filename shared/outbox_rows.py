@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 from uuid import UUID
 
 from shared.db import Connection, Session
@@ -47,15 +48,26 @@ async def beat(conn: Session) -> None:
 
 
 async def waiting(conn: Session, *, held: Collection[str], limit: int) -> list[Row]:
-    """Return rows to send, in order; none of held topics, none behind a parked row of its key."""
-    rows = await conn.fetch(
-        "select id, event_id, topic, key, headers, value,"
-        " extract(epoch from clock_timestamp() - created_at)::float8 * 1000 as waited_ms,"
-        " cluster is not null as again"
-        " from outbox as o where published_at is null and parked_at is null"
-        " and topic <> all($1::text[])"
+    """Return rows to send, in order; none of held topics, none behind a parked row of its key.
+
+    What lost clusters held (`note_lost`) is sent again, in its old order with the rest.
+    """
+    may_go = (
+        "topic <> all($1::text[])"
         " and not exists (select from outbox as p where p.topic = o.topic and p.key = o.key"
         " and p.published_at is null and p.parked_at is not null and p.id < o.id)"
+    )
+    rows = await conn.fetch(
+        "select id, event_id, topic, key, headers, value,"  # noqa: S608 (a text of ours)
+        " extract(epoch from clock_timestamp() - created_at)::float8 * 1000 as waited_ms,"
+        " cluster is not null as again from outbox where id = any(array("
+        "(select id from outbox as o where published_at is null and parked_at is null"
+        f" and {may_go} order by id limit $2) union all"
+        " (select old.id from unnest(array(select cluster from outbox_lost)) as was (cluster),"
+        # A range, not one cluster: for that the planner would walk through all ids from the first.
+        " lateral (select id from outbox as o where (o.cluster, o.id) > (was.cluster, 0)"
+        ' and o.cluster <= was.cluster and "offset" is not null'
+        f" and {may_go} order by o.cluster, o.id limit $2) as old)))"
         " order by id limit $2",
         list(held),
         limit,
@@ -83,24 +95,39 @@ async def mark(conn: Session, cluster: str, taken: Sequence[Taken]) -> None:
 async def park(conn: Session, row: Row, cause: str) -> None:
     """Set a row aside that the broker will never take; later ones of its key wait."""
     await conn.execute(
-        "update outbox set parked_at = clock_timestamp(), parked_cause = $2 where id = $1",
+        "update outbox set parked_at = clock_timestamp(), parked_cause = $2,"
+        ' published_at = null, partition = null, "offset" = null where id = $1',
         row.id,
         cause,
     )
 
 
-async def topics_of_other_clusters(conn: Session, cluster: str) -> list[str]:
-    """Return the topics of rows that were published to another cluster than this one."""
-    rows = await conn.fetch(
-        'select distinct topic from outbox where "offset" is not null'
-        " and (cluster < $1 or cluster > $1)",
-        cluster,
+async def distinct(conn: Session, column: Literal["topic", "cluster"]) -> list[str]:
+    """Return a column's values in the rows that are looked for in the log (skip scan)."""
+    values: list[str] = []
+    while one := await conn.fetchval(
+        f'select min({column}) from outbox where "offset" is not null and {column} > $1',  # noqa: S608 (a name of ours)
+        values[-1] if values else "",
+    ):
+        values.append(one)
+    return values
+
+
+async def note_lost(conn: Session, cluster: str) -> list[str]:
+    """Note and return the other clusters that have held rows: this one is sent all of them."""
+    others = [one for one in await distinct(conn, "cluster") if one != cluster]
+    await conn.execute(
+        "with over as (delete from outbox_lost where cluster <> all($1::text[]))"
+        " insert into outbox_lost select unnest($1::text[]) on conflict do nothing",
+        others,
     )
-    return [row[0] for row in rows]
+    return others
 
 
-async def last_published(conn: "Session | Connection") -> dict[Place, tuple[int, UUID]]:
-    """Return offset and event of the highest published row in each partition (skip scan)."""
+async def last_published(
+    conn: "Session | Connection", cluster: str
+) -> dict[Place, tuple[int, UUID]]:
+    """Return offset and event of the cluster's highest row in each partition (skip scan)."""
     rows = await conn.fetch(
         "with recursive places as ("
         ' (select topic, partition from outbox where "offset" is not null'
@@ -112,20 +139,22 @@ async def last_published(conn: "Session | Connection") -> dict[Place, tuple[int,
         ' select places.topic, places.partition, last."offset", last.event_id'
         ' from places, lateral (select "offset", event_id from outbox as o'
         " where o.topic = places.topic and o.partition = places.partition"
-        ' and o."offset" is not null order by o."offset" desc limit 1) as last'
+        ' and o."offset" is not null and o.cluster = $1 order by o."offset" desc limit 1) as last',
+        cluster,
     )
     return {(row[0], row[1]): (row[2], row[3]) for row in rows}
 
 
 async def published_from(
-    conn: Session, place: Place, offset: int, *, limit: int
+    conn: Session, place: Place, offset: int, cluster: str, limit: int
 ) -> list[tuple[int, int, UUID]]:
     """Return id, offset and event of rows of one partition from an offset on, in its order."""
     rows = await conn.fetch(
         'select id, "offset", event_id from outbox where topic = $1 and partition = $2'
-        ' and "offset" >= $3 order by "offset" limit $4',
+        ' and "offset" >= $3 and cluster = $4 order by "offset" limit $5',
         *place,
         offset,
+        cluster,
         limit,
     )
     return [(row[0], row[1], row[2]) for row in rows]
@@ -141,25 +170,14 @@ async def set_back(conn: Session, ids: Sequence[int]) -> None:
     reach("healing.records_set_back")
 
 
-async def set_back_topic(
-    conn: Session, topic: str, *, but_of: str | None, restated: bool, limit: int = 10_000
-) -> int:
-    """Set back some of a topic's rows, but those that the cluster `but_of` holds; return how many.
-
-    Of a topic that was `restated` the rows stay published and are never looked for again. Of each
-    partition the last row goes last: as long as any is left, the loss can be seen.
-    """
+async def forget_places(conn: Connection, topic: str, *, but_of: str | None) -> int:
+    """Look for a topic's rows no more, but those in the cluster `but_of`; return how many."""
     done = await conn.execute(
-        'update outbox set partition = null, "offset" = null,'
-        " published_at = case when $3 then published_at end where id in (select id from outbox"
-        ' where topic = $1 and "offset" is not null and ($2::text is null or cluster <> $2)'
-        ' order by partition, "offset" limit $4)',
+        'update outbox set partition = null, "offset" = null where topic = $1'
+        ' and "offset" is not null and ($2::text is null or cluster <> $2)',
         topic,
         but_of,
-        restated,
-        limit,
     )
-    reach("healing.topic_set_back")
     return int(done.split()[-1])
 
 
@@ -168,14 +186,17 @@ async def forget(
 ) -> bool:
     """Delete some rows published longer ago than their topic's time; True when more may be left.
 
-    Of each partition of a `lasting` topic the last row stays: by it a loss is seen.
+    Of each partition of a `lasting` topic the last row stays: by it a loss is seen. What was lost
+    stays until it has been sent again.
     """
     done = await conn.execute(
         "delete from outbox where id in (select o.id from outbox as o"
         " left join unnest($1::text[], $2::bigint[]) as t (topic, keep_ms) on t.topic = o.topic"
         " where o.published_at < clock_timestamp() - interval '1 ms' * coalesce(t.keep_ms, $3)"
         ' and (o.topic <> all($4::text[]) or o."offset" is null or exists (select from outbox as n'
-        ' where n.topic = o.topic and n.partition = o.partition and n."offset" > o."offset"))'
+        " where n.topic = o.topic and n.partition = o.partition and n.cluster = o.cluster"
+        ' and n."offset" > o."offset"))'
+        ' and (o."offset" is null or o.cluster not in (select cluster from outbox_lost))'
         " order by o.id limit $5)",
         list(keep_ms),
         list(keep_ms.values()),

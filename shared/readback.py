@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 from uuid import UUID
 
@@ -31,9 +32,10 @@ async def read_back(
     Returns how many were read. Raises Unavailable while Kafka or PostgreSQL does not answer.
     """
     known: dict[Place, tuple[int, UUID]] = {}
-    if not whole:
-        known = await db.look(outbox_rows.last_published)
     async with Reader.open(access) as reader:
+        if not whole:
+            cluster = await reader.cluster()
+            known = await db.look(partial(outbox_rows.last_published, cluster=cluster))
         places = await reader.partitions(topics)
         if {topic for topic, _ in places} != set(topics):
             raise Unavailable("Kafka (a topic)")

@@ -47,6 +47,15 @@ class Leader:
     """Topics that Kafka refuses, until when."""
     single: dict[Place, int] = field(default_factory=dict[Place, int])
     """Places where rows go one by one, to find the one that is refused."""
+    look: float = 0
+    """When the log is to be looked at again."""
+
+    def hold(self, topic: str, error: Exception) -> None:
+        """Do not try a topic for a while, and then not before its log was looked at."""
+        if topic not in self.held:
+            _log.warning("topic held", topic=topic, cause=str(error))
+        self.held[topic] = asyncio.get_running_loop().time() + _HOLD
+        self.look = min(self.look, self.held[topic])
 
     def topics_held(self) -> list[str]:
         """Return the topics that are not tried now."""
@@ -144,13 +153,16 @@ async def _with_a_producer(
         stack.push_async_callback(producer.discard)
         await leader.beside(producer.start())
         reader = await leader.beside(stack.enter_async_context(Reader.open(access)))
-        look, tidy = 0.0, loop.time() + _BEAT
+        leader.look, tidy = 0, loop.time() + _BEAT
         while not stop.is_set():
             if producer.lost() or reader.lost():
                 return
-            if loop.time() >= look:
-                await healing.heal(db, leader, reader, cluster=producer.cluster, restate=restate)
-                look = loop.time() + _LOOK
+            if loop.time() >= leader.look:
+                leader.look = loop.time() + _LOOK
+                cluster = producer.cluster
+                gone = await healing.heal(db, leader, reader, cluster=cluster, restate=restate)
+                for topic in gone:
+                    leader.hold(topic, TopicRefused("missing"))
             if loop.time() >= tidy:
                 tidy = await _tidied(conn)
             rows = await outbox_rows.waiting(conn, held=leader.topics_held(), limit=_ROWS)
@@ -190,7 +202,7 @@ async def _send(leader: Leader, producer: Producer, rows: Sequence[Row]) -> bool
             await _refused(leader, place, batch, error)
             well = False
         except TopicRefused as error:
-            _hold(leader, place[0], error)
+            leader.hold(place[0], error)
             well = False
         except Unavailable:
             well = False
@@ -213,7 +225,7 @@ async def _by_place(
         if not producer.knows(row.topic):
             await leader.beside(producer.learn(row.topic))
         if not producer.knows(row.topic):
-            _hold(leader, row.topic, TopicRefused("unknown, or not ours to write"))
+            leader.hold(row.topic, TopicRefused("unknown, or not ours to write"))
             continue
         place = row.topic, producer.partition(row.topic, row.key)
         places.setdefault(place, []).append(row)
@@ -242,11 +254,6 @@ async def _refused(leader: Leader, place: Place, batch: list[Row], error: Except
     row = batch[0]
     _log.error("outbox row parked", event_id=str(row.event_id), topic=row.topic, cause=str(error))
     await outbox_rows.park(leader.conn, row, str(error))
-
-
-def _hold(leader: Leader, topic: str, error: Exception) -> None:
-    _log.warning("topic held", topic=topic, cause=str(error))
-    leader.held[topic] = asyncio.get_running_loop().time() + _HOLD
 
 
 def _trace(taken: Sequence[Taken], *, began_ns: int) -> None:

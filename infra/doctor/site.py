@@ -91,6 +91,10 @@ class Site:
                 return await question(connection)
             finally:
                 connection.terminate()
+        except asyncpg.UndefinedTableError as error:
+            raise CannotLook(
+                f"the database of {service} is not migrated: {error}", self.start(service)
+            ) from error
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             raise CannotLook(
                 f"PostgreSQL does not answer for {service}: {error or type(error).__name__}",

@@ -63,8 +63,8 @@ async def unpublished(conn: Connection) -> list[Waiting]:
     rows = await conn.fetch(
         "select topic, count(*) as rows,"
         " extract(epoch from clock_timestamp() - min(created_at))::float8 as seconds"
-        " from outbox as o where published_at is null and parked_at is null"
-        " and not exists (select from outbox as p where p.topic = o.topic and p.key = o.key"
+        " from outbox_to_send as o"
+        " where not exists (select from outbox as p where p.topic = o.topic and p.key = o.key"
         " and p.published_at is null and p.parked_at is not null and p.id < o.id)"
         " group by topic order by seconds desc"
     )

@@ -125,8 +125,10 @@ async def files(conn: Connection, dispatch: UUID) -> list[File]:
 async def unsent(conn: Connection, keys: Sequence[str]) -> float | None:
     """Return how long the oldest event of these keys waits for Kafka; None: none does."""
     return await conn.fetchval(
-        "select extract(epoch from clock_timestamp() - min(created_at))::float8 from outbox"
-        " where published_at is null and key = any($1::text[])",
+        "select extract(epoch from clock_timestamp() - min(created_at))::float8 from"
+        " (select key, created_at from outbox_to_send union all"
+        " select key, created_at from outbox where published_at is null and parked_at is not null)"
+        " as unsent where key = any($1::text[])",
         list(keys),
     )
 

@@ -154,6 +154,7 @@ async def _tell(conn: Connection, agency: Agency) -> None:
 
 async def restate(conn: Connection) -> None:
     """Put the present state of every agency into the outbox: the compacted topic was lost."""
+    await store.lock_seed(conn)  # a newer state than is read here must not stand before it
     after = 0
     while page := await store.changed_since(conn, after, limit=_PAGE):
         await outbox.put_all(conn, [agency.event() for agency in page])

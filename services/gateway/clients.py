@@ -120,6 +120,7 @@ class Bootstrap:
 
 async def restate(conn: Connection) -> None:
     """Put the present state of every client into the outbox again: their topic was lost."""
+    await store.lock_versions(conn)  # a newer state than is read here must not stand before it
     await outbox.put_all(conn, await store.clients_after(conn, 0))
 
 

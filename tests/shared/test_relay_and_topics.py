@@ -100,6 +100,27 @@ async def test_what_a_topic_has_lost_is_published_again_in_order(ground: Ground,
     await assert_the_log_holds_the_outbox(ground.databases, ground.access)
 
 
+async def test_a_topic_that_was_lost_and_made_again_gets_the_old_rows_before_new_ones(
+    ground: Ground, backing: Backing
+):
+    topic, there = ground.fresh_topic(), ground.fresh_topic()
+    await _put(ground, topic, *range(5))
+    async with ground.running(relay(ground.db, ground.access, service="docs")):
+        await eventually(lambda: _idle(ground), "all is published")
+    delete_topic(backing, topic)
+    await _put(ground, topic, 5)
+    await _put(ground, there, 1)
+    async with ground.running(relay(ground.db, ground.access, service="docs")):
+        await eventually(lambda: _in_log(ground, there, 1), "the relay goes on without it")
+        make_topic(backing, topic)
+        await eventually(lambda: _in_log(ground, topic, 6), "it has all again", timeout=30)
+    records = await log_of(ground.access, [topic])
+    rows = await look(
+        ground.databases, "select event_id from outbox where topic = $1 order by id", topic
+    )
+    assert [record.event_id for record in records][:6] == [row[0] for row in rows]
+
+
 async def test_what_another_cluster_held_is_published_again(
     ground: Ground, spans: InMemorySpanExporter
 ):

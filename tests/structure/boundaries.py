@@ -27,6 +27,7 @@ EXEMPT = {
     "shared/jwks.py:_fetch": "reads public keys into memory",
     "shared/migrate.py:_run_whole": "nothing is served before it; what has run is written with it",
     "shared/outbox_rows.py:forget": "deletes what nobody asks for any more, again after a crash",
+    "shared/outbox_rows.py:note_lost": "noted anew at each look, and nothing is sent before it",
     "shared/outbox_rows.py:park": "relay.before_mark stands behind its only call",
 }
 """Functions whose last effect needs no point of its own, and why."""
