@@ -1,4 +1,5 @@
--- Rights inside one service's database, made again at every start. {service} is filled in.
+-- Rights inside one service's database, made again at every start: only of what is made later, for
+-- migrations take some away again. {service} is filled in.
 alter schema public owner to {service}_owner;
 revoke all on schema public from public;
 grant usage on schema public to {service}_app, {service}_worker;
@@ -10,5 +11,3 @@ alter default privileges for role {service}_owner in schema public
     revoke execute on functions from public;
 alter default privileges for role {service}_owner in schema public
     grant execute on functions to {service}_app, {service}_worker;
-grant select, insert, update, delete on all tables in schema public to {service}_app, {service}_worker;
-grant usage, select on all sequences in schema public to {service}_app, {service}_worker;

@@ -4,6 +4,7 @@ import asyncpg
 import pytest
 from confluent_kafka import Consumer, KafkaError, Producer
 
+from infra.postgres.provision import grant_inside
 from shared.events.topics import SERVICES, TOPICS, Service
 from tests.conftest import FreshDatabase
 from tests.fixtures.eventually import eventually
@@ -20,6 +21,30 @@ async def test_a_fresh_database_has_the_tables_and_three_roles(
         assert await connection.fetchval("select current_user") == f"{service}_{role}"
         assert await connection.fetchval("select count(*) from known_agencies") == 0
         await connection.close()
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_another_start_gives_no_right_back_that_a_migration_took_away(
+    fresh_database: FreshDatabase, backing: Backing, service: Service
+):
+    made = await fresh_database(service)
+    before = await _rights(made.owner)
+    await grant_inside(backing.postgres_port, backing.folder.secret, made.name, service)
+    assert await _rights(made.owner) == before
+    assert ("outbox", f"{service}_app", "SELECT") not in before
+    assert ("outbox", f"{service}_app", "INSERT") in before
+
+
+async def _rights(owner: str) -> set[tuple[str, str, str]]:
+    connection = await asyncpg.connect(owner)
+    try:
+        rows = await connection.fetch(
+            "select table_name, grantee, privilege_type from information_schema.table_privileges"
+            " where table_schema = 'public'"
+        )
+    finally:
+        await connection.close()
+    return {(row[0], row[1], row[2]) for row in rows}
 
 
 async def test_roles_for_requests_and_work_cannot_change_tables(fresh_database: FreshDatabase):
