@@ -16,6 +16,8 @@ _PATIENCE = 2.0
 _METADATA = "/.well-known/oauth-authorization-server"
 ONE_LIFE = "LIFE_"
 """`LIFE_LD_PRELOAD=…` beside `start` is LD_PRELOAD for one life of one process."""
+ARMED = "FAILPOINTS"
+"""`FAILPOINTS=1` beside `up`: a process that runs takes a fail point laid into `NAME.failpoint`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,8 @@ class Instance:
         env = {f"{prefix}_{name.upper()}": value for name, value in told.items()}
         # What the environment of `make up` says comes first: a proxy can sit between any two.
         said = {name: value for name, value in os.environ.items() if name.startswith(f"{prefix}_")}
+        if os.environ.get(ARMED, ""):
+            said["FAILPOINT_FILE"] = str(run / f"{self.name}.failpoint")
         return env | said | {"PYTHONUNBUFFERED": "1"}
 
     def _database(self, role: str) -> str:

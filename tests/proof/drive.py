@@ -90,6 +90,7 @@ def batches(faults: Sequence[Fault]) -> Iterator[list[list[Fault]]]:
 
 async def make_whole(harness: Harness) -> None:
     """Wake and start whatever a fault has left frozen or held down."""
+    harness.disarm()
     for process, _ in running(harness):
         with suppress(NotReached):
             send(harness, process, signal.SIGCONT)

@@ -38,11 +38,11 @@ class Harness:
     async def up(self, *words: str, env: Mapping[str, str] | None = None) -> None:
         """Start what does not run yet; `SEED=today` sets a variable, other words are arguments.
 
-        Returns when it is ready. Raises NotDone.
+        Returns when it is ready; services take what `arm` lays. Raises NotDone.
         """
         told = dict(word.split("=", 1) for word in words if "=" in word)
         rest = [word for word in words if "=" not in word]
-        await self._do("up", *rest, env={**told, **(env or {})})
+        await self._do("up", *rest, env={"FAILPOINTS": "1", **told, **(env or {})})
 
     @asynccontextmanager
     async def lent(self) -> AsyncGenerator["Harness"]:
@@ -69,6 +69,17 @@ class Harness:
         """Start what is held down; with a fail point (`name[:n]`) or environment for one life."""
         more = {f"LIFE_{name}": value for name, value in (life or {}).items()}
         await self._do("start", process, env={"FAILPOINT": failpoint, **more})
+
+    def arm(self, process: str, failpoint: str) -> None:
+        """Tell a process that runs where to die: `name[:n]`, counted from now."""
+        half = self.run / f"{process}.failpoint.half"
+        half.write_text(failpoint, encoding="ascii")
+        half.replace(self.run / f"{process}.failpoint")
+
+    def disarm(self, process: str = "*") -> None:
+        """Take back what `arm` has laid and the process has not taken."""
+        for file in self.run.glob(f"{process}.failpoint"):
+            file.unlink(missing_ok=True)
 
     async def scale(self, service: str, n: int) -> None:
         """Run so many instances of a service."""

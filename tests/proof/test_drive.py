@@ -93,11 +93,14 @@ def test_who_dies_takes_turns_and_when_is_drawn_the_same_in_each_run():
     point = read("database.committed docs,notify load shared/db.py:270")
     some = [*islice(deaths(point, "notify", quick=False), 20)]
     assert some == [*islice(deaths(point, "notify", quick=False), 20)]
-    assert [service for service, _ in some[:3]] == ["notify", "docs", "notify"]
-    drawn = {nth for _, nth in some}
+    assert [one.service for one in some[:3]] == ["notify", "docs", "notify"]
+    assert [one.running for one in some[:6]] == [True, True, False, False, True, True]
+    drawn = {one.nth for one in some}
     assert len(drawn) > 10
     assert drawn <= {*range(1, 41)}
-    assert {nth for _, nth in islice(deaths(point, "docs", quick=True), 99)} == {*range(1, 9)}
+    quick = [*islice(deaths(point, "docs", quick=True), 99)]
+    assert {one.nth for one in quick} == {*range(1, 9)}
+    assert all(one.running for one in quick)
 
 
 @pytest.mark.parametrize(

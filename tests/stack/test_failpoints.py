@@ -1,6 +1,11 @@
 """Fail points: listed from the code, and given to one life of one service."""
 
+import asyncio
+import os
 import re
+import signal
+import sys
+from asyncio.subprocess import PIPE
 from pathlib import Path
 from uuid import uuid4
 
@@ -8,7 +13,7 @@ import pytest
 
 from infra.client import connect
 from infra.failpoints import failpoints
-from infra.stack.folder import SERVICES, Folder
+from infra.stack.folder import SERVICES, TREE, Folder
 from infra.stack.services import Instance, Where
 from tests.fixtures.stack import Stack
 from tests.life.refusals import draft
@@ -50,3 +55,32 @@ async def test_a_service_dies_at_its_fail_point_and_the_repeated_request_succeed
     assert made.status == 201
     assert log.read_text().count("docs was killed by signal 9") == before + 1
     await stack.wait("docs")
+
+
+async def test_a_process_takes_the_point_that_is_laid_for_it_while_it_runs(tmp_path: Path):
+    laid = tmp_path / "docs.failpoint"
+    env = {**os.environ, "FAILPOINT_FILE": str(laid), "PYTHONPATH": str(TREE)}
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", _PASSES), env=env, stdin=PIPE, stdout=PIPE
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    for laying, names in (("", "some other"), ("other:2", "some other some"), ("", "other")):
+        if laying:
+            laid.write_text(laying)
+        process.stdin.write(f"{names}\n".encode())
+        if names != "other":
+            assert (await process.stdout.readline()).split() == names.encode().split()
+            assert not laid.exists()
+    assert await process.wait() == -signal.SIGKILL
+
+
+_PASSES = """
+import sys
+from shared.failpoint import reach
+
+for line in sys.stdin:
+    for name in line.split():
+        reach(name)
+    print(line, end="", flush=True)
+"""

@@ -6,18 +6,20 @@ import random
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
 from tests.proof.faults.brokers import truncate, wipe
-from tests.proof.faults.fault import OF_SERVICE, PATIENCE, Fault
+from tests.proof.faults.fault import OF_SERVICE, PATIENCE, Fault, NotReached
 from tests.proof.faults.processes import kills_told, until
 from tests.proof.harness import Harness, NotDone
 from tests.proof.session import Session
 
 _DAMAGES = frozenset({"truncate", "wipe"})
+_SOON = 8.0
+"""Seconds in which who runs has to come to a point; what only a start passes is started for."""
 _PASSES, _PASSES_OF_EACH = 8, 4
 _LATEST = {
     "blobs.": (4, 3),
@@ -52,6 +54,17 @@ class Point:
     def damages(self) -> bool:
         """Say whether a topic has to be damaged for it."""
         return not _DAMAGES.isdisjoint(self.drivers.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """Who is to die at a point."""
+
+    service: str
+    nth: int
+    """At which passing: since it was told, or since its start."""
+    running: bool
+    """It is told as it runs; else it is started with it."""
 
 
 async def listed(harness: Harness) -> list[Point]:
@@ -98,16 +111,18 @@ def at_failpoints(points: Sequence[Point], *, together: bool) -> Iterator[Fault]
         )
 
 
-def deaths(point: Point, first: str, *, quick: bool) -> Iterator[tuple[str, int]]:
+def deaths(point: Point, first: str, *, quick: bool) -> Iterator[Death]:
     """Yield who dies at a point, each in its turn, and at which passing: the same in each run.
 
-    A run that goes on after it was broken off begins with the first ones again.
+    Each dies by turns as it runs and soon after its start; in a quick run as it runs. A run that
+    goes on after it was broken off begins with the first ones again.
     """
     at = point.services.index(first)
     turns = itertools.cycle([*point.services[at:], *point.services[:at]])
     for number, service in enumerate(turns):
         drawn = random.Random(f"{point.name} {number}")  # noqa: S311 (a run can be repeated)
-        yield service, drawn.randint(1, latest(point, service, quick=quick))
+        nth = drawn.randint(1, latest(point, service, quick=quick))
+        yield Death(service, nth, running=quick or number // len(point.services) % 2 == 0)
 
 
 def latest(point: Point, service: str, *, quick: bool) -> int:
@@ -126,30 +141,55 @@ def latest(point: Point, service: str, *, quick: bool) -> int:
 
 
 async def _die(
-    harness: Harness, session: Session, *, point: Point, deaths: Iterator[tuple[str, int]]
+    harness: Harness, session: Session, *, point: Point, deaths: Iterator[Death]
 ) -> float:
-    """Start a service with the point armed, wait for its death there, and for the recovery."""
-    service, nth = next(deaths)
-    armed = f"{point.name}:{nth}"
-    print(f"          {service} is to die at {armed}", flush=True)
-    await harness.kill(service, hold=True)
-    session.killed()
-    before = kills_told(harness, service)
-    async with asyncio.TaskGroup() as group:
-        starting = group.create_task(harness.start(service, armed))
-        driving = group.create_task(_drive(harness, session, point.drivers[service], service))
-        await until(
-            f"never reached: {service} passes {armed} ({point.place})",
-            lambda: kills_told(harness, service) > before,
-            PATIENCE,
+    """Arm a point of a service, wait for its death there, and for the recovery.
+
+    Who runs and does not come there in time passes it as it starts, or later in its life.
+    """
+    death = next(deaths)
+    service, armed = death.service, f"{point.name}:{death.nth}"
+    print(f"          {service} is to die at {armed}{' as it runs' * death.running}", flush=True)
+    died = None
+    if death.running:
+        harness.arm(service, armed)
+        died = await _death_of(
+            harness, session, point, service, PATIENCE if point.damages else _SOON
         )
-        died = time.monotonic()
+        harness.disarm(service)
+    if died is None:
+        await harness.kill(service, hold=True)
         session.killed()
-        if point.damages:
+        starting = harness.start(service, armed)
+        died = await _death_of(harness, session, point, service, PATIENCE, starting=starting)
+    if died is None:
+        raise NotReached(f"never reached: {service} passes {armed} ({point.place})")
+    session.killed()
+    return await session.recovered(died, PATIENCE)
+
+
+async def _death_of(
+    harness: Harness,
+    session: Session,
+    point: Point,
+    service: str,
+    patience: float,
+    *,
+    starting: Coroutine[None, None, None] | None = None,
+) -> float | None:
+    """Lead a service to a point until it dies; return when it did, None when it did not in time."""
+    before, died = kills_told(harness, service), None
+    async with asyncio.TaskGroup() as group:
+        driving = group.create_task(_drive(harness, session, point.drivers[service], service))
+        if starting is not None:
+            group.create_task(starting)
+        with suppress(NotReached):
+            await until("it dies", lambda: kills_told(harness, service) > before, patience)
+            died = time.monotonic()
+        if died is not None and point.damages:
             await driving
         driving.cancel()
-        await starting
-    return await session.recovered(died, PATIENCE)
+    return died
 
 
 async def _drive(harness: Harness, session: Session, driver: str, service: str) -> None:
