@@ -59,10 +59,8 @@ async def _freeze_at(
     harness: Harness, session: Session, *, service: str, point: str, pause: float
 ) -> float:
     """Freeze the only instance between two effects, let a successor do its work, wake it."""
-    await harness.kill(service, hold=True)
-    session.killed()
+    harness.arm(service, f"{point}:2:STOP")
     async with asyncio.TaskGroup() as group:
-        group.create_task(harness.start(service, f"{point}:2:STOP"))
         await until(f"{service} freezes at {point}", lambda: _frozen(harness, service), PATIENCE)
         since = time.monotonic()
         try:

@@ -97,14 +97,19 @@ async def _join_and_leave(harness: Harness, session: Session) -> float:
 
     Recovery is measured from the last kill.
     """
-    for service in SERVICES:
-        await harness.scale(service, 2)
+    await _scale(harness, 2)
     await session.until_accepted(3)
     for service in random.sample(SERVICES, len(SERVICES)):
         send(harness, random.choice((service, f"{service}-2")), signal.SIGKILL)  # noqa: S311
         session.killed()
     seconds = await session.recovered(time.monotonic(), PATIENCE)
-    for service in random.sample(SERVICES, len(SERVICES)):
-        await harness.scale(service, 1)
+    await _scale(harness, 1)
     await session.recovered(time.monotonic(), PATIENCE)
     return seconds
+
+
+async def _scale(harness: Harness, instances: int) -> None:
+    """Run so many instances of each service."""
+    async with asyncio.TaskGroup() as group:
+        for service in random.sample(SERVICES, len(SERVICES)):
+            group.create_task(harness.scale(service, instances))
