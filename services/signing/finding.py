@@ -2,10 +2,10 @@
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Base64Bytes, StringConstraints
+from pydantic import AfterValidator, Base64Bytes, Field, StringConstraints
 
 from shared.events.types import Indication
 
@@ -15,15 +15,28 @@ def _moment(value: str) -> str:
     return value
 
 
-def _certain(value: str) -> str:
-    if datetime.fromisoformat(value).tzinfo is None:
+def certain(value: datetime) -> datetime:
+    """Return a moment that a column holds. Raises ValueError."""
+    if value.tzinfo is None:
         raise ValueError("a moment without its zone")
+    try:
+        value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("a moment beyond all years") from None
+    return value
+
+
+def _certain(value: str) -> str:
+    certain(datetime.fromisoformat(value))
     return value
 
 
 # A worker may have been overcome by its file: what it says is checked as what a stranger says.
 Instant = Annotated[str, AfterValidator(_moment)]
 Certain = Annotated[str, AfterValidator(_certain)]
+Whole = Annotated[int, Field(ge=-(1 << 63), lt=1 << 63)]
+"""What PostgreSQL holds as a bigint, and orjson writes."""
+Count = Annotated[int, Field(ge=0, lt=1 << 63)]
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Code = Annotated[str, StringConstraints(pattern=r"^SIG-[0-9]{4}$")]
 
@@ -176,7 +189,7 @@ class ListUsed:
 
     authority: str
     """The entry of the trust list under which it was known."""
-    number: int
+    number: Whole
     sha256: Digest
     this_update: Instant
     next_update: Instant | None
@@ -198,7 +211,7 @@ class Finding:
     policy_sha256: Digest
     checked_at: Certain
     """The moment that was judged (ISO 8601)."""
-    size: int
+    size: Count
     libraries: dict[str, str]
     """The software that judged, by name: this one, Python and what parses; its versions."""
     answers: tuple[Digest, ...] = ()

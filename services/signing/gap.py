@@ -22,7 +22,8 @@ def check(prepared: Prepared, *, source_size: int, digits: int) -> None:
     """
     start, end = prepared.gap_start - source_size, prepared.gap_end - source_size
     expected = b"<" + b"0" * digits + b">"
-    if start < 0 or prepared.tail[start:end] != expected:
+    # A slice takes an end behind the bytes, or counted from their end, for another one.
+    if start < 0 or end - start != len(expected) or prepared.tail[start:end] != expected:
         raise BadGap
 
 

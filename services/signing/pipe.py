@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, BinaryIO, Literal
 
-from pydantic import AfterValidator, Base64Bytes, StringConstraints, TypeAdapter
+from pydantic import AfterValidator, Base64Bytes, Field, StringConstraints, TypeAdapter
 
-from services.signing.finding import Digest, Finding, Unit
+from services.signing.finding import Count, Digest, Finding, Unit, Whole, certain
 from services.signing.validation.material import Material
 
 MARK = b"\0"
@@ -37,6 +37,9 @@ def _text(value: str) -> str:
 
 
 Text = Annotated[str, AfterValidator(_text)]
+Moment = Annotated[datetime, AfterValidator(certain)]
+PathLength = Annotated[int, Field(ge=0, lt=1 << 64)]
+"""What the library reads, and orjson writes."""
 Serial = Annotated[str, StringConstraints(pattern=r"^-?[0-9a-f]{1,2000}$")]
 
 Shape = Literal["leader", "seal", "annex"]
@@ -102,9 +105,9 @@ class Prepared:
     """What follows the file's own bytes so that it has a gap for a signature."""
 
     tail: Base64Bytes
-    gap_start: int
+    gap_start: Count
     """Of the whole file; the angle brackets around the hexadecimal digits belong to the gap."""
-    gap_end: int
+    gap_end: Count
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +119,11 @@ class CertificateFacts:
     issuer: Text
     serial: Serial
     """In hexadecimal."""
-    not_before: datetime
-    not_after: datetime
+    not_before: Moment
+    not_after: Moment
     key: Text
     signature: Text
-    path_length: int | None
+    path_length: PathLength | None
     self_signed: bool
     issued_by: Text | None
     """The listed authority that has issued it."""
@@ -142,7 +145,7 @@ class Revoked:
 
     serial: Serial
     reason: Text
-    since: datetime
+    since: Moment
     """Since when its key is distrusted."""
     retired: bool = False
     """For a stated reason that leaves the time stamps valid that it made before."""
@@ -152,9 +155,9 @@ class Revoked:
 class ListFacts:
     """What stands in a revocation list that is its authority's."""
 
-    number: int
-    this_update: datetime
-    next_update: datetime | None
+    number: Whole
+    this_update: Moment
+    next_update: Moment | None
     revoked: tuple[Revoked, ...]
     """Of the serial numbers that were searched for."""
 
@@ -163,11 +166,11 @@ class ListFacts:
 class AnswerFacts:
     """What an OCSP answer says of the certificate that was asked about."""
 
-    this_update: datetime
-    next_update: datetime | None
+    this_update: Moment
+    next_update: Moment | None
     reason: Text | None
     """Why it is revoked or suspended; None: it is good."""
-    since: datetime | None
+    since: Moment | None
     retired: bool = False
     """As of a certificate that a list names."""
 

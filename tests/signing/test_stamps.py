@@ -130,6 +130,9 @@ GAP = b"<" + b"0" * 8 + b">"
         (b"abc" + GAP, 103, 111),
         (b"", 103, 113),
         (GAP, -10, 113),
+        (b"abc" + GAP, 103, 114),  # behind the end
+        (b"abc" + GAP, 103, 1 << 70),
+        (b"abc" + GAP + b"d", 103, 99),  # counted from the end
     ],
 )
 def test_a_worker_is_not_believed_what_its_tail_does_not_show(
