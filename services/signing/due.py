@@ -16,6 +16,8 @@ _WITHOUT_END = timedelta(hours=1)
 _JITTER = 0.2
 _HALVES = 2
 _TRANSLATED = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))
+_COMPATIBLE = IPv6Network("::/96")
+"""IPv4 addresses in a form that is no longer used (RFC 4291 2.5.5.1); `::1` is among them."""
 Address = IPv4Address | IPv6Address
 
 
@@ -65,11 +67,13 @@ def check_resolved(address: str, *, private: bool) -> None:
         one = _inner(ip_address(address.partition("%")[0]))
     except ValueError:
         raise Forbidden("not an IP address") from None
-    if one.is_link_local or one.is_multicast or one.is_unspecified:
+    compatible = one in _COMPATIBLE and not one.is_loopback
+    if one.is_link_local or one.is_multicast or one.is_unspecified or compatible:
         raise Forbidden(f"{one} is nobody's host")
-    if one.is_global:
+    site = isinstance(one, IPv6Address) and one.is_site_local  # "global" to Python; RFC 3879
+    if one.is_global and not site:
         return
-    if not (private and (one.is_private or one.is_loopback)):
+    if not (private and (one.is_private or one.is_loopback or site)):
         raise Forbidden(f"{one} is not an address of the internet")
 
 
