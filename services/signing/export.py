@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -57,15 +56,15 @@ class Export:
         return f"[bản xuất do {self.signer} ký, phiên bản {self.version}, lập lúc {at}]"
 
 
-def signed(authorities: Authorities, listed: TrustList) -> str:
-    """Return the list in force as a JWS, signed by the issuing CA.
+def signed(authorities: Authorities, listed: TrustList, at: datetime) -> str:
+    """Return the list in force as a JWS, signed by the issuing CA at a moment.
 
     Its certificate and the root's stand in the header (`x5c`): whoever has the root verifies it
     without asking anybody, as a revocation list. No key of a system would be good for that.
     """
     trusted = in_force(listed.entries)
     claims = {
-        "iat": int(time.time()),
+        "iat": int(at.timestamp()),
         "version": listed.version,
         "digest": digest(listed.entries),
         "authorities": [one.told() for _, one in sorted(trusted.items())],

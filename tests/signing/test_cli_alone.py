@@ -68,7 +68,7 @@ def laid(papers: Papers, tmp_path: Path) -> Laid:
     }
     made = Laid(tmp_path)
     made.lay("paper.pdf", papers.good_main.content)
-    made.lay("trust.jws", signed(authorities, TrustList(1, entries)).encode())
+    made.lay("trust.jws", signed(authorities, TrustList(1, entries), datetime.now(UTC)).encode())
     made.lay("root.cer", authorities.der("root"))
     for one in known(papers).lists:
         made.lay(f"{one.authority}.crl", one.der)

@@ -1,6 +1,5 @@
 """An export is of no later moment than it is looked at, whatever the machine's clock says."""
 
-import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,15 +12,14 @@ from tests.signing.test_trustlist import add, own_list
 
 
 def test_an_export_of_a_later_moment_is_refused_by_the_moment_that_is_given(
-    papers: Papers, monkeypatch: pytest.MonkeyPatch
+    papers: Papers,
 ) -> None:
     authorities = Authorities(papers.office.folder)
     ours = own_list(authorities, add())
     now = datetime.now(UTC)
     later = now + timedelta(days=400)
-    with monkeypatch.context() as patched:
-        patched.setattr(time, "time", later.timestamp)
-        one = export.signed(authorities, ours)
-    assert export.verified(one, ours.entries, until=later).version == 3
+    one = export.signed(authorities, ours, later)
+    read = export.verified(one, ours.entries, until=later)
+    assert (read.version, read.made_at) == (3, later.replace(microsecond=0))
     with pytest.raises(Problem, match="TRU-4222"):
         export.verified(one, ours.entries, until=now)

@@ -227,12 +227,12 @@ def test_an_export_says_the_whole_list_to_whoever_lists_its_signer(
 ) -> None:
     ours = own_list(authorities, add())
     theirs = own_list(authorities)
-    read = export.verified(export.signed(authorities, ours), theirs.entries, until=LATER)
+    read = export.verified(export.signed(authorities, ours, NOW), theirs.entries, until=LATER)
     assert (read.signer, read.version, read.digest) == ("issuing", 3, digest(ours.entries))
     (found,) = differences(theirs.entries, read.authorities, end_missing=False)
     assert found.change == add()
     assert differences(ours.entries, read.authorities, end_missing=False) == []
-    header = jwt.get_unverified_header(export.signed(authorities, ours))
+    header = jwt.get_unverified_header(export.signed(authorities, ours, NOW))
     assert [base64.b64decode(one) for one in header["x5c"]] == [
         authorities.der("issuing"),
         authorities.der("root"),
@@ -241,7 +241,7 @@ def test_an_export_says_the_whole_list_to_whoever_lists_its_signer(
 
 def forged(authorities: Authorities, **header: object) -> str:
     """Return an export by another key that names our issuing CA."""
-    good = export.signed(authorities, own_list(authorities, add()))
+    good = export.signed(authorities, own_list(authorities, add()), NOW)
     claims = jwt.decode(good, options={"verify_signature": False})
     headers = {**jwt.get_unverified_header(good), **header}
     return jwt.encode(claims, ONE.key, algorithm="ES256", headers=headers)
@@ -258,7 +258,7 @@ def spoilt(compact: str) -> str:
 
 def test_a_forged_export_is_refused(authorities: Authorities) -> None:
     ours = own_list(authorities, add())
-    good = export.signed(authorities, ours)
+    good = export.signed(authorities, ours, NOW)
     stranger = base64.b64encode(der(TWO)).decode()
     cases = [
         spoilt(good),

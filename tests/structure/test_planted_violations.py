@@ -40,6 +40,12 @@ PLANTED: list[tuple[Rule, str, str, str]] = [
         DOC + "now = datetime.now(UTC)\n",
         "this process's clock",
     ),
+    (
+        rules.what_is_kept_is_of_the_database_s_clock,
+        "services/signing/x.py",
+        DOC + "now = int(time.time())\n",
+        "this process's clock",
+    ),
     (rules.tests_run, "tests/x.py", "@pytest.mark.skip\ndef test_x(): ...\n", "mark.skip"),
     (rules.tests_run, "tests/x.py", 'def test_x(): pytest.skip("no")\n', "pytest.skip"),
     (

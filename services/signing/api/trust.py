@@ -2,6 +2,7 @@
 
 import ssl
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Annotated, cast
 from urllib.parse import urlencode
 from uuid import UUID
@@ -29,9 +30,9 @@ from services.signing.keys import Authorities
 from services.signing.pipe import CertificateFacts, Reading
 from services.signing.store import fetches
 from services.signing.store import trust as store
-from services.signing.store.trust import Proposal, State
+from services.signing.store.trust import Proposal, State, TrustList
 from services.signing.trustlist import AddAuthority, AnyChange
-from shared.db import Connection, Database
+from shared.db import Connection, Database, clock
 from shared.errors import Problem
 from shared.idempotency import digest_of, once
 from shared.identity import Caller, Scoped
@@ -210,8 +211,12 @@ async def get_trust_export(request: Request, _caller: Trustee) -> Response:
     """Return the list in force as a JWS with its certificate chain (`x5c`) in the header."""
     db: Database = request.app.state.db
     authorities: Authorities = request.app.state.authorities
-    listed = await db.as_worker(store.current)
-    return Response(export.signed(authorities, listed), media_type="application/jose")
+
+    async def read(conn: Connection) -> tuple[TrustList, datetime]:
+        return await store.current(conn), await clock(conn)
+
+    listed, now = await db.as_worker(read)
+    return Response(export.signed(authorities, listed, now), media_type="application/jose")
 
 
 @router.post(
