@@ -51,6 +51,12 @@ def _lay(authorities: Authorities, rows: list[dict[str, Any]]) -> None:
         reach("signing.trust.synced")
     half.replace(authorities.folder / _FILE)
     reach("signing.trust.laid")
+    descriptor = os.open(authorities.folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)  # the name has to last as well
+        reach("signing.trust.lasts")
+    finally:
+        os.close(descriptor)
 
 
 def _said(row: dict[str, Any]) -> dict[str, Any]:

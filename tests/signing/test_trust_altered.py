@@ -1,6 +1,8 @@
 """Whatever is done to the trust list behind the service is noticed, and told."""
 
+import os
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -110,3 +112,21 @@ async def test_what_another_process_laid_meanwhile_is_no_alteration(
     monkeypatch.setattr(trust, "approved_rows", slowly)
     assert await said(restarted) == ""
     assert len(relist.changes_in_folder(desk.authorities)) == 5
+
+
+async def test_what_is_laid_into_the_folder_lasts_by_its_name(
+    face: Face, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = face.desk.authorities.folder.resolve()
+    laid = folder / "trust-changes.jws"
+    laid.unlink()
+    synced: list[Path] = []
+
+    def noted(descriptor: int) -> None:
+        path = Path(f"/proc/self/fd/{descriptor}").readlink()
+        synced.append(path if path != folder or laid.exists() else Path())
+
+    monkeypatch.setattr(os, "fsync", noted)
+    await relist.lay(face.desk.db, face.desk.authorities)
+    assert laid.exists()
+    assert [path for path in synced if path == folder] == [folder]
