@@ -145,6 +145,7 @@ class AnswerPlan:
     """Another issuer's key, in the certificate's identifier."""
     signed_by: Key | None = None
     extra: tuple[Extension, ...] = ()
+    how: How = field(default_factory=How)
 
 
 def answer(about: Holder, issuer: Holder, plan: AnswerPlan) -> bytes:
@@ -164,9 +165,9 @@ def answer(about: Holder, issuer: Holder, plan: AnswerPlan) -> bytes:
         generalized(plan.produced or plan.this),
         sequence(single),
     )
-    how = How()
     certificates = (explicit(0, sequence(responder.der)),) if plan.responder else ()
-    basic = sequence(body, algorithm(key, how), bits(sign(key, body, how)), *certificates)
+    signature = bits(sign(key, body, plan.how))
+    basic = sequence(body, algorithm(key, plan.how), signature, *certificates)
     kind = oid("1.3.6.1.5.5.7.48.1.1")
     return sequence(tlv(_ENUMERATED, b"\x00"), explicit(0, sequence(kind, octets(basic))))
 

@@ -7,13 +7,14 @@ from typing import TypeAlias
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat import asn1
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
 from services.signing.finding import WEAK
 from services.signing.validation.indication import Refused, refused
 from services.signing.validation.policy import Policy
-from services.signing.validation.structures import PssParameters, SignatureAlgorithm
+from services.signing.validation.structures import PssParameters, SignatureAlgorithm, Signed
 
 Key: TypeAlias = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
 
@@ -25,7 +26,8 @@ DIGESTS = {
     "2.16.840.1.101.3.4.2.2": "sha384",
     "2.16.840.1.101.3.4.2.3": "sha512",
 }
-_PKCS1, _PSS, _ECDSA = "rsassa_pkcs1v15", "rsassa_pss", "ecdsa"
+PSS = "rsassa_pss"
+_PKCS1, _ECDSA = "rsassa_pkcs1v15", "ecdsa"
 SIGNATURES: dict[str, tuple[str, str | None]] = {
     "1.2.840.113549.1.1.1": (_PKCS1, None),
     "1.2.840.113549.1.1.4": (_PKCS1, "md5"),
@@ -34,7 +36,7 @@ SIGNATURES: dict[str, tuple[str, str | None]] = {
     "1.2.840.113549.1.1.11": (_PKCS1, "sha256"),
     "1.2.840.113549.1.1.12": (_PKCS1, "sha384"),
     "1.2.840.113549.1.1.13": (_PKCS1, "sha512"),
-    "1.2.840.113549.1.1.10": (_PSS, None),
+    "1.2.840.113549.1.1.10": (PSS, None),
     "1.2.840.10045.4.1": (_ECDSA, "sha1"),
     "1.2.840.10045.4.3.1": (_ECDSA, "sha224"),
     "1.2.840.10045.4.3.2": (_ECDSA, "sha256"),
@@ -95,7 +97,7 @@ def scheme(asked: SignatureAlgorithm, digest: str) -> Scheme | None:
     algorithm, fixed = SIGNATURES[identifier]
     if fixed not in (None, digest):
         return None
-    if algorithm == _PSS:
+    if algorithm == PSS:
         return _pss(asked.parameters, digest)
     # RFC 5754 3.2, 3.3: NULL, or absent, for RSA; absent for ECDSA.
     rsa = algorithm == _PKCS1 and not isinstance(asked.parameters, PssParameters)
@@ -108,7 +110,21 @@ def _pss(given: object, digest: str) -> Scheme | None:
     named = (given.digest, given.mask.parameters)
     alike = all(DIGESTS.get(one.algorithm.dotted_string) == digest for one in named)
     mgf1 = given.mask.algorithm.dotted_string == "1.2.840.113549.1.1.8"
-    return Scheme(_PSS, digest, given.salt) if alike and mgf1 and given.trailer == 1 else None
+    return Scheme(PSS, digest, given.salt) if alike and mgf1 and given.trailer == 1 else None
+
+
+def salted(der: bytes) -> Scheme:
+    """Return how a certificate or an OCSP answer (`Signed`) was signed by RSASSA-PSS.
+
+    The library tells neither their salts nor their masks. Raises Refused, ValueError.
+    """
+    asked = asn1.decode_der(Signed, der).algorithm
+    given = asked.parameters
+    named = given.digest if isinstance(given, PssParameters) else None
+    how = _pss(given, digest_of(named.algorithm.dotted_string) if named else "sha1")
+    if how is None:
+        raise never("algorithms.signatures", "RSASSA-PSS whose parameters contradict each other")
+    return how
 
 
 def key_of(certificate: x509.Certificate) -> Key:
@@ -129,7 +145,7 @@ def is_right(key: Key, value: bytes, content: bytes, how: Scheme) -> bool:
         match key:
             case rsa.RSAPublicKey() if how.algorithm == _PKCS1:
                 key.verify(value, content, padding.PKCS1v15(), algorithm)
-            case rsa.RSAPublicKey() if how.algorithm == _PSS:
+            case rsa.RSAPublicKey() if how.algorithm == PSS:
                 pss = padding.PSS(padding.MGF1(algorithm), how.salt)
                 key.verify(value, content, pss, algorithm)
             case ec.EllipticCurvePublicKey() if how.algorithm == _ECDSA:

@@ -3,19 +3,24 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Annotated
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat import asn1
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 
 from services.signing.validation.algorithms import (
+    PSS,
     SIGNATURES,
     Key,
     Scheme,
     certificate_scheme,
     is_right,
     key_of,
+    salted,
 )
 from services.signing.validation.extensions import extension
 from services.signing.validation.indication import Refused
@@ -26,6 +31,7 @@ from services.signing.validation.revocation import (
     Status,
     Unusable,
 )
+from services.signing.validation.structures import Oid
 
 _KNOWN = frozenset(
     (
@@ -36,6 +42,22 @@ _KNOWN = frozenset(
     )
 )
 """Critical extensions of a responder's certificate that are understood here."""
+
+
+@asn1.sequence
+class _Content:
+    """ResponseBytes (RFC 6960 4.2.1)."""
+
+    kind: Oid
+    content: bytes
+
+
+@asn1.sequence
+class _Response:
+    """OCSPResponse (RFC 6960 4.2.1)."""
+
+    status: asn1.TLV
+    given: Annotated[_Content, asn1.Explicit(0)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +114,7 @@ def answer(der: bytes, one: x509.Certificate, issuer: Answering, accepts: Accept
         if response.this_update_utc > response.produced_at_utc:
             # Whether the responder may speak is judged when it spoke: it cannot choose that freely.
             raise Unusable("an answer that was given before it was right (RFC 6960 2.4)")
-        _check_responder(response, issuer, accepts)
+        _check_responder(response, issuer, accepts, how=_response_scheme(response, der))
         return _status(der, found[0])
     except (ValueError, UnsupportedAlgorithm, Refused, x509.DuplicateExtension) as error:
         raise Unusable(str(error)) from None
@@ -108,9 +130,10 @@ def _is_about(
     return (single.issuer_name_hash, single.issuer_key_hash) == names
 
 
-def _check_responder(response: ocsp.OCSPResponse, issuer: Answering, accepts: Accepts) -> None:
+def _check_responder(
+    response: ocsp.OCSPResponse, issuer: Answering, accepts: Accepts, *, how: Scheme
+) -> None:
     """Check that the issuer, or whom it delegated, has signed (RFC 6960 4.2.2.2)."""
-    how = _response_scheme(response)
     content, value = response.tbs_response_bytes, response.signature
     if is_right(issuer.key, value, content, how) and accepts(
         how, issuer.key, response.produced_at_utc
@@ -129,6 +152,8 @@ def _is_delegated(one: x509.Certificate, issuer: Answering, accepts: Accepts, at
     if not _is_responder(one):
         return False
     how = certificate_scheme(one)
+    if how.algorithm == PSS:
+        how = salted(one.public_bytes(Encoding.DER))
     return (
         one.issuer == issuer.certificate.subject
         and one.not_valid_before_utc <= at <= one.not_valid_after_utc
@@ -151,11 +176,13 @@ def _is_responder(one: x509.Certificate) -> bool:
     return signs and named and known
 
 
-def _response_scheme(response: ocsp.OCSPResponse) -> Scheme:
+def _response_scheme(response: ocsp.OCSPResponse, der: bytes) -> Scheme:
     identifier = response.signature_algorithm_oid.dotted_string
     if identifier not in SIGNATURES:
         raise Unusable(f"algorithm {identifier}")
     algorithm, named = SIGNATURES[identifier]
+    if algorithm == PSS:
+        return salted(asn1.decode_der(_Response, der).given.content)
     hashing = response.signature_hash_algorithm
     return Scheme(algorithm, named or (hashing.name if hashing else "unknown"))
 

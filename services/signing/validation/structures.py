@@ -219,6 +219,16 @@ class Certificate:
 
 
 @asn1.sequence
+class Signed:
+    """A certificate (RFC 5280 4.1) or BasicOCSPResponse (RFC 6960 4.2.1): how it was signed."""
+
+    body: asn1.TLV
+    algorithm: SignatureAlgorithm
+    signature: asn1.BitString
+    certificates: Annotated[list[asn1.TLV] | None, asn1.Explicit(0)]
+
+
+@asn1.sequence
 class RevokedEntry:
     """An entry of a revocation list (RFC 5280 5.1)."""
 
