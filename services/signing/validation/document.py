@@ -158,7 +158,6 @@ def _look(one: EmbeddedPdfSignature, reader: Reader, content: bytes) -> Embedded
             objection = _uncovered("an object of what was signed lies behind the signed range")
         elif changes == "UNKNOWN" or not one.summarise_integrity_info()["docmdp_ok"]:
             changed = _changed("something other than a signature was added after this one")
-    claimed = None if _is_stamp(one) else one.self_reported_timestamp
     return Embedded(
         field=str(one.field_name),
         cms=one.pkcs7_content[: peek(one.pkcs7_content)],
@@ -168,8 +167,19 @@ def _look(one: EmbeddedPdfSignature, reader: Reader, content: bytes) -> Embedded
         changes=changes,
         objection=objection,
         changed=changed,
-        claimed_at=claimed.isoformat() if claimed else None,
+        claimed_at=None if _is_stamp(one) else _claimed(one),
     )
+
+
+def _claimed(one: EmbeddedPdfSignature) -> str | None:
+    """Return when the signer says it signed; None, too, for what is no time: it decides nothing."""
+    try:
+        said = one.self_reported_timestamp
+    except PdfDecodeLimitError:
+        raise
+    except BROKEN:
+        return None
+    return said.isoformat() if said else None
 
 
 def _ranges(one: EmbeddedPdfSignature, content: bytes) -> tuple[tuple[int, int], ...] | None:
