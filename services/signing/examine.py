@@ -12,6 +12,7 @@ from services.signing.finding import (
     REVOCATION_UNKNOWN,
     STORE_TROUBLE,
     TOO_HEAVY,
+    UNKNOWN_AGENCY,
     UNREADABLE,
     UNREGISTERED,
     Finding,
@@ -58,7 +59,7 @@ _QUIET = timedelta(seconds=60)
 _UNBOUND = Verdict(
     indication="INDETERMINATE",
     reason=UNREGISTERED,
-    detail="the directory does not know the agency that a signer's certificate is registered for",
+    detail=UNKNOWN_AGENCY,
     validation="INDETERMINATE",
     sub_indication="SIG_CONSTRAINTS_FAILURE",
     rule="binding.row",

@@ -84,6 +84,10 @@ UNREGISTERED = "SIG-4032"
 REVOCATION_UNKNOWN = "SIG-5031"
 STORE_TROUBLE = "SIG-5032"
 
+UNKNOWN_AGENCY = (
+    "the directory does not know the agency that a signer's certificate is registered for"
+)
+"""A detail by which the report tells this from a certificate that is not registered at all."""
 OWN = "lienthong"
 """This software's own name among those that judged."""
 UNKNOWN = "unknown"

@@ -8,12 +8,13 @@ from typing import Any
 import orjson
 import pytest
 
-from services.signing.finding import STORE_TROUBLE
+from services.signing.finding import STORE_TROUBLE, Signature
 from services.signing.report.page import render
 from services.signing.verdict import unread as no_answer
 from tests.fixtures.papers import Papers
 from tests.signing.reported import (
     HELD,
+    LEADER,
     POLICY,
     REVOKED,
     SEALED,
@@ -96,7 +97,26 @@ def test_a_proved_time_is_told_from_one_that_is_only_said() -> None:
     proved = "03:15:00 ngày 26/11/2026, giờ Việt Nam (UTC+7) Đã được chứng minh bằng dấu thời gian"
     assert proved in text
     assert "02:00:00 ngày 26/11/2026, giờ Việt Nam (UTC+7) Tự khai, không được chứng minh" in text
-    assert "Không chứng minh điều gì: it is old" in text
+    assert "Không chứng minh điều gì: có điều không đạt mà báo cáo này chưa có lời giải" in text
+    assert "(chi tiết kỹ thuật: it is old)" in text
+
+
+@pytest.mark.parametrize(
+    ("one", "worth"),
+    [
+        (replace(STAMPED, sub_indication="HASH_FAILURE"), "Chữ ký sai, nên"),
+        (replace(STAMPED, sub_indication="SIG_CRYPTO_FAILURE"), "Chữ ký sai, nên"),
+        (replace(SOUND, certificate="", key="", rule="format.cms"), "Chưa xác minh được chữ ký"),
+        (replace(SOUND, certificate="", key=""), "Chưa xác minh được chữ ký"),
+        (replace(STAMPED, key="", rule="algorithms.digests"), "Chưa xác minh được chữ ký"),
+    ],
+)
+def test_no_time_is_proved_of_what_was_not_verified(one: Signature, worth: str) -> None:
+    bad = replace(one, indication="TOTAL-FAILED", problem="SIG-4222")
+    found = page(evidence(bad, SEALED))
+    assert f"Chắc chắn đã được ký trước không tính {worth}" in found.text
+    changed = replace(bad, certificate=LEADER, key="", rule="format.changes", sub_indication=None)
+    assert "Chắc chắn đã được ký trước không tính" not in page(evidence(changed, SEALED)).text
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from services.signing import finding
+from services.signing.finding import UNKNOWN_AGENCY
 from services.signing.report.words import reason, words
 from services.signing.validation.algorithms import Scheme, Term, key_term, terms
 from services.signing.validation.indication import Objection, Refused
@@ -81,6 +82,19 @@ def test_there_are_no_words_for_what_is_not_there() -> None:
         ("revocation.revoked", "REVOKED_NO_POE", "{since} since then", "người ký đã bị thu hồi."),
         ("revocation.revoked", "TRY_LATER", "", "đang bị tạm dừng."),
         ("binding.row", "SIG-4031", "", "được đăng ký cho cơ quan khác"),
+        ("binding.row", "SIG-4032", "not registered", "chưa có trong sổ đăng ký"),
+        (
+            "binding.row",
+            "SIG-4032",
+            UNKNOWN_AGENCY,
+            "đăng ký cho một cơ quan chưa có trong danh mục",
+        ),
+        (
+            "binding.row",
+            "SIG-4032",
+            f"{UNKNOWN_AGENCY}, for 1 day",
+            "một cơ quan chưa có trong danh mục",
+        ),
         ("format.pdf", "SIG-4221", "no signature", "không có chữ ký số nào"),
         ("format.pdf", "SIG-5032", "", "trong kho lưu trữ"),
     ],

@@ -4,7 +4,7 @@ from services.signing.finding import Signature
 from services.signing.report.parts import Evidence, Fact, Objection, Part, Time
 from services.signing.report.stored import Stored, is_of_the_whole
 from services.signing.report.wording import moment, shown
-from services.signing.report.words import reason
+from services.signing.report.words import cause, reason
 from services.signing.validation.policy import Policy
 
 _KINDS = {
@@ -37,6 +37,8 @@ _CHANGES = {
 _SOURCES = {"crl": "CRL", "ocsp": "OCSP"}
 _WORTHLESS = frozenset({"HASH_FAILURE", "SIG_CRYPTO_FAILURE"})
 """Of a signature that is not that of its certificate's holder on this file."""
+_CHANGED = "format.changes"
+"""What breaks this rule was done after a signature whose value is right."""
 
 
 def part(stored: Stored, place: int, policy: Policy) -> Part:
@@ -99,27 +101,39 @@ def _times(stored: Stored, one: Signature) -> tuple[Time, ...]:
         if best
         else "Thời điểm kiểm tra (không có dấu thời gian dùng được)"
     )
-    if one.sub_indication in _WORTHLESS:
+    false = one.sub_indication in _WORTHLESS
+    if false:
         worth = "Chữ ký sai, nên không chứng minh được ai đã ký"
+    elif not _verified(one):
+        worth = "Chưa xác minh được chữ ký, nên không chứng minh được điều gì"
+    proved = not false and _verified(one)
     found = [
         Time(
             "Chắc chắn đã được ký trước",
-            moment(best or judged),
+            moment(best or judged) if proved else "không tính",
             worth,
-            proved=one.sub_indication not in _WORTHLESS,
+            proved=proved,
         ),
         Time(
             "Giờ ký do người ký ghi",
-            moment(one.claimed_at, without="không ghi"),
+            moment(one.claimed_at, without="không ghi, hoặc ghi không đúng dạng"),
             "Tự khai, không được chứng minh; không quyết định điều gì",
             proved=False,
         ),
     ]
     for number, stamp in enumerate(one.stamps, 1):
-        worth = "Dùng được" if stamp.made_at else f"Không chứng minh điều gì: {shown(stamp.detail)}"
+        worth = "Dùng được" if stamp.made_at else f"Không chứng minh điều gì: {cause(stamp.detail)}"
         value = moment(stamp.made_at, without="không tính")
         found.append(Time(f"Dấu thời gian {number}", value, worth, proved=bool(stamp.made_at)))
     return tuple(found)
+
+
+def _verified(one: Signature) -> bool:
+    """Say whether its value was found to be right, by algorithms that the policy knows.
+
+    The engine names the key only then: a signature that cannot be read has no certificate either.
+    """
+    return bool(one.certificate) and (bool(one.key) or one.rule == _CHANGED)
 
 
 def _objection(one: Signature, policy: Policy) -> Objection | None:

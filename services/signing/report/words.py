@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from services.signing.finding import UNKNOWN_AGENCY
 from services.signing.report.wording import day, moment, shown
 from shared.errors import problem_types
 
@@ -39,12 +40,29 @@ class Reason:
 def reason(rule: str | None, code: str | None, sub_indication: str | None, detail: str) -> Reason:
     """Return in words why a rule was not met; what is unknown is said with the problem's words."""
     entry = words().get(rule or "", {})
-    finer = (entry.get(name or "") for name in (sub_indication, code) if name not in _PARTS)
+    apart = "UNKNOWN_AGENCY" if detail.startswith(UNKNOWN_AGENCY) else None
+    finer = (entry.get(name or "") for name in (sub_indication, code, apart) if name not in _PARTS)
     said: dict[str, str] = {}
     for layer in (_problem(code), entry, *finer):
         said.update({part: layer[part] for part in _PARTS if part in (layer or ())})
     facts = _particulars(detail)
     return Reason(*(_filled(said[part], facts) for part in _PARTS))
+
+
+def cause(detail: str) -> str:
+    """Return in words why a time stamp proves nothing, of which the engine's detail alone tells."""
+    for form, text in _causes():
+        if form.fullmatch(detail.removeprefix("time stamp: ")):
+            return _filled(text, _particulars(detail))
+    why = "có điều không đạt mà báo cáo này chưa có lời giải thích riêng"
+    return f"{why} (chi tiết kỹ thuật: {shown(detail)})" if detail else why
+
+
+@cache
+def _causes() -> tuple[tuple[re.Pattern[str], str], ...]:
+    page = Path(__file__).with_name("stamps.toml")
+    read = tomllib.loads(page.read_text(encoding="utf-8"))
+    return tuple((re.compile(one["said"]), one["words"]) for one in read["cause"])
 
 
 @cache
