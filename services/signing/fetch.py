@@ -72,6 +72,7 @@ async def _fetch_list(bench: Bench, entry: Entry, failures: int) -> None:
     try:
         der = await download.get(source)
         facts = cast("ListFacts", await bench.read(Reading("list", der, authority=entry.name)))
+        _check_scope(entry, facts)
         found = _Fetched(entry.name, der, facts)
         newer = await bench.db.as_worker(lambda conn: _keep(conn, found))
     except (NotFetched, Unfit, Refused, Unavailable) as why:
@@ -81,6 +82,19 @@ async def _fetch_list(bench: Bench, entry: Entry, failures: int) -> None:
         await bench.db.as_worker(note)
         return
     _log.info("revocation list fetched", authority=entry.name, number=facts.number, newer=newer)
+
+
+def _check_scope(entry: Entry, facts: ListFacts) -> None:
+    """Check that a list speaks of what its authority is trusted to issue. Raises Refused.
+
+    One of users' certificates alone does where there are signers: with it, authorities below are
+    as unknown as without any list (RFC 5280 6.3.3 (b) (2) (ii)), and hold what rests on them.
+    """
+    signers = set(entry.terms.purposes) - {"authority"}
+    if facts.only == "authorities" and signers:
+        raise Refused("it speaks of authorities alone, not of whom the list trusts them for")
+    if facts.only == "users" and not signers:
+        raise Refused("it speaks of users alone, not of authorities")
 
 
 def _source(entry: Entry, addresses: tuple[str, ...], failures: int) -> Source:

@@ -67,13 +67,17 @@ async def _facts(
     The newest under any of its names: an older one would end suspensions that it cannot know.
     """
     serials = await bench.db.look(lambda conn: standing.serials_of(conn, issuers))
+    # Those whom a list clears by not naming them: not if it speaks of others alone.
+    held = tuple(await bench.db.look(lambda conn: standing.suspended_of(conn, issuers)))
     wanted = tuple(f"{one:x}" for one in serials)
     for name in [one.authority for one in newest]:
         kept = await bench.db.look(lambda conn, name=name: lists.newest(conn, name))
         content = kept.der if kept else b""
         try:
-            read = await bench.read(Reading("list", content, authority=found.name, serials=wanted))
-            return cast("ListFacts", read)
+            reading = Reading(
+                "list", content, authority=found.name, serials=wanted, certificates=held
+            )
+            return cast("ListFacts", await bench.read(reading))
         except Unfit as why:
             # It was put into the folder, or was accepted under another policy: it says nothing.
             _log.error("revocation list not heeded", authority=name, cause=str(why))
@@ -94,6 +98,7 @@ async def apply(
     if await lists.newest_of(conn, issuers) != newest or not await fetches.stands(conn, found):
         return False  # another process has applied a list meanwhile, perhaps a newer one
     listed = {int(one.serial, 16): one for one in facts.revoked}
+    heard = facts.spoken_of
     gone = [serial for serial, one in listed.items() if one.reason != _HOLD]
     changed = await standing.other_states(
         conn,
@@ -101,6 +106,7 @@ async def apply(
         revoked=gone,
         suspended=[serial for serial, one in listed.items() if one.reason == _HOLD],
         most=_AT_ONCE,
+        spoken_of=None if heard is None else [int(one, 16) for one in heard],
     )
     for one in changed:
         await _as_listed(conn, found, one, None if one.listed == "good" else listed[one.serial])

@@ -85,7 +85,7 @@ class Reading:
     nonce: Base64Bytes | None = None
     """What was sent along with the question."""
     certificates: tuple[Base64Bytes, ...] = ()
-    """Many to read at once."""
+    """Many to read at once; or of which a list is asked whether it speaks of them."""
     serials: tuple[str, ...] = ()
     """The serial numbers, in hexadecimal, that a list is searched for."""
     at: datetime | None = None
@@ -160,6 +160,10 @@ class ListFacts:
     next_update: Moment | None
     revoked: tuple[Revoked, ...]
     """Of the serial numbers that were searched for."""
+    only: Literal["users", "authorities"] | None = None
+    """For which certificates it speaks (issuing distribution point)."""
+    spoken_of: tuple[Serial, ...] | None = None
+    """Of the certificates that came along, those of which it speaks; None: of every one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Reads what comes from outside of PKIs: certificates to be listed, revocation lists, answers."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from cryptography import x509
@@ -139,7 +139,17 @@ def _list(job: Reading, trust: Trust) -> ListFacts:
         this_update=found.this_update,
         next_update=found.next_update,
         revoked=tuple(_revoked(found.index, job.serials)),
+        only=found.only,
+        spoken_of=None if found.whole else tuple(_spoken_of(found, job.certificates)),
     )
+
+
+def _spoken_of(known: RevocationList, certificates: Sequence[bytes]) -> Iterator[str]:
+    """Yield the serial numbers of which a list with a scope speaks (RFC 5280 6.3.3 (b) (2))."""
+    for der in certificates:
+        one = x509.load_der_x509_certificate(der)
+        if known.says(one) is not None:
+            yield f"{one.serial_number:x}"
 
 
 def _revoked(index: x509.CertificateRevocationList, serials: Sequence[str]) -> list[Revoked]:

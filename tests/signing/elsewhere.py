@@ -89,8 +89,9 @@ def crl(
     number: int | None,
     period: Period | None = None,
     reason: x509.ReasonFlags | None = None,
+    scope: x509.ExtensionType | None = None,
 ) -> bytes:
-    """Return a revocation list, with or without a number."""
+    """Return a revocation list, with or without a number; `scope`: of what it speaks."""
     when = period or lasting(hours=24)
     builder = (
         x509.CertificateRevocationListBuilder()
@@ -100,6 +101,8 @@ def crl(
     )
     if number is not None:
         builder = builder.add_extension(x509.CRLNumber(number), critical=False)
+    if scope is not None:
+        builder = builder.add_extension(scope, critical=True)
     for serial in revoked:
         entry = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(when.begins)
         if reason is not None:

@@ -78,7 +78,9 @@ async def test_what_the_registrar_revokes_while_a_list_is_heeded_stays_revoked(
         revoked: Sequence[int],
         suspended: Sequence[int],
         most: int,
+        spoken_of: Sequence[int] | None,
     ) -> list[Otherwise]:
+        assert spoken_of is None
         found = await other_states(conn, issuers, revoked=revoked, suspended=suspended, most=most)
         await desk.db.as_worker(
             lambda other: revoke(other, desk.authorities, sha256=sha256, reason="keyCompromise")

@@ -43,6 +43,14 @@ async def serials_of(conn: Connection, issuers: Sequence[str]) -> list[int]:
     return [int(row["serial"]) for row in rows]
 
 
+async def suspended_of(conn: Connection, issuers: Sequence[str]) -> list[bytes]:
+    """Return the suspended certificates (DER) of an authority, by its names."""
+    rows = await conn.fetch(
+        "select der from certificates where issuer = any($1) and state = 'suspended'", issuers
+    )
+    return [row["der"] for row in rows]
+
+
 async def other_states(
     conn: Connection,
     issuers: Sequence[str],
@@ -50,10 +58,12 @@ async def other_states(
     revoked: Sequence[int],
     suspended: Sequence[int],
     most: int | None = None,
+    spoken_of: Sequence[int] | None = None,
 ) -> list[Otherwise]:
     """Return certificates of an authority, by its names, that stand otherwise than listed.
 
-    What is revoked stays so, whatever a list says.
+    What is revoked stays so, whatever a list says. No other than those `spoken_of` are good for
+    not being named; None: all are.
     """
     rows = await conn.fetch(
         """
@@ -65,12 +75,15 @@ async def other_states(
             left join unnest($2::numeric[]) as revoked (serial) on revoked.serial = c.serial
             left join unnest($3::numeric[]) as suspended (serial) on suspended.serial = c.serial
             where c.issuer = any($1)) as c
-        where state <> listed and state <> 'revoked' order by sha256 limit $4
+        where state <> listed and state <> 'revoked'
+            and (listed <> 'good' or $5::numeric[] is null or serial = any($5))
+        order by sha256 limit $4
         """,
         issuers,
         revoked,
         suspended,
         most,
+        spoken_of,
     )
     return [
         Otherwise(row["sha256"], int(row["serial"]), row["issuer"], row["state"], row["listed"])

@@ -127,6 +127,11 @@ class RevocationList:
             names=_names(extensions),
         )
 
+    @property
+    def whole(self) -> bool:
+        """Say whether it speaks of all certificates of its issuer."""
+        return self.only is None and not self.names
+
     def says(self, one: x509.Certificate) -> Status | None:
         """Return what the list says of its issuer's certificate; None: it is not for it."""
         if self.only is not None and is_authority(one) != (self.only == "authorities"):
@@ -195,10 +200,10 @@ def _scope(extensions: Extensions) -> Literal["users", "authorities"] | None:
     """Return for which certificates a list speaks. Raises Unusable."""
     scope: Literal["users", "authorities"] | None = None
     for one in extensions:
-        if one.critical and one.oid.dotted_string not in _UNDERSTOOD:
-            raise Unusable(f"critical extension {one.oid.dotted_string}")
         if one.oid == ExtensionOID.DELTA_CRL_INDICATOR:  # critical or not: it is no whole list
             raise Unusable("the changes of a list alone")
+        if one.critical and one.oid.dotted_string not in _UNDERSTOOD:
+            raise Unusable(f"critical extension {one.oid.dotted_string}")
         if isinstance(one.value, x509.IssuingDistributionPoint):
             point = one.value
             partial = point.only_some_reasons or point.only_contains_attribute_certs
