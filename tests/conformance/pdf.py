@@ -174,6 +174,8 @@ class Place:
     """Further entries of the signature."""
     with_: Mapping[int, bytes] | None = None
     """Further objects of the same update."""
+    fills: int | None = None
+    """The empty field that it fills, of the same name and place; None: a new one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,18 +199,22 @@ USUAL = Place()
 
 def prepared(pdf: Pdf, place: Place = USUAL) -> Gap:
     """Return a file with a new field and the space for its signature."""
-    value, number = pdf.count, pdf.count + 1
+    value, number = pdf.count, place.fills or pdf.count + 1
     fields = (number, *pdf.fields) if place.first else (*pdf.fields, number)
+    fields = pdf.fields if place.fills else fields
     blank = b"<" + b"0" * (place.room * 2) + b">"
     hole = b"[" + b" " * 72 + b"]"
-    looks = {} if place.look is None else {number + 1: drawing(place.look)}
+    looks = {} if place.look is None else {value + 2: drawing(place.look)}
+    listed = {
+        FORM: form(fields, more=pdf.resources, text=pdf.text_field),
+        PAGE: page((*pdf.notes, *fields), text_field=pdf.text_field),
+    }
     objects = {
         **looks,
         **(place.with_ or {}),
         value: _signature(place, hole, blank),
         number: _widget(place, value, looks),
-        FORM: form(fields, more=pdf.resources, text=pdf.text_field),
-        PAGE: page((*pdf.notes, *fields), text_field=pdf.text_field),
+        **({} if place.fills else listed),
     }
     written = replace(update(pdf, objects), fields=fields)
     start = written.content.rindex(blank)

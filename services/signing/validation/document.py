@@ -229,8 +229,7 @@ def _check_updates(
     try:
         check_archives(reader, base)
         if reader.xrefs.total_revisions > base + 1:
-            largest = policy.page.format.changes.largest_appearance_cm2
-            check_fields(reader, base, end, largest_cm2=largest)
+            check_fields(reader, base, end, policy.page.format.changes)
             check_forms(reader, base)
             check_pages(reader)
     except Updated as why:

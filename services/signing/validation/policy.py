@@ -44,16 +44,18 @@ class _Pdf(Rule):
     subfilters: list[str]
 
 
-class _Changes(Rule):
+class Changes(Rule):
     largest_appearance_cm2: _Positive | None = None
     """None: the page does not say it, and any size was right by it."""
+    largest_on_a_page_cm2: _Positive | None = None
+    """Of all that follow a first signature, together; None: as above."""
 
 
 class _Format(_Data):
     pdf: _Pdf
     coverage: Rule
     cms: Rule
-    changes: _Changes
+    changes: Changes
 
 
 class _Signer(_Data):

@@ -7,7 +7,7 @@ worker process only.
 # pyright: reportUnknownVariableType=false, reportUnknownMemberType=false
 # pyright: reportUnknownArgumentType=false
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pyhanko.pdf_utils.decode_limits import DecodePurpose
@@ -22,6 +22,7 @@ from pyhanko.pdf_utils.rw_common import PdfHandler
 from pyhanko.sign.fields import enumerate_sig_fields
 
 from services.signing.validation.objects import refers, value
+from services.signing.validation.policy import Changes
 from services.signing.validation.security_store import Updated
 
 Place = tuple[int, int]
@@ -40,14 +41,15 @@ _STAMP_KEYS = "/Type /Filter /SubFilter /Contents /ByteRange /M /Name /V /Prop_B
 _OF_A_STAMP = frozenset(_STAMP_KEYS.split())
 
 
-def check_fields(
-    reader: PdfFileReader, first: int, last: int, *, largest_cm2: float | None
-) -> None:
-    """Check the signature fields that are new after a first signed revision. Raises Updated.
+def check_fields(reader: PdfFileReader, first: int, last: int, allowed: Changes) -> None:
+    """Check the signature fields that are new, or filled, after a first signed revision.
 
-    `largest_cm2` is for what they show; None: it may be of any size. What is filled after the
-    `last` one may show nothing at all: only time stamps follow.
+    One that was empty then shows nothing of what was signed, wherever it came from: what fills it
+    covers the page as a new one does. What is filled after the `last` one may show nothing at all:
+    only time stamps follow. Raises Updated.
     """
+    covered: dict[Place, float] = {}
+    limited = allowed.largest_appearance_cm2 is not None
     known = _fields(reader.get_historical_resolver(first))
     until_last = _fields(reader.get_historical_resolver(last))
     whole = _fields(reader)
@@ -58,8 +60,14 @@ def check_fields(
                 raise Updated("a signature field was added that nobody has signed")
             if revision > last and until_last.get(place, _NOTHING)[1] is None:
                 _check_invisible(_widget(field), filled)
-            elif new:
-                _check_size(_widget(field), largest_cm2)
+                continue
+            if new:
+                _widget(field)
+            if limited and (new or (filled is not None and known[place][1] is None)):
+                areas = dict(_areas(field, place))
+                _check_size(areas, allowed.largest_appearance_cm2)
+                covered |= {one: max(area, covered.get(one, 0)) for one, area in areas.items()}
+    _check_covered(reader, covered, allowed.largest_on_a_page_cm2)
 
 
 _NOTHING: tuple[Any, Any] = (None, None)
@@ -98,9 +106,47 @@ def _area(widget: Any) -> float:  # noqa: ANN401
     return abs(right - left) * abs(high - low)
 
 
-def _check_size(widget: Any, largest_cm2: float | None) -> None:  # noqa: ANN401
-    if largest_cm2 is not None and not _area(widget) <= largest_cm2:
+def _areas(field: Any, place: Place) -> Iterator[tuple[Place, float]]:  # noqa: ANN401
+    """Yield what a field covers: by itself, and each of its kids. Raises Updated."""
+    yield place, _area(field)
+    kids: Any = value(field, "/Kids", ())
+    for number in range(len(kids)):
+        kid: Any = kids.raw_get(number)
+        if not isinstance(kid, IndirectObject):
+            raise Updated("a signature field that is shown by an object without a number")
+        yield (kid.idnum, kid.generation), _area(kid.get_object())
+
+
+def _check_size(areas: Mapping[Place, float], largest_cm2: float | None) -> None:
+    if largest_cm2 is not None and not sum(areas.values()) <= largest_cm2:
         raise Updated("a signature that was added covers too much of the page")
+
+
+def _check_covered(
+    reader: PdfFileReader, covered: Mapping[Place, float], largest_cm2: float | None
+) -> None:
+    """Check what later signatures cover of one page together. Raises Updated.
+
+    Those that stand on no page are one, too. Where they lie counts, not whether they overlap.
+    """
+    if largest_cm2 is None or sum(covered.values()) <= largest_cm2:
+        return
+    nowhere = set(covered)
+    for page in _pages(reader):
+        shown = covered.keys() & set(_annotations(page))
+        nowhere -= shown
+        if not sum(covered[one] for one in shown) <= largest_cm2:
+            raise Updated("signatures that were added cover too much of one page")
+    if not sum(covered[one] for one in nowhere) <= largest_cm2:
+        raise Updated("signatures that were added cover too much, on no page")
+
+
+def _annotations(page: Any) -> Iterator[Place]:  # noqa: ANN401
+    every: Any = value(page, "/Annots", ())
+    for number in range(len(every)):
+        one: Any = every.raw_get(number)
+        if isinstance(one, IndirectObject):
+            yield one.idnum, one.generation
 
 
 def _check_invisible(widget: Any, filled: Any) -> None:  # noqa: ANN401
@@ -151,6 +197,12 @@ def check_forms(reader: PdfFileReader, base: int) -> None:
 
 def check_pages(file: PdfHandler) -> None:
     """Check that each page hangs where its parent says: it inherits from there. Raises Updated."""
+    for _ in _pages(file):
+        pass
+
+
+def _pages(file: PdfHandler) -> Iterator[Any]:
+    """Yield the pages, each as it is checked. Raises Updated."""
     seen: set[Place] = set()
     waiting: list[Any] = [file.root.raw_get("/Pages")]
     while waiting:
@@ -159,7 +211,10 @@ def check_pages(file: PdfHandler) -> None:
             raise Updated("a page that stands in several places")
         seen.add((node.idnum, node.generation))
         within: Any = node.get_object()
-        kids: Any = value(within, "/Kids", ()) if within["/Type"] == "/Pages" else ()
+        if within["/Type"] != "/Pages":
+            yield within
+            continue
+        kids: Any = value(within, "/Kids", ())
         for number in range(len(kids)):
             kid: Any = kids.raw_get(number)
             parent: Any = kid.get_object().raw_get("/Parent")
