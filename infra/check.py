@@ -46,19 +46,16 @@ def _took(name: str, command: "list[str | Path]") -> int:
 def _test(words: str) -> int:
     """Run the tests on stacks of their own, and end those afterwards (KEEP=1 leaves them).
 
-    The structure's are not among them: `make lint` runs those.
-
-    All tests: those of the whole stack, which kill its processes, run beside those of the parts,
-    which have a PostgreSQL and a Kafka of their own: most of both is waiting.
+    All tests but the structure's, which `make lint` runs: those of the whole stack, which kill its
+    processes, beside those of the parts, which have a PostgreSQL and a Kafka of their own.
     """
     run = os.environ.get("LIENTHONG_RUN") or str(TREE / ".run-test")
     if words:
         return _first_bad(_pytest(run, shlex.split(words)).wait(), _end(run))
     parts = f"{run}-parts"
     with tempfile.TemporaryFile("w+") as told:
-        two = ["-n", "2", "--dist", "loadfile"]
-        without = ["--ignore=tests/structure"]  # `make lint` runs them
-        beside = _pytest(parts, ["-m", "not stack and not tools", *without, *two], output=told)
+        how = ["--ignore=tests/structure", "-n", "2", "--dist", "loadfile"]
+        beside = _pytest(parts, ["-m", "not stack and not tools", *how], output=told)
         whole = _pytest(run, ["-m", "stack"]).wait()
         status = beside.wait()
         told.seek(0)

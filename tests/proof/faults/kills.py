@@ -109,7 +109,7 @@ async def _join_and_leave(harness: Harness, session: Session) -> float:
 
 
 async def _scale(harness: Harness, instances: int) -> None:
-    """Run so many instances of each service."""
+    """Run so many instances of each service; all change at once."""
     async with asyncio.TaskGroup() as group:
-        for service in random.sample(SERVICES, len(SERVICES)):
+        for service in SERVICES:
             group.create_task(harness.scale(service, instances))
