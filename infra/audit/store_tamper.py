@@ -66,9 +66,10 @@ async def read(connection: Connection, table: Table, names: Sequence[str], place
 
 
 async def others(connection: Connection, table: Table, column: str) -> list[Any]:
-    """Return some values of a column."""
+    """Return some values of a column, of rows that have one: few may, and late."""
+    held = f'{_only(table)} and "{column}" is not null'
     rows = await connection.fetch(
-        f'select "{column}" from {table.name} where {_only(table)} limit 200'  # noqa: S608
+        f'select "{column}" from {table.name} where {held} limit 200'  # noqa: S608
     )
     return [row[0] for row in rows]
 

@@ -31,6 +31,7 @@ class Visit:
 
     request: Request
     deadline: asyncio.Timeout | None = None
+    """What ends it early; None before and after, when there is nothing left to end."""
     standing: Standing | None = None
     caller: Caller | None = None
     expires_at: datetime | None = None
@@ -147,6 +148,7 @@ class Visiting:
             await _see_out(visit, receive, send)
         finally:
             visits.open.discard(visit)
+            visit.deadline = None
             if visit.entered:
                 request.app.state.limits.leave(_client(visit), request.url.path)
             visit.tell(request.app.state.points, requests=1, failed=failed)

@@ -10,6 +10,8 @@ import pytest
 from aiohttp import web
 
 from services.gateway import watch
+from shared.errors import Problem
+from shared.identity import Guard, Standing
 from tests.fixtures.eventually import eventually
 from tests.gateway.door import Door, Handler
 from tests.gateway.test_forward import FILE
@@ -151,6 +153,29 @@ async def test_a_stream_ends_with_its_token_and_a_download_some_time_later(
         monkeypatch.setattr(watch, "GRACE_SECONDS", 0.0)
         await loading
     assert (stream.how, file.how) == ("whole", "cut")
+
+
+async def test_a_visit_that_is_over_while_it_is_looked_at_is_left_alone(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+):
+    asked, gone, told = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def look_again(_guard: object, _standing: Standing) -> Standing:
+        asked.set()
+        await gone.wait()
+        told.set()
+        raise Problem("AUT-4011")
+
+    monkeypatch.setattr(Guard, "look_again", look_again)
+    door.behind.handler = streams
+    async with asyncio.timeout(SECONDS), asyncio.TaskGroup() as group:
+        stays = group.create_task(Open(door, await door.headers("hub")).read("GET", STREAM))
+        await asked.wait()
+        stays.cancel()
+        await eventually(lambda: not door.visits.open, "the visit over")
+        gone.set()
+        await told.wait()
+    assert (await door.client.get("/.well-known/oauth-authorization-server")).status_code == 200
 
 
 @pytest.fixture(autouse=True)
