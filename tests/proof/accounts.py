@@ -194,6 +194,7 @@ def put_together(
         subscribed=found.subscribed,
         unquiet=list(unquiet),
         doubts=list(records.doubts.values()),
+        revoked=dict(records.revoked),
         kills=records.kills,
     )
     for line in lines(records.folder / SEEN):

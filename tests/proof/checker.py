@@ -9,6 +9,7 @@ from tests.proof.judging import KEPT, Facts
 from tests.proof.presence import THERE, none_held, none_refused
 from tests.proof.senders import SHOWN
 from tests.proof.tally import Tally
+from tests.proof.withdrawals import WITHDRAWN
 
 FORBIDDEN = (
     "lost",
@@ -66,7 +67,7 @@ class Counts:
 def check(history: History) -> Counts:
     """Count what became of every document."""
     facts, tally = Facts.of(history), Tally()
-    for promise in (*KEPT, *THERE, *SHOWN):
+    for promise in (*KEPT, *THERE, *SHOWN, *WITHDRAWN):
         promise(facts, tally)
     refused = none_refused(facts, tally)
     held, doubted = none_held(facts, tally)

@@ -123,6 +123,7 @@ class Collector:
     async def told(self, found: Collected) -> dict[str, bool]:
         """Read event logs; return the dispatches whose senders were told that they were held."""
         held: dict[str, bool] = {}
+        codes = {str(one): code for code, one in self.ids.items()}
 
         async def arrivals(name: str) -> None:
             async for event in self._events(name, "delivery.arrived"):
@@ -140,15 +141,22 @@ class Collector:
 
         async def changes(name: str) -> None:
             async for event in self._events(name, "dispatch.changed"):
-                recipient = event["recipient_id"] or ""
+                named = event["recipient_id"] or ""
                 found.changes.append(
-                    Change(event["dispatch_id"], event["change"], recipient, event["id"])
+                    Change(
+                        event["dispatch_id"],
+                        event["change"],
+                        codes.get(named, named),
+                        event["id"],
+                        event["agency"],
+                    )
                 )
                 if event["change"] == "held":
                     held[event["dispatch_id"]] = True
 
-        await self.each(dict.fromkeys(self.network.serving.values()), arrivals)
-        await self.each(self._senders(), changes)
+        names = dict.fromkeys(self.network.serving.values())
+        await self.each(names, arrivals)
+        await self.each(names, changes)
         return held
 
     async def _events(self, name: str, kind: str) -> AsyncGenerator[Json]:
@@ -163,7 +171,8 @@ class Collector:
             after = page["next"]
 
     def _senders(self) -> Iterable[str]:
-        return dict.fromkeys(self.network.serving[code] for code in self.network.senders)
+        sending = (*self.network.senders, *self.network.spare)
+        return dict.fromkeys(self.network.serving[code] for code in sending)
 
     async def stand(self, found: Collected, held: Mapping[str, bool]) -> None:
         """Read from every sender where each copy of its dispatches stands."""

@@ -159,14 +159,16 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What the sender's event log says became of a dispatch, or of one recipient's copy."""
+    """What an event log says became of a dispatch, or of one recipient's copy."""
 
     dispatch: str
     change: str
     recipient: str
-    """Id of an agency; empty: of the whole dispatch."""
+    """Code of an agency; empty: of the whole dispatch."""
     event: str
     """Its id: another one is a second effect."""
+    agency: str
+    """In whose log it stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,4 +263,6 @@ class History:
     unquiet: list[str] = field(default_factory=list[str])
     """What was still under way when patience ended, and where."""
     doubts: list[Doubt] = field(default_factory=list[Doubt])
+    revoked: dict[int, bool] = field(default_factory=dict[int, bool])
+    """By document whose leader lost the certificate once it had gone: whether that was answered."""
     kills: int = 0

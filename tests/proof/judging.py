@@ -4,7 +4,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from tests.proof.history import Entry, History, Invocation, Notice, Outcome, Standing
+from tests.proof.history import Entry, Fetched, History, Invocation, Notice, Outcome, Standing
+from tests.proof.offline import REVOKED
 from tests.proof.tally import Tally
 
 _NOWHERE = Standing()
@@ -41,6 +42,12 @@ class Facts:
         """Return the document that an entry is of: by its file, else by its dispatch."""
         main = entry.digests[0] if entry.digests else ""
         return self.of_digest.get(main) or self.of_dispatch.get(entry.dispatch)
+
+    def fault(self, one: Fetched) -> str:
+        """Return what is wrong with a download's signatures, but for a certificate lost since."""
+        sent = self.of_dispatch.get(one.dispatch)
+        lost = sent is not None and sent.number in self.history.revoked
+        return "" if lost and one.fault == REVOKED else one.fault
 
     def acknowledged(self) -> Iterator[tuple[Invocation, Outcome]]:
         """Yield the documents that the exchange acknowledged."""
@@ -155,8 +162,8 @@ def bytes_as_sent(facts: Facts, tally: Tally) -> None:
             continue  # it is lost, see `presence`
         if one.got != one.named or (sent is not None and one.got != sent.sha256):
             tally.add("corrupt", f"{what}: other bytes than were sent")
-        if one.fault:
-            tally.add("corrupt", f"{what}: {one.fault}")
+        if fault := facts.fault(one):
+            tally.add("corrupt", f"{what}: {fault}")
         marked = facts.of_canary.get(one.canary)
         if marked is not None and one.agency not in marked.to:
             tally.add("misdelivered", f"{what}: holds document {marked.number}")

@@ -19,6 +19,8 @@ class Network:
     """Codes of agencies that have a system of their own."""
     few: tuple[str, ...]
     """Recipients with a system of their own, of all levels."""
+    spare: tuple[str, ...]
+    """With a system of their own, too: each sends one document and then loses its certificate."""
     wide: tuple[str, ...]
     """A province and all that is below it: the addressees of a document to everybody."""
     serving: dict[str, str]
@@ -56,9 +58,11 @@ def choose(rows: Sequence[Json]) -> Network:
     senders = tuple(dict.fromkeys([*(c for c in top if c == "G22"), *top]))[:_SENDERS]
     left = [code for code in others if code not in senders]
     step = max(1, len(left) // _FEW)
+    few = tuple(left[::step][:_FEW])
     return Network(
         senders=senders,
-        few=tuple(left[::step][:_FEW]),
+        few=few,
+        spare=tuple(code for code in left if code not in few),
         wide=tuple(wide),
         serving=serving,
         hub=str(hub["client_id"]),

@@ -27,6 +27,8 @@ RECEIPT_SUBJECT = "Liên thông: khóa ký biên nhận"
 _RECEIPT_TYPE = "lienthong-receipt+jwt"
 _DOMAIN = b"lienthong/mailbox/1"
 _RANGE = re.compile(rb"/ByteRange ?\[ ?(\d+) (\d+) (\d+) (\d+) *\]")
+REVOKED = "certificate is revoked"
+"""What is wrong with a signature whose certificate is on the list of now."""
 _SIGNATURES = 2
 """A letter bears its leader's signature and the seal, which comes last."""
 

@@ -97,7 +97,7 @@ def clean() -> History:
             history.notices.append(told)
     for number in (1, 2):
         dispatch = f"dispatch-{number}"
-        history.changes.append(Change(dispatch, "cleared", "", f"cleared-{number}"))
+        history.changes.append(Change(dispatch, "cleared", "", f"cleared-{number}", "A"))
     _as_its_sender_sees(history)
     return history
 
@@ -177,6 +177,23 @@ def fetched(*instead: Fetched) -> Planting:
     def plant(history: History) -> None:
         others = [f for f in history.fetched if f.dispatch != "dispatch-2"]
         history.fetched = [*others, *instead]
+
+    return plant
+
+
+def withdrawn(number: int, *, untold_to: str = "", more: Change | None = None) -> Planting:
+    """Return what withdraws a document, and tells its sender and holders but one; and `more`."""
+
+    def plant(history: History) -> None:
+        dispatch = f"dispatch-{number}"
+        history.revoked[number] = True
+        holders = [one.agency for one in history.entries if one.dispatch == dispatch]
+        history.changes += [
+            Change(dispatch, "withdrawn", "" if who == "A" else who, f"withdrawn-{who}", who)
+            for who in ("A", *holders)
+            if who != untold_to
+        ]
+        history.changes += [] if more is None else [more]
 
     return plant
 

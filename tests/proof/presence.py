@@ -26,7 +26,7 @@ def all_readable(facts: Facts, tally: Tally) -> None:
     for one in facts.history.fetched:
         if not one.got:
             gone[one.dispatch] = one.fault
-        elif one.got == one.named and not one.fault:
+        elif one.got == one.named and not facts.fault(one):
             whole.add(one.dispatch)
     for dispatch in dict.fromkeys(entry.dispatch for entry in facts.history.entries):
         if dispatch in gone or dispatch not in whole:

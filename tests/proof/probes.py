@@ -20,6 +20,7 @@ from tests.proof.listing import list_and_end
 from tests.proof.mailboxes import Receiving
 from tests.proof.orders import SMALL, Order, order
 from tests.proof.papers import BLANK, unsigned
+from tests.proof.withdrawing import Withdrawal
 from tests.proof.workload import Workload
 
 PIN = "development"
@@ -40,6 +41,11 @@ class Probes:
     patience: float = 120.0
     _locks: dict[str, asyncio.Lock] = field(default_factory=dict[str, asyncio.Lock])
     _turn: int = 0
+    _withdrawal: Withdrawal = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Know of no document to withdraw yet."""
+        self._withdrawal = Withdrawal(self.workload)
 
     async def pass_once(self, kind: str) -> None:
         """Drive one probe to its good end, again from its beginning where a step was refused.
@@ -55,6 +61,7 @@ class Probes:
             "agency": self._agency,
             "certificate": self._certificate,
             "trust": self._trust,
+            "withdrawal": self._withdrawal.pass_once,
         }[kind]
         end, why = time.monotonic() + self.patience, ""
         async with self._locks.setdefault(kind, asyncio.Lock()):

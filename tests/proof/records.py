@@ -38,6 +38,8 @@ class Records:
         """How often it was begun: after a restore there is another log."""
         self.reports: list[Report] = []
         self.kills = 0
+        self.revoked: dict[int, bool] = {}
+        """By document: whether the revocation of its leader's certificate was answered."""
         self.doubts: dict[float, Doubt] = {}
         """By their beginning."""
         self.secret = ""
@@ -67,6 +69,8 @@ class Records:
             self.kills += int(line["n"])
         elif what == "doubt":
             self.doubts[line["from"]] = Doubt(line["from"], line.get("until", math.inf))
+        elif what == "revoke":
+            self.revoked[int(line["n"])] = bool(line["answered"])
         elif what == "report":
             self.reports.append(Report(line["delivery"], line["code"], line["recorded"]))
 
@@ -121,6 +125,16 @@ class Records:
         """Write down that processes were killed."""
         self.kills += n
         self.work.note({"e": "kill", "n": n, "at": time.monotonic()})
+
+    async def revoking(self, number: int) -> None:
+        """Write down that a document's leader is about to lose the certificate."""
+        self.revoked[number] = False
+        await self.work.write({"e": "revoke", "n": number, "answered": False})
+
+    def lost_certificate(self, number: int) -> None:
+        """Write down that the revocation was answered."""
+        self.revoked[number] = True
+        self.work.note({"e": "revoke", "n": number, "answered": True})
 
     async def doubting(self) -> Doubt:
         """Write down, before it is so, that a fault makes signing unable to tell."""

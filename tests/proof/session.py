@@ -25,7 +25,9 @@ from tests.proof.readers import Reader
 from tests.proof.records import Records
 from tests.proof.workload import Workload
 
-Extra: TypeAlias = Literal["signature", "status", "subscription", "draft", "client", "certificate"]
+Extra: TypeAlias = Literal[
+    "signature", "status", "subscription", "draft", "client", "certificate", "withdrawal"
+]
 KINDS: tuple[Extra, ...] = get_args(Extra)
 Probe: TypeAlias = Extra | Literal["agency", "trust"]
 """Beside what is done all the time: agencies and changes of the trust list are kept for ever."""

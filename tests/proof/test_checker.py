@@ -70,7 +70,7 @@ PLANTED: list[tuple[str, str, Planting]] = [
     (
         "its sender told twice",
         "dup_effect",
-        add("changes", Change("dispatch-1", "cleared", "", "cleared-anew")),
+        add("changes", Change("dispatch-1", "cleared", "", "cleared-anew", "A")),
     ),
     ("a status twice", "dup_effect", lambda h: h.statuses.update({"delivery-1-B": ("03", "03")})),
     ("the later one first", "reordered", swapped),

@@ -57,6 +57,15 @@ async def test_what_was_begun_is_asked_again_with_the_same_key(tmp_path: Path) -
     assert resolved.outcomes[done.number] == Outcome("ok", 5.0, "dispatch", "document")
 
 
+async def test_a_revocation_is_known_before_it_is_asked_for(tmp_path: Path) -> None:
+    async with opened(tmp_path) as first:
+        sent = await first.begin(wanted(first))
+        await first.revoking(sent.number)
+        assert Records(tmp_path).revoked == {sent.number: False}
+        first.lost_certificate(sent.number)
+    assert Records(tmp_path).revoked == {sent.number: True}
+
+
 async def test_a_torn_line_is_not_read_and_not_gone_on_with(tmp_path: Path) -> None:
     async with opened(tmp_path) as first:
         kept = await first.begin(wanted(first))
