@@ -54,7 +54,7 @@ def _test(words: str) -> int:
         return _first_bad(_pytest(run, shlex.split(words)).wait(), _end(run))
     parts = f"{run}-parts"
     with tempfile.TemporaryFile("w+") as told:
-        how = ["--ignore=tests/structure", "-n", "2", "--dist", "loadfile"]
+        how = ["--ignore=tests/structure", "-n", "3", "--dist", "loadfile"]
         beside = _pytest(parts, ["-m", "not stack and not tools", *how], output=told)
         whole = _pytest(run, ["-m", "stack"]).wait()
         status = beside.wait()

@@ -187,7 +187,7 @@ class Kafka:
         tool = ("kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self._settings()))
         argv = (
             str(java()),
-            "-Xmx128m",
+            *("-Xmx128m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"),
             f"-Dlog4j2.configurationFile={_CONFIG / 'log4j2.xml'}",
             *("-cp", jars),
             *tool,

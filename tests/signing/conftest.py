@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from services.signing.forks import Forks
 from tests.fixtures.papers import Papers
 from tests.fixtures.stack import Backing
 from tests.signing.desk import Desk, open_desk
@@ -27,49 +28,61 @@ def _complete(folder: Path) -> Papers:
 
 
 @pytest.fixture(scope="session")
+async def forks() -> AsyncIterator[Forks]:
+    """What makes the workers of all desks."""
+    async with Forks.open() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
 async def desk(
-    backing: Backing, papers: Papers, tmp_path_factory: pytest.TempPathFactory
+    backing: Backing, papers: Papers, forks: Forks, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Desk]:
     """One desk for the tests that change nothing which others could meet."""
     blobs = tmp_path_factory.mktemp("blobs")
     async with (
         backing.fresh_database("signing") as databases,
-        open_desk(backing, databases, papers, blobs) as opened,
+        open_desk(backing, databases, papers, blobs, forks=forks) as opened,
     ):
         yield opened
 
 
 @pytest.fixture
-async def own_desk(backing: Backing, tmp_path: Path) -> AsyncIterator[Desk]:
+async def own_desk(backing: Backing, forks: Forks, tmp_path: Path) -> AsyncIterator[Desk]:
     """A desk with a PKI and a database of its own."""
     own = await asyncio.to_thread(_complete, tmp_path)
     async with (
         backing.fresh_database("signing") as databases,
-        open_desk(backing, databases, own, tmp_path / "blobs", workers=1) as opened,
+        open_desk(backing, databases, own, tmp_path / "blobs", workers=1, forks=forks) as opened,
     ):
         yield opened
 
 
 @pytest.fixture
-async def idle_desk(backing: Backing, tmp_path: Path) -> AsyncIterator[Desk]:
+async def idle_desk(backing: Backing, forks: Forks, tmp_path: Path) -> AsyncIterator[Desk]:
     """A desk of its own without workers: files only wait."""
     own = await asyncio.to_thread(_complete, tmp_path)
     async with (
         backing.fresh_database("signing") as databases,
-        open_desk(backing, databases, own, tmp_path / "blobs", workers=0) as opened,
+        open_desk(backing, databases, own, tmp_path / "blobs", workers=0, forks=forks) as opened,
     ):
         yield opened
 
 
 @pytest.fixture(scope="module")
 async def signer(
-    backing: Backing, papers: Papers, tmp_path_factory: pytest.TempPathFactory
+    backing: Backing, papers: Papers, forks: Forks, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Signer]:
     """Signing with kept keys, for tests that revoke and lock nothing."""
     async with (
         backing.fresh_database("signing") as databases,
         open_desk(
-            backing, databases, papers, tmp_path_factory.mktemp("signed"), workers=1
+            backing,
+            databases,
+            papers,
+            tmp_path_factory.mktemp("signed"),
+            workers=1,
+            forks=forks,
         ) as opened,
         open_signer(opened, backing) as made,
     ):

@@ -151,8 +151,12 @@ async def open_desk(
     *,
     limits: Limits | None = None,
     workers: int = 2,
+    forks: Forks | None = None,
 ) -> AsyncGenerator[Desk]:
-    """Open signing's parts on a database for the length of a `with`."""
+    """Open signing's parts on a database for the length of a `with`.
+
+    `forks`: what makes the workers, where others use it, too: it takes a second to start.
+    """
     async with AsyncExitStack() as stack:
         db = await stack.enter_async_context(opened(databases, "signing", backing))
         for code, id_ in AGENCIES.items():
@@ -161,7 +165,8 @@ async def open_desk(
         authorities = Authorities(papers.office.folder)
         recovery = recover.recovery(db, access_of(backing, "signing"), authorities)
         store = BlobStore(blobs)
-        forks = await stack.enter_async_context(Forks.open())
+        if forks is None:
+            forks = await stack.enter_async_context(Forks.open())
         worker = Worker(LIMITS, forks)
         stack.push_async_callback(worker.end)
         keys = KeyFiles(authorities.folder / "keys")
