@@ -201,15 +201,17 @@ def judge(
     if finding.outcome == "bad":
         return found(finding)
     rows = [registered.get(one.certificate) for one in finding.signatures]
-    for one, row in zip(finding.signatures, rows, strict=True):
-        problem = _stranger(row, sender) or _unfit(one, row)
-        if problem:
-            return problem
-    kinds = [row.kind for row in rows if row]
-    problem = _incomplete(kinds, role)
-    if problem:
-        return problem
-    return unless_revoked(finding, registered)
+    problems = (
+        _stranger(row, sender) or _unfit(one, row)
+        for one, row in zip(finding.signatures, rows, strict=True)
+    )
+    known = [row for row in rows if row]
+    said = next(filter(None, problems), None) or _incomplete([row.kind for row in known], role)
+    said = said or unless_revoked(finding, registered)
+    # Nobody waits for the directory where another signature has the file refused.
+    if said.indication != "TOTAL-FAILED" and any(row.agency_id is None for row in known):
+        raise NotBound
+    return said
 
 
 def unless_revoked(finding: Finding, registered: Mapping[str, Registered]) -> Verdict:
@@ -263,9 +265,7 @@ def _stranger(row: Registered | None, sender: AgencyId) -> Verdict | None:
         return _against("binding.row", UNREGISTERED, "a signer's certificate is not registered")
     if row.kind not in ("leader", "seal"):
         return _against("binding.row", WRONG_USE, f"registered as {row.kind}")
-    if row.agency_id is None:
-        raise NotBound
-    if row.agency_id != sender:
+    if row.agency_id not in (None, sender):
         return _against("binding.row", OTHER_AGENCY, f"the {row.kind} is another agency's")
     return None
 

@@ -68,8 +68,9 @@ HELD = replace(
 
 
 def finding(*signatures: Signature, outcome: Outcome | None = None) -> Finding:
-    """Return a finding on these: the first that is not sound decides."""
-    bad = next((one for one in signatures if one.indication != "TOTAL-PASSED"), None)
+    """Return a finding on these: the gravest that is not sound decides."""
+    unsound = (one for one in signatures if one.indication != "TOTAL-PASSED")
+    bad = min(unsound, key=_gravity, default=None)
     unknown = bad is not None and bad.problem == "SIG-5031"
     return Finding(
         outcome=outcome or ("unknown" if unknown else "bad" if bad else "sound"),
@@ -87,6 +88,10 @@ def finding(*signatures: Signature, outcome: Outcome | None = None) -> Finding:
         libraries={"pyHanko": "0.38.0"},
         answers=(digest(b"tra loi"),),
     )
+
+
+def _gravity(one: Signature) -> tuple[bool, bool]:
+    return one.indication != "TOTAL-FAILED", one.problem == "SIG-5031"
 
 
 def evidence(*signatures: Signature, code: str = "7816/VPCP-TTĐT") -> dict[str, Any]:

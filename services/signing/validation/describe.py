@@ -23,7 +23,7 @@ from services.signing.finding import (
     Unit,
 )
 from services.signing.validation.cms import Signed
-from services.signing.validation.indication import Objection
+from services.signing.validation.indication import Objection, decisive
 from services.signing.validation.material import digest
 from services.signing.validation.signature import Judged, Stamp
 from services.signing.validation.trust import Chain, Trust
@@ -79,10 +79,16 @@ class Described:
 
 
 def found(seen: Sequence[Seen], trust: Trust, at: datetime, size: int) -> Described:
-    """Return what was found: the first signature that is not sound decides."""
+    """Return what was found: of the signatures that are not sound the gravest decides."""
     objections = [one.judged.objection for one in seen if one.judged.objection]
-    finding = _finding(objections[0] if objections else None, trust, at, size, seen)
+    finding = _finding(decisive(objections, held=_held(trust)), trust, at, size, seen)
     return Described(finding, _units(seen))
+
+
+def _held(trust: Trust) -> frozenset[str]:
+    """Return for which objections the policy has a file wait."""
+    hold = trust.policy.page.revocation.known.hold
+    return frozenset({REVOCATION_UNKNOWN}) if hold else frozenset()
 
 
 def refusal(objection: Objection, trust: Trust, at: datetime, size: int) -> Described:
@@ -110,8 +116,7 @@ def _finding(
     told = {one.material for way in ways for issuer in way.issuers for one in issuer.lists}
     outcome: Outcome = "sound"
     if objection:
-        hold = trust.policy.page.revocation.known.hold
-        outcome = "unknown" if hold and objection.code == REVOCATION_UNKNOWN else "bad"
+        outcome = "unknown" if objection.code in _held(trust) else "bad"
     return Finding(
         outcome=outcome,
         indication=objection.indication if objection else "TOTAL-PASSED",

@@ -1,5 +1,6 @@
 """Indications of ETSI EN 319 102-1 (table 5, 6) and what concludes a judgement (pure)."""
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from services.signing.finding import SubIndication
@@ -37,6 +38,20 @@ class Refused(Exception):  # noqa: N818 (what becomes of the signature)
         """Carry why."""
         super().__init__(objection.detail)
         self.objection = objection
+
+
+def decisive(objections: Iterable[Objection], *, held: Collection[str]) -> Objection | None:
+    """Return which of a file's objections decides and is told, given in the order of signatures.
+
+    EN 319 102-1 5.1.3: each signature has an indication of its own; of several TOTAL-FAILED comes
+    before INDETERMINATE. What is refused comes before what is `held` (codes for which the policy
+    waits): nobody waits for a file that cannot pass. Among equals the first one. None: all pass.
+    """
+    return min(
+        objections,
+        key=lambda one: (one.indication != "TOTAL-FAILED", one.code in held),
+        default=None,
+    )
 
 
 def refused(sub_indication: SubIndication, rule: str, code: str, detail: str) -> Refused:

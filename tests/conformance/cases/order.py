@@ -4,8 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from services.signing.certificate import Registered
+from tests.conformance import cms
 from tests.conformance.case import Case, Role
-from tests.conformance.cms import PLAIN, Recipe
+from tests.conformance.cms import PLAIN, Recipe, attribute
+from tests.conformance.der import octets
 from tests.conformance.pdf import Pdf, Place
 from tests.conformance.pki import SUBSCRIBER, Holder
 from tests.conformance.revocations import Entry
@@ -26,7 +28,7 @@ def order(world: World) -> Iterator[Case]:
             yield crowd.signed(word, "MAIN" if role == "MAIN" else "ANNEX")
     yield crowd.listed_backwards()
     yield from _detached(world)
-    yield from _first_decides(world)
+    yield from _gravest_decides(world)
 
 
 class _Crowd:
@@ -85,8 +87,8 @@ def _detached(world: World) -> Iterator[Case]:
     )
 
 
-def _first_decides(world: World) -> Iterator[Case]:
-    """Of several signatures that do not pass the first one made is told."""
+def _gravest_decides(world: World) -> Iterator[Case]:
+    """Of several signatures that do not pass the gravest is told, of equal ones the first made."""
     leader, seal = world.leader, world.seal
     stranger = world.made("CA la", None, ISSUING)
     strange = world.made("Lê Minh An", stranger, SUBSCRIBER)
@@ -98,6 +100,8 @@ def _first_decides(world: World) -> Iterator[Case]:
     listing = authority("silent", silent_ca, "leader", "seal")
     good, bad = world.setting(), world.setting(NOW, seal_revoked)
     odd = Recipe(key=world.tsa.key)
+    told = attribute(cms.MESSAGE_DIGEST, octets(bytes(32)))
+    other = Recipe(attributes=lambda held: {**held, cms.MESSAGE_DIGEST: told})
     for name, first, second, setting, recipes in (
         ("leader-revoked", leader, seal, world.setting(NOW, leader_revoked), ()),
         ("seal-revoked", leader, seal, bad, ()),
@@ -108,6 +112,9 @@ def _first_decides(world: World) -> Iterator[Case]:
         ("leader-ended-seal-revoked", ended, seal, bad, ()),
         ("leader-strange-seal-value-wrong", strange, seal, good, (PLAIN, odd)),
         ("leader-unknown", silent, seal, good.trusting(listing), ()),
+        ("leader-unknown-seal-value-wrong", silent, seal, good.trusting(listing), (PLAIN, odd)),
+        ("leader-unknown-seal-revoked", silent, seal, bad.trusting(listing), ()),
+        ("leader-value-wrong-seal-digest-wrong", leader, seal, good, (odd, other)),
     ):
         file = _all(blank(), (first, second), recipes)
         registered = rows(row(first, "leader"), row(second, "seal"))
