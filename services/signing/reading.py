@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.x509 import ocsp
 
 from services.signing.pipe import (
@@ -25,7 +24,7 @@ from services.signing.validation.algorithms import (
     terms,
 )
 from services.signing.validation.extensions import extension
-from services.signing.validation.failures import UNFIT
+from services.signing.validation.failures import UNFIT, UNREAD
 from services.signing.validation.indication import Refused
 from services.signing.validation.material import digest
 from services.signing.validation.ocsp import answer
@@ -77,7 +76,7 @@ def authority(der: bytes, trust: Trust, at: datetime | None = None) -> Certifica
         one = x509.load_der_x509_certificate(der)
         extensions = one.extensions
         key, how = key_of(one), certificate_scheme(one)
-    except (ValueError, x509.DuplicateExtension, UnsupportedAlgorithm) as error:
+    except UNREAD as error:
         raise Unusable(f"the certificate cannot be read: {type(error).__name__}") from None
     except Refused as why:
         raise Unusable(why.objection.detail) from None

@@ -6,12 +6,13 @@ from datetime import datetime
 from typing import TypeAlias
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat import asn1
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
 from services.signing.finding import WEAK
+from services.signing.validation.failures import UNREAD
 from services.signing.validation.indication import Refused, refused
 from services.signing.validation.policy import Policy
 from services.signing.validation.structures import PssParameters, SignatureAlgorithm, Signed
@@ -131,7 +132,7 @@ def key_of(certificate: x509.Certificate) -> Key:
     """Return a certificate's key. Raises Refused for a kind that no policy knows."""
     try:
         key = certificate.public_key()
-    except (ValueError, UnsupportedAlgorithm):
+    except UNREAD:
         raise never("algorithms.curves", "a key that cannot be read") from None
     if not isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
         raise never("algorithms.signatures", f"key {type(key).__name__}")
@@ -152,7 +153,7 @@ def is_right(key: Key, value: bytes, content: bytes, how: Scheme) -> bool:
                 key.verify(value, content, ec.ECDSA(algorithm))
             case _:
                 return False
-    except (InvalidSignature, ValueError, UnsupportedAlgorithm):
+    except (InvalidSignature, *UNREAD):
         return False
     return True
 
@@ -190,7 +191,7 @@ def certificate_scheme(one: x509.Certificate | x509.CertificateRevocationList) -
     if digest is None:
         try:
             hashing = one.signature_hash_algorithm
-        except UnsupportedAlgorithm:
+        except UNREAD:
             hashing = None
         digest = hashing.name if hashing else "unknown"
     return Scheme(algorithm, digest)

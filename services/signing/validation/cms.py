@@ -10,6 +10,7 @@ from cryptography.hazmat import asn1
 from services.signing.finding import UNREADABLE
 from services.signing.validation.algorithms import DIGESTS, Scheme, digest_of, hashed, scheme
 from services.signing.validation.brought import TIME_STAMP, UNSIGNED, brought, has_other_revocations
+from services.signing.validation.failures import UNREAD
 from services.signing.validation.indication import Refused, refused
 from services.signing.validation.structures import (
     AlgorithmProtection,
@@ -137,7 +138,7 @@ def _is_named(signer: IssuerAndSerial | bytes, der: bytes) -> bool:
             return body.serial == signer.serial and encoded(body.issuer) == encoded(signer.issuer)
         extensions = x509.load_der_x509_certificate(der).extensions
         identifier = extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
-    except (ValueError, x509.ExtensionNotFound):
+    except (*UNREAD, x509.ExtensionNotFound):
         return False
     return identifier.value.digest == signer
 

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from typing import Annotated
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat import asn1
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
@@ -23,6 +22,7 @@ from services.signing.validation.algorithms import (
     salted,
 )
 from services.signing.validation.extensions import extension
+from services.signing.validation.failures import UNREAD
 from services.signing.validation.indication import Refused
 from services.signing.validation.material import digest
 from services.signing.validation.revocation import (
@@ -116,7 +116,7 @@ def answer(der: bytes, one: x509.Certificate, issuer: Answering, accepts: Accept
             raise Unusable("an answer that was given before it was right (RFC 6960 2.4)")
         _check_responder(response, issuer, accepts, how=_response_scheme(response, der))
         return _status(der, found[0])
-    except (ValueError, UnsupportedAlgorithm, Refused, x509.DuplicateExtension) as error:
+    except (*UNREAD, Refused) as error:
         raise Unusable(str(error)) from None
 
 
@@ -168,7 +168,7 @@ def _is_responder(one: x509.Certificate) -> bool:
     try:
         purposes = extension(one.extensions, x509.ExtendedKeyUsage)
         usage = extension(one.extensions, x509.KeyUsage)
-    except ValueError:
+    except UNREAD:
         return False
     signs = usage is None or usage.digital_signature or usage.content_commitment
     named = purposes is not None and ExtendedKeyUsageOID.OCSP_SIGNING in purposes

@@ -90,7 +90,7 @@ def _xmp(file: HistoricalResolver) -> set[tuple[str, tuple[str, ...]]]:
     parser = etree.XMLParser(resolve_entities=False, no_network=True)
     try:
         tree = etree.fromstring(stream.read_data(DecodePurpose.XMP_METADATA), parser)
-    except etree.XMLSyntaxError:
+    except etree.LxmlError:
         raise SuspiciousModification("/Metadata is not XML") from None
     found: set[tuple[str, tuple[str, ...]]] = set()
     for described in tree.iter(f"{_RDF}Description"):

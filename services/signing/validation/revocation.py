@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from typing import Literal, TypeAlias
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat import asn1
 from cryptography.x509.oid import ExtensionOID
 
@@ -16,6 +15,7 @@ from services.signing.validation.algorithms import (
     certificate_scheme,
 )
 from services.signing.validation.extensions import extension, is_authority
+from services.signing.validation.failures import UNREAD
 from services.signing.validation.indication import Refused
 from services.signing.validation.material import digest
 from services.signing.validation.structures import TbsRevocationList
@@ -108,7 +108,7 @@ class RevocationList:
             index = x509.load_der_x509_crl(der)
             how = certificate_scheme(index)
             extensions = list(index.extensions)
-        except (ValueError, Refused, x509.DuplicateExtension, UnsupportedAlgorithm) as error:
+        except (*UNREAD, Refused) as error:
             raise Unusable(type(error).__name__) from None
         if index.issuer != issuer.subject:
             raise Unusable("another issuer's")
@@ -253,6 +253,6 @@ def _read(entry: x509.RevokedCertificate) -> tuple[datetime, str | None]:
                 stated = one.value.reason.value
             elif isinstance(one.value, x509.InvalidityDate):
                 when = min(when, one.value.invalidity_date_utc)
-    except ValueError:
+    except UNREAD:
         raise Unusable("an entry cannot be read") from None
     return when, stated

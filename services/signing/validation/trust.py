@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from itertools import chain, islice
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 
 from services.signing.finding import UNREADABLE, UNTRUSTED
@@ -20,7 +19,7 @@ from services.signing.validation.algorithms import (
     key_term,
     terms,
 )
-from services.signing.validation.failures import UNFIT
+from services.signing.validation.failures import UNFIT, UNREAD
 from services.signing.validation.indication import Objection, Refused, refused
 from services.signing.validation.issuer import Issuer, has_issued, sharing
 from services.signing.validation.material import Authority, Material, Purpose, digest
@@ -148,6 +147,7 @@ class Trust:
     def _read(self, authority: Authority, lists: Sequence[bytes]) -> Issuer | None:
         try:
             certificate = x509.load_der_x509_certificate(authority.der)
+            _ = certificate.extensions
             key = key_of(certificate)
             signed = () if authority.anchor else _terms(self.policy, certificate)
         except (*UNFIT, Refused):
@@ -190,7 +190,7 @@ class Trust:
         try:
             certificate = x509.load_der_x509_certificate(der)
             _ = certificate.extensions
-        except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension):
+        except UNREAD:
             raise refused(
                 "FORMAT_FAILURE", "format.cms", UNREADABLE, "the certificate cannot be read"
             ) from None

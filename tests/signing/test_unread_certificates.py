@@ -1,0 +1,100 @@
+"""What the library cannot read of a certificate, list or answer is told, and stops no worker."""
+
+from dataclasses import replace
+
+import pytest
+
+from services.signing.pipe import Reading
+from services.signing.reading import read
+from services.signing.validation.material import Material
+from services.signing.validation.policy import NEWEST
+from services.signing.validation.revocation import Unusable
+from services.signing.validation.trust import Trust
+from tests.conformance.case import Decision
+from tests.conformance.der import bits, elements, explicit, inside, integer, sequence, tlv
+from tests.conformance.judging import judged
+from tests.conformance.keys import How, algorithm, sign
+from tests.conformance.pki import SUBSCRIBER, Extension, Holder
+from tests.conformance.revocations import AnswerPlan, Entry, answer, no_check
+from tests.conformance.trial import Trial, cases
+from tests.conformance.world import DAY, HOUR, ISSUING, NOW, Setting, World, authority, known
+
+Told = tuple[Decision, str, str | None, str | None]
+WORLD = World()
+_X400 = tlv(0xA3, b"\x30\x00")
+"""A name of a kind that RFC 5280 4.2.1.6 allows, and the library does not know."""
+NAMED = Extension("2.5.29.17", sequence(_X400))
+"""A subject alternative name."""
+HELD = ("hold", "INDETERMINATE", "TRY_LATER", "revocation.known")
+
+
+def told(by: Holder, setting: Setting | None = None) -> set[Told]:
+    """Return what is told of a file that a holder has sealed, as a PDF and beside it."""
+    trial = Trial(name="unread", by=by, setting=setting or WORLD.setting())
+    return {judged(case) for case in cases("structure", [trial])}
+
+
+def with_version(one: Holder, number: int) -> Holder:
+    """Return a certificate of a version that there is not (RFC 5280 4.1.2.1)."""
+    _, *rest = elements(inside(elements(inside(one.der))[0]))
+    body, key = sequence(explicit(0, integer(number)), *rest), WORLD.issuing.key
+    value = bits(sign(key, body, How()))
+    return replace(one, der=sequence(body, algorithm(key, How()), value))
+
+
+@pytest.mark.parametrize(
+    "signer",
+    [
+        WORLD.issued("Con dau", replace(SUBSCRIBER, extra=(NAMED,))),
+        with_version(WORLD.issued("Con dau"), 3),
+    ],
+    ids=["name", "version"],
+)
+def test_a_signers_certificate_that_cannot_be_read_is_told(signer: Holder) -> None:
+    assert told(signer) == {("refuse", "TOTAL-FAILED", "FORMAT_FAILURE", "format.cms")}
+
+
+def test_an_authority_that_cannot_be_read_is_left_out() -> None:
+    strange = WORLD.made("CA la", WORLD.root, replace(ISSUING, extra=(NAMED,)))
+    listed = WORLD.setting().trusting(authority("strange", strange, "leader", "seal"))
+    listed = listed.knowing(known("strange", strange, NOW))
+    of_it = WORLD.made("Con dau", strange, SUBSCRIBER)
+    assert {rule for *_, rule in told(of_it, listed)} == {"chain.listed"}
+    assert {decision for decision, *_ in told(WORLD.seal, listed)} == {"accept"}
+
+
+_ISSUER = Extension("2.5.29.29", sequence(_X400))
+_REASON = Extension("2.5.29.21", tlv(0x0A, b"\x01"))
+
+
+@pytest.mark.parametrize(
+    ("extra", "of_entry"),
+    [((Extension("2.5.29.18", sequence(_X400)),), ()), ((), (_ISSUER,)), ((), (_REASON, _REASON))],
+    ids=["issuer's name", "entry's issuer", "reason twice"],
+)
+def test_a_list_that_cannot_be_read_tells_nothing(
+    extra: tuple[Extension, ...], of_entry: tuple[Extension, ...]
+) -> None:
+    entry = Entry(serial=WORLD.seal.serial, at=NOW - DAY, extra=of_entry)
+    entries = (entry,) if of_entry else ()
+    listed = known("issuing", WORLD.issuing, NOW, *entries, extra=extra)
+    setting = WORLD.setting().instead(listed)
+    assert told(WORLD.seal, setting) == {HELD}
+    reading = Reading("list", listed.der, authority="issuing", serials=(f"{WORLD.seal.serial:x}",))
+    material = Material(NEWEST.read_bytes(), setting.authorities, ())
+    with pytest.raises(Unusable):
+        read(reading, Trust(material))
+
+
+def test_an_answer_that_cannot_be_read_tells_nothing() -> None:
+    profile = replace(
+        SUBSCRIBER,
+        usage=("digital_signature",),
+        extended=("1.3.6.1.5.5.7.3.9",),
+        extra=(no_check(), NAMED),
+    )
+    plan = AnswerPlan(this=NOW - HOUR, next=NOW + HOUR)
+    delegated = replace(plan, responder=WORLD.issued("OCSP", profile))
+    for one in (replace(plan, extra=(_ISSUER,)), delegated):
+        given = answer(WORLD.seal, WORLD.issuing, one)
+        assert told(WORLD.seal, WORLD.setting().without("issuing").answered(given)) == {HELD}
