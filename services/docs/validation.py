@@ -32,6 +32,8 @@ PATIENCE_SECONDS = 10.0
 _MISMATCH = "SIG-5001"
 _TOO_LARGE = "REQ-4061"
 """Signing's word for a bundle that it does not make: its evidence is as it was judged."""
+_OTHER_FORM = "SIG-4061"
+"""Signing's word for evidence that was written by other software and is not read by this one."""
 _log = structlog.get_logger()
 _mismatches = Counter(
     "lienthong_evidence_mismatches_total", "Evidence of verdicts that is not what was judged."
@@ -129,8 +131,9 @@ async def rendered(
     memory holds a block of each, and signing has sent it already.
 
     Raises Problem REQ-4041 for a file that is not there or not judged yet; REQ-4061 for a bundle
-    that would be too large; SIG-5001, with an alarm, when signing finds that its evidence is not
-    what was judged; SYS-5071 when the disk is full; Unavailable.
+    that would be too large, SIG-4061 for evidence of another form; SIG-5001, with an alarm, when
+    signing finds that its evidence is not what was judged; SYS-5071 when the disk is full;
+    Unavailable.
     """
     judged = _judged(found, attachment_id)
     path = f"/internal/verdicts/{judged.evidence_sha256}/{form}"
@@ -146,6 +149,8 @@ async def rendered(
             vi = "Bằng chứng lớn hơn mức một gói được chứa: hãy lấy dạng khác (form)."
             en = "There is more evidence than a bundle may hold: ask for another form."
             raise Problem(_TOO_LARGE, vi=vi, en=en) from None
+        if why.answered == _OTHER_FORM:
+            raise Problem(_OTHER_FORM) from None
         if why.answered != _MISMATCH:
             raise
         raise _alarm(kept=judged.evidence_sha256) from None

@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 import orjson
 from pydantic import TypeAdapter
 
 from services.signing.certificate import Registered
-from services.signing.evidence import SCHEMA, Incomplete, material, named
+from services.signing.evidence import Incomplete, material, named, opened
 from services.signing.finding import Finding
 from services.signing.validation.file import validate
 from services.signing.validation.material import Material, digest
@@ -69,7 +69,7 @@ def repeat(
 
     Nothing here says that the evidence is the exchange's: whoever writes it chooses roots, register
     and policy (its SHA-256 and the roots have to be known some other way). Raises Incomplete for
-    evidence of another file, or with which nothing can be judged.
+    evidence of another file, or with which nothing can be judged; OtherForm.
     """
     stored = _read(evidence)
     try:
@@ -141,15 +141,7 @@ def _judged(finding: Finding, by: _Basis) -> Verdict:
 
 
 def _read(evidence: bytes) -> dict[str, Any]:
-    try:
-        stored = orjson.loads(evidence)
-    except orjson.JSONDecodeError:
-        raise Incomplete("the evidence is not JSON") from None
-    if not isinstance(stored, dict):
-        raise Incomplete("the evidence is not an object")
-    read = cast("dict[str, Any]", stored)
-    if read.get("schema") != SCHEMA:
-        raise Incomplete(f"the evidence is not of the form {SCHEMA}")
+    read = opened(evidence)
     missing = [name for name in _PARTS if name not in read]
     if missing:
         raise Incomplete(f"the evidence has no {', '.join(missing)}")

@@ -18,7 +18,8 @@ from shared.events.types import Indication
 
 EXITS: dict[Indication, int] = {"TOTAL-PASSED": 0, "TOTAL-FAILED": 1, "INDETERMINATE": 3}
 UNUSABLE = 4
-"""Exit code: evidence, trust list or another file cannot be used, or this command fails."""
+"""Exit code: evidence (of another form, too), trust list or another file cannot be used, or this
+command fails."""
 DIFFERENT = 5
 """Exit code: the verdict is not the one that was stored."""
 _ROOT_HELP = (
@@ -114,8 +115,8 @@ def _parsers() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
         "verify",
         help="verify a file: again, with the evidence of its verdict, or by a trust list alone",
         epilog="Exit code: 0 TOTAL-PASSED, 1 TOTAL-FAILED, 3 INDETERMINATE; 2 wrong use, 4 a file"
-        " cannot be used or it cannot be told, 5 another verdict than the stored one. Nothing is"
-        " fetched from anywhere.",
+        " cannot be used (evidence of another form than this software reads, too) or it cannot be"
+        " told, 5 another verdict than the stored one. Nothing is fetched from anywhere.",
     )
     verify.add_argument("file", type=Path, metavar="FILE", help="the file that is judged")
     _add_moment_and_evidence(verify)

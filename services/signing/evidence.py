@@ -1,11 +1,12 @@
 """A verdict with all that it rests on, so that it can be repeated in twenty years (pure)."""
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, cast
 from uuid import UUID
 
 import orjson
@@ -17,6 +18,7 @@ from services.signing.validation.material import Authority, Listed, Material, Pu
 from services.signing.verdict import Verdict
 
 SCHEMA = "lienthong/verdict/2"
+_FORM = re.compile(r"lienthong/verdict/[0-9]{1,9}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,34 @@ class Incomplete(ValueError):  # noqa: N818 (what the evidence is)
     """Evidence that is not one, or a piece of it that is missing or another one."""
 
 
+class OtherForm(Incomplete):
+    """Evidence of an older or a newer form: nothing is wrong with it, and it is not read here."""
+
+
 _NAMED = TypeAdapter(Named)
+
+
+def opened(evidence: bytes) -> dict[str, Any]:
+    """Return stored evidence as it was written. Raises Incomplete, OtherForm."""
+    try:
+        said = orjson.loads(evidence)
+    except orjson.JSONDecodeError:
+        raise Incomplete("the evidence is not JSON") from None
+    if not isinstance(said, dict):
+        raise Incomplete("the evidence is not an object")
+    read = cast("dict[str, Any]", said)
+    check_form(read)
+    return read
+
+
+def check_form(evidence: Mapping[str, Any]) -> None:
+    """Check that evidence is of the form that is read here. Raises Incomplete, OtherForm."""
+    form = evidence.get("schema")
+    if form == SCHEMA:
+        return
+    if isinstance(form, str) and _FORM.fullmatch(form):
+        raise OtherForm(f"the evidence is of the form {form}, and {SCHEMA} is read here")
+    raise Incomplete(f"the evidence is not of the form {SCHEMA}")
 
 
 def pieces(

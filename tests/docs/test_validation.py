@@ -176,6 +176,23 @@ async def test_a_bundle_that_signing_finds_too_large_is_no_alarm(
     assert [one for one in logged if one["log_level"] == "error"] == []
 
 
+async def test_evidence_of_another_form_is_shown_as_it_is_and_is_no_alarm(
+    docs: Running, exchange: Exchange, shelf: Shelf
+):
+    shelf.contents[KEPT] = EVIDENCE
+    shelf.refuses = ("SIG-4061", 406)
+    path = await judged(docs, exchange)
+    sender = await docs.system(SENDER)
+    before = _alarms()
+    for form in MEDIA:
+        refused = await sender.ask("GET", f"{path}/validation?form={form}")
+        assert (refused.status_code, refused.json()["code"]) == (406, "SIG-4061")
+        assert refused.json()["title"].startswith("Bằng chứng kiểm tra thuộc dạng")
+    shown = (await sender.ask("GET", f"{path}/validation")).json()["files"][0]["evidence"]
+    assert (shown["state"], shown["content"]["schema"]) == ("verified", "lienthong/verdict/1")
+    assert _alarms() == before
+
+
 def _alarms() -> float:
     return REGISTRY.get_sample_value("lienthong_evidence_mismatches_total") or 0.0
 

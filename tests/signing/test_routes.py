@@ -118,7 +118,7 @@ async def test_an_authority_is_not_revoked_by_this_route(face: Face) -> None:
 
 
 async def test_docs_reads_a_verdict_byte_for_byte(face: Face) -> None:
-    event = await _judged(face.desk)
+    event = await judged_well(face.desk)
     path = f"/internal/verdicts/{event['evidence_sha256']}"
     headers = face.headers("service-docs", "internal", audience=INTERNAL)
     answer = await face.client.get(path, headers=headers)
@@ -134,7 +134,7 @@ async def test_docs_reads_a_verdict_byte_for_byte(face: Face) -> None:
     assert missing.status_code == 404
 
 
-async def _judged(desk: Desk) -> dict[str, Any]:
+async def judged_well(desk: Desk) -> dict[str, Any]:
     """Have a good document judged; return what was told of it."""
     dispatch = await desk.send(desk.papers.good_main)
     held, look = await looked(desk, dispatch)
@@ -146,7 +146,7 @@ async def _judged(desk: Desk) -> dict[str, Any]:
 async def test_docs_reads_reports_and_the_bundle_repeats_the_verdict(
     face: Face, tmp_path: Path
 ) -> None:
-    desk, event = face.desk, await _judged(face.desk)
+    desk, event = face.desk, await judged_well(face.desk)
     place = f"/internal/verdicts/{event['evidence_sha256']}"
     headers = face.headers("service-docs", "internal", audience=INTERNAL)
     answers = {
@@ -174,7 +174,7 @@ async def test_docs_reads_reports_and_the_bundle_repeats_the_verdict(
 
 
 async def test_evidence_that_is_not_whole_is_told_in_vietnamese(face: Face) -> None:
-    desk, event = face.desk, await _judged(face.desk)
+    desk, event = face.desk, await judged_well(face.desk)
     await desk.execute("delete from materials where kind = 'policy'")
     headers = face.headers("service-docs", "internal", audience=INTERNAL)
     place = f"/internal/verdicts/{event['evidence_sha256']}/html"
@@ -186,7 +186,7 @@ async def test_evidence_that_is_not_whole_is_told_in_vietnamese(face: Face) -> N
 async def test_a_report_needs_the_policy_alone_and_a_bundle_every_piece_as_it_was(
     face: Face,
 ) -> None:
-    desk, event = face.desk, await _judged(face.desk)
+    desk, event = face.desk, await judged_well(face.desk)
     place = f"/internal/verdicts/{event['evidence_sha256']}"
     headers = face.headers("service-docs", "internal", audience=INTERNAL)
     rotted = "update materials set content = content || '\\x00' where kind = $1"
@@ -208,7 +208,7 @@ async def test_a_report_needs_the_policy_alone_and_a_bundle_every_piece_as_it_wa
 async def test_a_bundle_that_is_too_large_is_not_offered_and_nothing_is_amiss(
     face: Face, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    event = await _judged(face.desk)
+    event = await judged_well(face.desk)
     place = f"/internal/verdicts/{event['evidence_sha256']}"
     headers = face.headers("service-docs", "internal", audience=INTERNAL)
     monkeypatch.setattr(bundle, "MOST_BYTES", 100)

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from services.signing.api.pki import Digest
 from services.signing.bundle import TooLarge, pack
-from services.signing.evidence import Incomplete, material, named
+from services.signing.evidence import Incomplete, OtherForm, material, named, opened
 from services.signing.report import etsi, page, printed
 from services.signing.store import examinations, materials
 from services.signing.validation.material import digest
@@ -45,7 +45,8 @@ async def get_report(
 ) -> Response:
     """Return the report on the verdict whose evidence has this SHA-256.
 
-    A bundle that would be too large is not offered (406): the other forms are.
+    What is not offered is a 406: a bundle that would be too large (the other forms are), and any
+    report on evidence of an older or newer form (SIG-4061): its bytes are shown as they are.
     """
     db: Database = request.app.state.db
     try:
@@ -53,6 +54,9 @@ async def get_report(
         content, media_type = await asyncio.to_thread(_made, form, evidence, kept, withdrawn)
     except TooLarge as error:
         raise Problem("REQ-4061", en=f"The bundle cannot be made: {error}.") from None
+    except OtherForm as error:
+        _log.warning("evidence of another form", evidence=sha256, cause=str(error))
+        raise Problem("SIG-4061", en=f"It cannot be reported on: {error}.") from None
     except Incomplete as error:
         _log.error("evidence is not what was kept", evidence=sha256, cause=str(error))
         raise Problem("SIG-5001", en=f"The evidence cannot be used: {error}.") from None
@@ -62,14 +66,14 @@ async def get_report(
 async def _stored(conn: Connection, sha256: str, form: Form) -> tuple[bytes, dict[str, bytes]]:
     """Return a verdict's evidence, and the pieces that a form of it needs.
 
-    Raises Problem REQ-4041, Incomplete.
+    Raises Problem REQ-4041, Incomplete, OtherForm.
     """
     evidence = await examinations.evidence(conn, sha256)
     if evidence is None:
         raise Problem("REQ-4041")
     if digest(evidence) != sha256:
         raise Incomplete(f"the evidence has the digest {digest(evidence)}")
-    said = orjson.loads(evidence)
+    said = opened(evidence)
     if said.get("material") is None:
         return evidence, {}
     names = named(said)

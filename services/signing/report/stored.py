@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from services.signing.certificate import Registered
-from services.signing.evidence import SCHEMA, Incomplete, Named, Subject
+from services.signing.evidence import Incomplete, Named, Subject, check_form
 from services.signing.finding import Finding, Signature
 from services.signing.validation.policy import Policy
 from services.signing.verdict import Verdict
@@ -46,13 +46,12 @@ _STORED = TypeAdapter(Stored)
 
 
 def read(evidence: Mapping[str, Any], policy: Policy) -> Stored:
-    """Read evidence of a verdict by this policy. Raises Incomplete for what is of another form."""
+    """Read evidence of a verdict by this policy. Raises Incomplete for what is none, OtherForm."""
+    check_form(evidence)
     try:
         stored = _STORED.validate_python(evidence)
     except ValidationError as error:
         raise Incomplete(f"the evidence has {error.error_count()} faults") from None
-    if stored.schema != SCHEMA:
-        raise Incomplete(f"the evidence is not of the form {SCHEMA}")
     if not all(_DIGEST.fullmatch(sha256) for sha256 in _digests(stored)):
         raise Incomplete("the evidence names something by what is no digest")
     if stored.finding and stored.finding.policy_sha256 != policy.sha256:
