@@ -112,12 +112,12 @@ async def serve(settings: Settings, authorities: Authorities, stop: asyncio.Even
         internal = await opened.enter_async_context(Internal.open(settings, addresses))
         app = create()
         app.state.db, app.state.guard, app.state.authorities = db, guard, authorities
-        app.state.recovery = recovery = recover.recovery(db, access, authorities)
         forks = await opened.enter_async_context(Forks.open())
         keys = KeyFiles(settings.pki / "keys")
         turns = Turns(tuple(Worker(LIMITS, forks) for _ in range(WORKERS)))
         blobs = BlobStore(settings.blobs)
         app.state.bench = bench = Bench(db, blobs, keys, Anchor(), turns, forks)
+        app.state.recovery = recovery = recover.recovery(bench, access, authorities)
         register = Register(bench, authorities, recovery)
         dispatcher = Dispatcher(bench, Limits(), meet=register.meet, may=recovery.over)
         private = private_app(

@@ -153,16 +153,17 @@ class Authorities:
         except jwt.PyJWTError as error:
             raise ValueError(f"not signed by the issuing CA: {type(error).__name__}") from None
 
-    def root_list(self) -> Published | None:
-        """Return the root's list, which the root's holder puts into the folder."""
-        return self._list_in_folder("root")
+    def root_list(self) -> bytes | None:
+        """Return what the root's holder put into the folder as its list, unread; None: nothing."""
+        path = self.folder / "root.crl"
+        return path.read_bytes() if path.exists() else None
 
     def issuing_list(self) -> Published | None:
         """Return the issuing CA's list as it was laid into the folder last; None: never.
 
         Raises ValueError for one that this authority has not signed.
         """
-        found = self._list_in_folder("issuing")
+        found = self._list_in_folder()
         if found is not None:
             signed = x509.load_der_x509_crl(found.der)
             if not signed.is_signature_valid(self._key.public_key()):
@@ -176,7 +177,7 @@ class Authorities:
         """
         with (self.folder / ".issuing.crl.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # else an earlier one could replace a later one
-            there = self._list_in_folder("issuing")
+            there = self._list_in_folder()
             if there is None or there.number < published.number:
                 self._lay(published.der)
 
@@ -196,8 +197,8 @@ class Authorities:
         finally:
             os.close(descriptor)
 
-    def _list_in_folder(self, name: str) -> Published | None:
-        path = self.folder / f"{name}.crl"
+    def _list_in_folder(self) -> Published | None:
+        path = self.folder / "issuing.crl"
         if not path.exists():
             return None
         der = path.read_bytes()
@@ -207,7 +208,7 @@ class Authorities:
         except x509.ExtensionNotFound:
             raise ValueError("a list without a number (RFC 5280 5.2.3)") from None
         ends = known.next_update_utc or known.last_update_utc
-        return Published(name, number, known.last_update_utc, ends, der)
+        return Published(ISSUING, number, known.last_update_utc, ends, der)
 
     def sign_list(self, number: int, revoked: Sequence[Revoked], *, at: dt.datetime) -> Published:
         """Sign the issuing CA's revocation list. `at`: now, by the clock that judgements have."""

@@ -164,6 +164,8 @@ class ListFacts:
     """For which certificates it speaks (issuing distribution point)."""
     spoken_of: tuple[Serial, ...] | None = None
     """Of the certificates that came along, those of which it speaks; None: of every one."""
+    numbered: bool = True
+    """It has a number of its own; else `number` is when it was issued."""
 
 
 @dataclass(frozen=True, slots=True)

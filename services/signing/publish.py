@@ -3,7 +3,9 @@
 import asyncio
 
 from services.signing.keys import LIST_LIFE, Authorities
+from services.signing.pipe import ListFacts
 from services.signing.store import lists, standing
+from services.signing.store.lists import Published
 from shared.db import Connection, Database, clock
 
 REFRESH_BEFORE_END = LIST_LIFE * 3 / 4
@@ -38,16 +40,35 @@ async def keep_file(db: Database, authorities: Authorities) -> None:
         await asyncio.to_thread(authorities.keep_list, issued)
 
 
-async def keep_lists(db: Database, authorities: Authorities) -> None:
-    """Take over a newer list of the root, and replace the issuing CA's before it ends.
+async def take_root(conn: Connection, der: bytes, read: ListFacts) -> None:
+    """Take over a list of the root that a worker has read, if it is a newer one.
+
+    Raises ValueError for one without a number (RFC 5280 5.2.3): none would be newer than it.
+    """
+    if not read.numbered:
+        raise ValueError("a list without a number (RFC 5280 5.2.3)")
+    known = await lists.newest(conn, "root")
+    if known is None or known.number < read.number:
+        ends = read.next_update or read.this_update
+        await lists.insert(conn, Published("root", read.number, read.this_update, ends, der))
+
+
+async def keep_own(db: Database, authorities: Authorities) -> None:
+    """Replace the issuing CA's list before it ends, and lay it into the folder.
+
+    Raises OSError, ValueError.
+    """
+    await _renew(db, authorities)
+    await keep_file(db, authorities)
+
+
+async def _renew(db: Database, authorities: Authorities) -> None:
+    """Replace the list before it ends.
 
     Also one that has not begun: a clock was ahead when it was made, and nobody may believe it yet.
     """
 
     async def step(conn: Connection) -> None:
-        known, root = await lists.newest(conn, "root"), authorities.root_list()
-        if root and (known is None or known.number < root.number):
-            await lists.insert(conn, root)
         issued = await lists.newest(conn, "issuing")
         now = await clock(conn)
         if (

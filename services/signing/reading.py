@@ -140,6 +140,7 @@ def _list(job: Reading, trust: Trust) -> ListFacts:
         revoked=tuple(_revoked(found.index, job.serials)),
         only=found.only,
         spoken_of=None if found.whole else tuple(_spoken_of(found, job.certificates)),
+        numbered=extension(found.index.extensions, x509.CRLNumber) is not None,
     )
 
 

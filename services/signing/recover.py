@@ -9,10 +9,10 @@ import structlog
 from cryptography import x509
 
 from services.signing import distrust, relist
-from services.signing.bench import Unfit
+from services.signing.bench import Bench, Unfit
 from services.signing.keys import Authorities
 from services.signing.publish import publish
-from services.signing.register import rows_of
+from services.signing.register import AT_ONCE, read_all, rows_of
 from services.signing.store import certificates, lists, lives, signatures, standing
 from services.signing.store.lists import Published
 from shared.db import Connection, Database
@@ -31,12 +31,13 @@ _HOLD = x509.ReasonFlags.certificate_hold
 _log = structlog.get_logger()
 
 
-def recovery(db: Database, access: KafkaAccess, authorities: Authorities) -> Recovery:
+def recovery(bench: Bench, access: KafkaAccess, authorities: Authorities) -> Recovery:
     """Return what keeps signing from judging, signing and revoking until it is up to date.
 
     Its consumer reads `documents.v1` again from where this database stands; verdicts are found
     again, and docs weighs them without their numbers.
     """
+    db = bench.db
 
     async def work() -> None:
         try:
@@ -46,7 +47,7 @@ def recovery(db: Database, access: KafkaAccess, authorities: Authorities) -> Rec
         except (OSError, ValueError) as why:  # nothing is judged before somebody has mended it
             raise Unavailable(f"the PKI folder ({why})") from None
         if listed is not None:
-            await _require_registered(db, authorities, listed)
+            await _require_registered(bench, authorities, listed)
             await db.as_worker(partial(_take_list, authorities=authorities, listed=listed))
         await _documents_read(db, access)
         await read_back(db, access, [SIGNATURES], partial(_take, db))
@@ -55,28 +56,24 @@ def recovery(db: Database, access: KafkaAccess, authorities: Authorities) -> Rec
     return Recovery(db, service="signing", asked=lives.recovering, work=work)
 
 
-async def _require_registered(db: Database, authorities: Authorities, listed: Published) -> None:
+async def _require_registered(bench: Bench, authorities: Authorities, listed: Published) -> None:
     """Raise Unavailable while what the last list names is still to be registered (again).
 
-    Else the next list would not name it, and it would be registered as good.
+    Else the next list would not name it, and it would be registered as good. The list is our own;
+    the file of the register is the registrar's: a worker reads what stands in it.
     """
     try:
         rows = await asyncio.to_thread(rows_of, authorities.folder / "registry.json")
     except Unfit as why:
         raise Unavailable(f"registry.json ({why})") from None
     digests = [row.sha256 for row in rows]
-    known = await db.look(lambda conn: certificates.known(conn, digests))
+    known = await bench.db.look(lambda conn: certificates.known(conn, digests))
     missing = [row.der for row in rows if row.sha256 not in known]
     revoked = {entry.serial_number for entry in x509.load_der_x509_crl(listed.der)}
-    if any(_serial(der) in revoked for der in missing):
-        raise Unavailable("the register of certificates (revoked ones are not read yet)")
-
-
-def _serial(der: bytes) -> int | None:
-    try:
-        return x509.load_der_x509_certificate(der).serial_number
-    except ValueError:
-        return None  # it will not be registered
+    for begin in range(0, len(missing), AT_ONCE):
+        read = await read_all(bench, missing[begin : begin + AT_ONCE])  # None: never registered
+        if any(one is not None and int(one.serial, 16) in revoked for one in read):
+            raise Unavailable("the register of certificates (revoked ones are not read yet)")
 
 
 async def _take_list(conn: Connection, *, authorities: Authorities, listed: Published) -> None:

@@ -5,7 +5,7 @@ import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import structlog
 from pydantic import TypeAdapter, ValidationError
@@ -16,8 +16,8 @@ from services.signing.certificate import Kind, Registration
 from services.signing.entrust import registration
 from services.signing.finding import Unit
 from services.signing.keys import AUTHORITIES, ISSUING, Authorities
-from services.signing.pipe import CertificateFacts, CertificatesFacts, Reading
-from services.signing.publish import keep_file, keep_lists
+from services.signing.pipe import CertificateFacts, CertificatesFacts, ListFacts, Reading
+from services.signing.publish import keep_own, take_root
 from services.signing.store import certificates, fetches, lists, standing, trust
 from services.signing.store.standing import Distrusted
 from services.signing.trustlist import in_force
@@ -27,7 +27,7 @@ from shared.db import Connection
 from shared.errors import Unavailable
 from shared.restored import Recovery
 
-_AT_ONCE = 200
+AT_ONCE = 200
 """So many certificates are read by one look of a worker."""
 _log = structlog.get_logger()
 
@@ -74,6 +74,7 @@ class Register:
         self._kept: tuple[list[Distrusted], tuple[int, int]] | None = None
         self._altered = False
         self._unusable: dict[str, str] = {}
+        self._root_list = ""
 
     async def check(self) -> str | None:
         """Say what is missing before signing can judge, for `/health/ready`."""
@@ -130,10 +131,10 @@ class Register:
         """
         db, own = self._db, self._authorities
         keeping: dict[str, Callable[[], Awaitable[None]]] = {
-            "root.crl": lambda: keep_lists(db, own),
-            "issuing.crl": lambda: keep_file(db, own),
+            "issuing.crl": lambda: keep_own(db, own),
             "distrusted.jws": self._keep_distrusted,
             "trust-changes.jws": self._lay,
+            "root.crl": self._take_root,  # last: a worker may be wanting
         }
         unusable: dict[str, str] = {}
         for name, keep in keeping.items():
@@ -144,6 +145,24 @@ class Register:
         if unusable and unusable != self._unusable:
             _log.error("files beside the database cannot be used", files=unusable)
         self._unusable = unusable
+
+    async def _take_root(self) -> None:
+        """Take over a newer list of the root, which its holder puts into the folder.
+
+        It comes from outside, so a worker reads it; once, as long as it is the same. Raises
+        OSError, ValueError for what is no list of the root's, Unavailable.
+        """
+        der = await asyncio.to_thread(self._authorities.root_list)
+        trusted = in_force((await self._db.look(trust.current)).entries)
+        if der is None or "root" not in trusted or digest(der) == self._root_list:
+            return
+        try:
+            read = await self._bench.read(Reading("list", der, authority="root"))
+        except Unfit as why:
+            raise ValueError(str(why)) from None
+        facts = cast("ListFacts", read)
+        await self._db.as_worker(lambda conn: take_root(conn, der, facts))
+        self._root_list = digest(der)
 
     async def _keep_distrusted(self) -> None:
         """Have the same revoked of other authorities beside the database as in it: what either has.
@@ -190,24 +209,37 @@ class Register:
             self._faulty = f"registry.json: {why}"
             _log.error("register not read", cause=str(why))
         new = await self._db.as_worker(lambda conn: _unknown(conn, rows))
-        for begin in range(0, len(new), _AT_ONCE):
-            await self._take_over(new[begin : begin + _AT_ONCE])
+        for begin in range(0, len(new), AT_ONCE):
+            await self._take_over(new[begin : begin + AT_ONCE])
 
     async def _take_over(
         self, rows: Sequence[Row], *, what: Literal["certificates", "units"] = "certificates"
     ) -> None:
         """Have a worker read some certificates, and register those of listed authorities."""
-        job = Reading(what, certificates=tuple(row.der for row in rows))
-        try:
-            read = await self._bench.read(job)
-        except Unfit as why:
-            raise Unavailable(f"the process that reads certificates ({why})") from None
-        if not isinstance(read, CertificatesFacts) or len(read.read) != len(rows):
-            raise Unavailable("the process that reads certificates")
-        found = [_registration(row, facts) for row, facts in zip(rows, read.read, strict=True)]
+        read = await read_all(self._bench, [row.der for row in rows], what=what)
+        found = [_registration(row, facts) for row, facts in zip(rows, read, strict=True)]
         good = [one for one in found if one is not None]
         new = await self._db.as_worker(lambda conn: entrust.enter(conn, self._authorities, good))
         _log.info("certificates registered", new=new, left=len(rows) - new)
+
+
+async def read_all(
+    bench: Bench,
+    certificates: Sequence[bytes],
+    *,
+    what: Literal["certificates", "units"] = "certificates",
+) -> tuple[CertificateFacts | None, ...]:
+    """Have a worker read certificates (DER), some hundred at most; None: it cannot be read.
+
+    Raises Unavailable.
+    """
+    try:
+        read = await bench.read(Reading(what, certificates=tuple(certificates)))
+    except Unfit as why:
+        raise Unavailable(f"the process that reads certificates ({why})") from None
+    if not isinstance(read, CertificatesFacts) or len(read.read) != len(certificates):
+        raise Unavailable("the process that reads certificates")
+    return read.read
 
 
 async def bind(conn: Connection) -> None:

@@ -163,7 +163,6 @@ async def open_desk(
             event = _agency(code, id_)
             await db.as_worker(lambda conn, event=event: agencies.apply_agency(conn, event))
         authorities = Authorities(papers.office.folder)
-        recovery = recover.recovery(db, access_of(backing, "signing"), authorities)
         store = BlobStore(blobs)
         if forks is None:
             forks = await stack.enter_async_context(Forks.open())
@@ -171,6 +170,7 @@ async def open_desk(
         stack.push_async_callback(worker.end)
         keys = KeyFiles(authorities.folder / "keys")
         bench = Bench(db, store, keys, Anchor(), Turns((worker,)), forks)
+        recovery = recover.recovery(bench, access_of(backing, "signing"), authorities)
         register = Register(bench, authorities, recovery)
         await register.tend()
         dispatcher = Dispatcher(bench, limits or Limits(), meet=register.meet)

@@ -5,7 +5,9 @@ import os
 import signal
 import sys
 from pathlib import Path
+from ssl import DER_cert_to_PEM_cert
 
+import orjson
 import pytest
 from cryptography import x509
 
@@ -13,7 +15,9 @@ from infra.failpoints import failpoints
 from infra.stack.folder import TREE
 from services.signing import distrust
 from services.signing.register import Register
+from services.signing.store import lists
 from shared.errors import Unavailable
+from tests.conformance.world import World
 from tests.fixtures.stack import Backing
 from tests.signing.desk import Desk
 from tests.signing.dying_registrar import Order
@@ -22,6 +26,7 @@ from tests.signing.test_distrust import ask_to_revoke, foreign, recovering, revo
 from tests.signing.test_revocation import digest, serial
 from tests.signing.trust_face import open_face
 from tests.signing.trusting import Trusting
+from tests.signing.unread import with_version
 
 OWN = (
     "signing.revoked.committed",
@@ -118,13 +123,45 @@ async def test_a_file_that_cannot_be_used_is_told_and_ends_nothing(
 async def test_a_list_of_the_root_without_a_number_ends_nothing(idle_desk: Desk) -> None:
     path = idle_desk.authorities.folder / "root.crl"
     good = path.read_bytes()
-    path.write_bytes(crl(make_ca("Goc"), number=None))
+    path.write_bytes(crl(idle_desk.papers.office.root, number=None))
     restarted = Register(idle_desk.bench, idle_desk.authorities, idle_desk.recovery)
     await restarted.tend()
     assert "without a number" in (await restarted.check() or "")
     path.write_bytes(good)
     await restarted.tend()
     assert await restarted.check() is None
+
+
+async def test_a_list_of_the_root_is_read_by_a_worker_and_taken_over_once(idle_desk: Desk) -> None:
+    path = idle_desk.authorities.folder / "root.crl"
+    good, later = path.read_bytes(), crl(idle_desk.papers.office.root, number=1_000)
+    restarted = Register(idle_desk.bench, idle_desk.authorities, idle_desk.recovery)
+    path.write_bytes(crl(make_ca("Goc"), number=2_000))
+    await restarted.tend()
+    assert await restarted.check() == "pki/root.crl: another issuer's"
+    for content in (later, good):  # an older one takes nothing back
+        path.write_bytes(content)
+        await restarted.tend()
+        assert await restarted.check() is None
+        newest = await idle_desk.db.look(lambda conn: lists.newest(conn, "root"))
+        assert newest is not None
+        assert (newest.number, newest.der) == (1_000, later)
+
+
+async def test_the_registers_file_is_read_by_a_worker_after_a_restore(
+    idle_desk: Desk, backing: Backing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recovery = await recovering(idle_desk, backing, monkeypatch)
+    path = idle_desk.authorities.folder / "registry.json"
+    good, world = path.read_bytes(), World()
+    rows = orjson.loads(good)
+    strange = DER_cert_to_PEM_cert(with_version(world.issued("La"), 3, by=world.issuing).der)
+    path.write_bytes(orjson.dumps([*rows, {**rows[0], "pem": strange}]))
+    try:
+        await recovery.due()
+        assert await recovery.over()
+    finally:
+        path.write_bytes(good)
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -81,7 +81,7 @@ async def recovering(desk: Desk, backing: Backing, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(recover, "_documents_read", nothing)
     monkeypatch.setattr(recover, "read_back", nothing)
     await desk.execute("update service_state set recovering = true")
-    return recover.recovery(desk.db, access_of(backing, "signing"), desk.authorities)
+    return recover.recovery(desk.bench, access_of(backing, "signing"), desk.authorities)
 
 
 async def test_it_lies_beside_the_database_before_the_registrar_is_answered(

@@ -11,13 +11,13 @@ from services.signing.validation.policy import NEWEST
 from services.signing.validation.revocation import Unusable
 from services.signing.validation.trust import Trust
 from tests.conformance.case import Decision
-from tests.conformance.der import bits, elements, explicit, inside, integer, sequence, tlv
+from tests.conformance.der import sequence, tlv
 from tests.conformance.judging import judged
-from tests.conformance.keys import How, algorithm, sign
 from tests.conformance.pki import SUBSCRIBER, Extension, Holder
 from tests.conformance.revocations import AnswerPlan, Entry, answer, no_check
 from tests.conformance.trial import Trial, cases
 from tests.conformance.world import DAY, HOUR, ISSUING, NOW, Setting, World, authority, known
+from tests.signing.unread import with_version
 
 Told = tuple[Decision, str, str | None, str | None]
 WORLD = World()
@@ -34,19 +34,11 @@ def told(by: Holder, setting: Setting | None = None) -> set[Told]:
     return {judged(case) for case in cases("structure", [trial])}
 
 
-def with_version(one: Holder, number: int) -> Holder:
-    """Return a certificate of a version that there is not (RFC 5280 4.1.2.1)."""
-    _, *rest = elements(inside(elements(inside(one.der))[0]))
-    body, key = sequence(explicit(0, integer(number)), *rest), WORLD.issuing.key
-    value = bits(sign(key, body, How()))
-    return replace(one, der=sequence(body, algorithm(key, How()), value))
-
-
 @pytest.mark.parametrize(
     "signer",
     [
         WORLD.issued("Con dau", replace(SUBSCRIBER, extra=(NAMED,))),
-        with_version(WORLD.issued("Con dau"), 3),
+        with_version(WORLD.issued("Con dau"), 3, by=WORLD.issuing),
     ],
     ids=["name", "version"],
 )
