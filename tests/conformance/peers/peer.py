@@ -21,6 +21,7 @@ from cryptography.x509 import ocsp
 from infra.prove_tools import Broken, faketime_library
 
 Verdict = Literal["good", "bad", "unknown", "not applicable"]
+_GRAVEST: tuple[Verdict, ...] = ("bad", "unknown", "not applicable")
 _PATIENCE = 60.0
 
 
@@ -65,7 +66,11 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Worst:
-    """Verdicts on several signatures of one file: all must be good, the first that is not tells."""
+    """Verdicts on several signatures of one file: all must be good, the gravest that is not tells.
+
+    No peer says what becomes of several: they are put together as we do it, the bad one before the
+    one that is not known, among equals the first.
+    """
 
     said: list[Said] = field(default_factory=list[Said])
 
@@ -74,9 +79,8 @@ class Worst:
         if not self.said:
             return Said("bad", "no signature")
         not_good = [one for one in self.said if one.verdict != "good"]
-        objections = [one for one in not_good if one.verdict != "not applicable"]
         if not_good:
-            return (objections or not_good)[0]
+            return min(not_good, key=lambda one: _GRAVEST.index(one.verdict))
         return Said("good", "; ".join(one.words for one in self.said))
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conformance.peers.peer import Said
+from tests.conformance.peers.peer import Said, Worst
 from tests.conformance.peers.table import Explanation, Row, Vague, agreement, load
 
 _GOOD, _BAD = Said("good", "TOTAL-PASSED"), Said("bad", "TOTAL-FAILED HASH_FAILURE")
@@ -74,3 +74,11 @@ def test_only_of_a_stamp_that_is_needed_a_retired_unit_is_explained(
 def test_what_takes_a_revoked_signer_is_not_explained_by_what_lacks_an_answer():
     rows = [("structure.brings-an-answer.pdf", "structure", _BAD, {"openssl": _GOOD})]
     assert agreement(rows).endswith("unexplained=1")
+
+
+def test_of_several_signatures_the_gravest_tells_and_among_equals_the_first():
+    good, odd = Said("good", "1"), Said("not applicable", "2")
+    unknown, bad, worse = Said("unknown", "3"), Said("bad", "4"), Said("bad", "5")
+    assert Worst([good, unknown, bad, worse]).as_one() == bad
+    assert Worst([odd, good, unknown]).as_one() == unknown
+    assert Worst([good, good]).as_one() == Said("good", "1; 1")
