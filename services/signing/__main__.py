@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from services.signing.api import create
 from services.signing.bench import LIMITS, WORKERS, Bench
 from services.signing.dispatcher import Dispatcher
 from services.signing.forks import Forks
+from services.signing.hosts import AT_ONCE, Hosts
 from services.signing.keys import Authorities, KeyFiles
 from services.signing.pool import Limits, Worker
 from services.signing.register import Register
@@ -41,6 +42,7 @@ _REGISTER_SECONDS = 2.0
 _WITHDRAW_SECONDS = 1.0
 _EXPIRE_SECONDS = 10.0
 _FETCH_SECONDS = 1.0
+_DROP_SECONDS = 3.0
 
 
 Gauges = dict[str, Callable[[], Awaitable[float | Labelled]]]
@@ -86,18 +88,52 @@ def background(
         repeat(partial(revoke.withdraw, db), name="withdraw", bell=Bell(), pause=_WITHDRAW_SECONDS),
         idempotency.sweep(db),
         repeat(recovery.due, name="recover", bell=Bell()),
-        fetcher(bench, recovery.over),
+        *fetching(bench, recovery.over),
         *slots,
     ]
 
 
-def fetcher(bench: Bench, may: Callable[[], Awaitable[bool]]) -> Task:
-    """Return the task that fetches revocation data, and heeds it before it fetches more."""
+def fetching(bench: Bench, may: Callable[[], Awaitable[bool]]) -> list[Task]:
+    """Return the tasks that fetch revocation data, and the one that heeds what has come."""
+    hosts, news = Hosts(), Bell()
 
-    async def step() -> bool:
-        return await may() and (await heed.heed(bench) or await fetch.fetch(bench))
+    async def heeding() -> bool:
+        return await may() and await heed.heed(bench)
 
-    return repeat(step, name="fetch", bell=Bell(), pause=_FETCH_SECONDS)
+    async def fetching_one() -> bool:
+        fetched = await may() and await fetch.fetch(bench, hosts)
+        if fetched:
+            news.ring()
+        return fetched
+
+    return [
+        repeat(heeding, name="heed", bell=news, pause=_FETCH_SECONDS),
+        *(
+            _dropped(repeat(fetching_one, name=f"fetch {n}", bell=Bell(), pause=_FETCH_SECONDS))
+            for n in range(AT_ONCE)
+        ),
+    ]
+
+
+def _dropped(task: Task) -> Task:
+    """Return a task that is cancelled a while after it was to stop: its hosts may hang for longer.
+
+    What it had claimed is fetched again when the claim has run out.
+    """
+
+    async def limited(stop: asyncio.Event) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(None) as deadline, asyncio.TaskGroup() as group:
+                limiting = group.create_task(_limit(deadline, stop))
+                await task(stop)
+                limiting.cancel()
+
+    return limited
+
+
+async def _limit(deadline: asyncio.Timeout, stop: asyncio.Event) -> None:
+    await stop.wait()
+    deadline.reschedule(asyncio.get_running_loop().time() + _DROP_SECONDS)
 
 
 async def serve(settings: Settings, authorities: Authorities, stop: asyncio.Event) -> None:

@@ -2,10 +2,11 @@
 
 import random
 import secrets
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import cast
+from typing import TypeAlias, cast
 
 import structlog
 from cryptography import x509
@@ -15,18 +16,21 @@ from cryptography.x509 import ocsp
 from services.signing import download
 from services.signing.bench import Bench, Unfit
 from services.signing.download import NotFetched, Source
-from services.signing.due import Dated, Refused, is_newer, next_fetch, pause_after
+from services.signing.due import Dated, Refused, host_of, is_newer, next_fetch, pause_after
 from services.signing.heed import apply_answer
-from services.signing.pipe import AnswerFacts, ListFacts, Reading
+from services.signing.hosts import Hosts
+from services.signing.pipe import AnswerFacts, Facts, ListFacts, Reading
 from services.signing.store import answers, fetches, lists, trust
 from services.signing.store.answers import Question
 from services.signing.store.lists import Published
 from services.signing.trustlist import OWN, Entry, in_force
-from shared.db import Connection, clock
+from shared.db import Connection, Database, Step, clock
 from shared.errors import Unavailable
 
 _LEASE = timedelta(seconds=90)
 """Longer than fetching and reading take at most; who dies meanwhile leaves the rest of it."""
+_IN_TURN = timedelta(minutes=4)
+"""The same for what has come, and is read after all others that have come meanwhile."""
 _CLOCKS_APART = timedelta(minutes=5)
 _KEPT = 20
 _NONCE_BYTES = 16
@@ -46,32 +50,92 @@ class _Fetched:
         return Dated(self.facts.number, self.facts.this_update, self.facts.next_update)
 
 
-async def fetch(bench: Bench) -> bool:
+@dataclass(frozen=True, slots=True)
+class _List:
+    """A list that is claimed to be fetched."""
+
+    entry: Entry
+    failures: int
+
+    @property
+    def address(self) -> str:
+        return _next(self.entry.terms.crl, self.failures)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A question that is claimed to be asked."""
+
+    entry: Entry
+    question: Question
+
+    @property
+    def address(self) -> str:
+        return _next(self.entry.terms.ocsp, self.question.failures)
+
+
+_Due: TypeAlias = _List | _Asked
+
+
+def _next(addresses: tuple[str, ...], failures: int) -> str:
+    """Return the address to try: after a failure the next one."""
+    return addresses[failures % len(addresses)]
+
+
+async def fetch(bench: Bench, hosts: Hosts) -> bool:
     """Fetch a list or an answer that is due; False when none is. No two processes fetch the same.
 
-    Addresses come from the trust list alone, never from a certificate or a file.
+    Addresses come from the trust list alone, never from a certificate or a file. What is of a host
+    that this process is asking waits: one that hangs holds up what is fetched from it.
     """
     db = bench.db
     if not await db.look(fetches.any_due):
         return False
     trusted = in_force((await db.look(trust.current)).entries)
-    claimed = await db.as_worker(partial(fetches.claim, lease=_LEASE))
-    if claimed is not None:
+    async with hosts.one(partial(_choose, db, trusted)) as due:
+        if isinstance(due, _List):
+            await _fetch_list(bench, hosts, due)
+        elif due is not None:
+            await _ask(bench, hosts, due)
+    return due is not None
+
+
+async def _choose(db: Database, trusted: Mapping[str, Entry], busy: Collection[str]) -> _Due | None:
+    """Claim something of none of these hosts."""
+    waiting = [name for name, one in trusted.items() if _any_of(one.terms.crl, busy)]
+    claim = partial(fetches.claim, lease=_LEASE, without=waiting)
+    while (claimed := await db.as_worker(claim)) is not None:
         name, failures = claimed
         entry = trusted.get(name)
-        if entry is None or name in OWN or not entry.terms.crl:
-            await db.as_worker(partial(fetches.plan, name=name, wanted=False))
-        else:
-            await _fetch_list(bench, entry, failures)
-        return True
-    return await _ask_due(bench, trusted)
+        if entry is not None and name not in OWN and entry.terms.crl:
+            return _List(entry, failures)
+        await db.as_worker(partial(fetches.plan, name=name, wanted=False))
+    return await _choose_question(db, trusted, busy)
 
 
-async def _fetch_list(bench: Bench, entry: Entry, failures: int) -> None:
-    source = _source(entry, entry.terms.crl, failures)
+async def _choose_question(
+    db: Database, trusted: Mapping[str, Entry], busy: Collection[str]
+) -> _Asked | None:
+    asked = [name for name, one in trusted.items() if one.is_asked and name not in OWN]
+    free = [name for name in asked if not _any_of(trusted[name].terms.ocsp, busy)]
+    question = await db.as_worker(lambda conn: answers.claim(conn, free, lease=_LEASE))
+    if question is None:
+        await db.as_worker(lambda conn: answers.put_off(conn, asked))
+        return None
+    return _Asked(trusted[question.authority], question)
+
+
+def _any_of(addresses: Iterable[str], hosts: Collection[str]) -> bool:
+    return any(host_of(one) in hosts for one in addresses)
+
+
+async def _fetch_list(bench: Bench, hosts: Hosts, due: _List) -> None:
+    entry, failures = due.entry, due.failures
     try:
-        der = await download.get(source)
-        facts = cast("ListFacts", await bench.read(Reading("list", der, authority=entry.name)))
+        der = await download.get(Source(due.address, entry.terms.private_addresses))
+        longer = partial(fetches.renew, name=entry.name, lease=_IN_TURN)
+        reading = Reading("list", der, authority=entry.name)
+        facts = cast("ListFacts", await _read(bench, hosts, reading, longer))
         _check_scope(entry, facts)
         found = _Fetched(entry.name, der, facts)
         newer = await bench.db.as_worker(lambda conn: _keep(conn, found))
@@ -82,6 +146,14 @@ async def _fetch_list(bench: Bench, entry: Entry, failures: int) -> None:
         await bench.db.as_worker(note)
         return
     _log.info("revocation list fetched", authority=entry.name, number=facts.number, newer=newer)
+
+
+async def _read(bench: Bench, hosts: Hosts, reading: Reading, longer: Step[None]) -> Facts:
+    """Have a worker read what came, after what came before; who waits for that holds its claim."""
+    if hosts.reading.locked():
+        await bench.db.as_worker(longer)
+    async with hosts.reading:
+        return await bench.read(reading)
 
 
 def _check_scope(entry: Entry, facts: ListFacts) -> None:
@@ -95,11 +167,6 @@ def _check_scope(entry: Entry, facts: ListFacts) -> None:
         raise Refused("it speaks of authorities alone, not of whom the list trusts them for")
     if facts.only == "users" and not signers:
         raise Refused("it speaks of users alone, not of authorities")
-
-
-def _source(entry: Entry, addresses: tuple[str, ...], failures: int) -> Source:
-    """Return the address to try: after a failure the next one."""
-    return Source(addresses[failures % len(addresses)], entry.terms.private_addresses)
 
 
 async def _keep(conn: Connection, found: _Fetched) -> bool:
@@ -122,28 +189,19 @@ def _again(now: datetime, found: Dated) -> datetime:
     return next_fetch(now, found, chance=random.random())  # noqa: S311 (only spreads)
 
 
-async def _ask_due(bench: Bench, trusted: dict[str, Entry]) -> bool:
-    """Ask for the state of one certificate that is due."""
-    asked = [name for name, one in trusted.items() if one.is_asked and name not in OWN]
-    question = await bench.db.as_worker(lambda conn: answers.claim(conn, asked, lease=_LEASE))
-    if question is None:
-        await bench.db.as_worker(lambda conn: answers.put_off(conn, asked))
-        return False
-    await _ask(bench, trusted[question.authority], question)
-    return True
-
-
-async def _ask(bench: Bench, entry: Entry, question: Question) -> None:
-    source = _source(entry, entry.terms.ocsp, question.failures)
+async def _ask(bench: Bench, hosts: Hosts, due: _Asked) -> None:
+    entry, question = due.entry, due.question
     nonce = secrets.token_bytes(_NONCE_BYTES)
     try:
+        source = Source(due.address, entry.terms.private_addresses)
         der = await download.post(
             source, _request(question, entry, nonce), "application/ocsp-request"
         )
         reading = Reading(
             "answer", der, authority=entry.name, certificate=question.der, nonce=nonce
         )
-        facts = cast("AnswerFacts", await bench.read(reading))
+        longer = partial(answers.renew, certificate=question.certificate, lease=_IN_TURN)
+        facts = cast("AnswerFacts", await _read(bench, hosts, reading, longer))
         await bench.db.as_worker(lambda conn: _keep_answer(conn, question, der, facts))
     except (NotFetched, Unfit, Refused, Unavailable) as why:
         _log.warning("no answer taken", authority=entry.name, cause=str(why))

@@ -172,8 +172,8 @@ class Site:
 
 
 @asynccontextmanager
-async def open_site() -> AsyncGenerator[Site]:
-    """Open a web server on loopback for the length of a `with`."""
+async def open_site(host: str = "127.0.0.1") -> AsyncGenerator[Site]:
+    """Open a web server on an address of loopback for the length of a `with`."""
     site = Site("")
 
     async def answer(request: web.Request) -> web.StreamResponse:
@@ -185,11 +185,11 @@ async def open_site() -> AsyncGenerator[Site]:
     app.router.add_route("*", "/{path:.*}", answer)
     runner = web.AppRunner(app, shutdown_timeout=0)
     await runner.setup()
-    listening = web.TCPSite(runner, "127.0.0.1", 0)
+    listening = web.TCPSite(runner, host, 0)
     await listening.start()
     try:
         port = runner.addresses[0][1]
-        site.base = f"http://127.0.0.1:{port}"
+        site.base = f"http://{host}:{port}"
         yield site
     finally:
         await runner.cleanup()

@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 from cryptography import x509
 
-from services.signing import aging, fetch, heed
+from services.signing import aging, heed
 from services.signing import finding as reasons
 from services.signing.trustlist import EndAuthority
 from tests.fixtures.eventually import eventually
@@ -241,9 +241,9 @@ async def test_two_processes_do_not_fetch_the_same_at_once(idle: Trusting) -> No
     idle.site.handlers["/crl"] = slow
     await idle.agree(idle.adding())
     async with asyncio.TaskGroup() as group:
-        first = group.create_task(fetch.fetch(idle.bench))
+        first = group.create_task(idle.fetch())
         await eventually(lambda: _asked(idle), "one process asks")
-        assert not await fetch.fetch(idle.bench), "the other one finds nothing due"
+        assert not await idle.fetch(), "the other one finds nothing due"
         going.set()
     assert first.result()
     assert idle.site.asked == ["/crl"]
@@ -269,13 +269,13 @@ async def test_a_restart_between_fetching_keeping_and_heeding_loses_nothing(
 
     idle.site.handlers["/crl"] = hang
     async with asyncio.TaskGroup() as group:
-        fetching = group.create_task(fetch.fetch(idle.bench))
+        fetching = group.create_task(idle.fetch())
         await asking.wait()
         fetching.cancel()
     idle.site.serve("/crl", crl(idle.ca, serials[0], number=1))
-    assert not await fetch.fetch(idle.bench), "its lease still holds"
+    assert not await idle.fetch(), "its lease still holds"
     await idle.desk.execute("update authorities set due_at = now() where due_at is not null")
-    assert await fetch.fetch(idle.bench)
+    assert await idle.fetch()
     # It ends here: the list is kept, and its certificates are not changed yet.
     assert await states(idle, serials) == ["good", "good"]
     while await heed.heed(idle.bench):

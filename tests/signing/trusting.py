@@ -12,6 +12,7 @@ from infra.pki.authority import Authority, Use
 from services.signing import entrust, fetch, heed
 from services.signing.bench import Bench
 from services.signing.entrust import Wanted
+from services.signing.hosts import Hosts
 from services.signing.pipe import CertificateFacts, Reading
 from services.signing.store import fetches
 from services.signing.store.fetches import Freshness
@@ -60,9 +61,13 @@ class Trusting:
         return await db.as_worker(lambda conn: entrust.approve(conn, own, made.id, by=DECIDES))
 
     async def work(self) -> None:
-        """Do what the fetcher's task does until nothing is due."""
-        while await heed.heed(self.bench) or await fetch.fetch(self.bench):
+        """Do what the fetching tasks do, one thing after another, until nothing is due."""
+        while await heed.heed(self.bench) or await self.fetch():
             pass
+
+    async def fetch(self) -> bool:
+        """Fetch one thing that is due, as a process that is asking no host; False: none is."""
+        return await fetch.fetch(self.bench, Hosts())
 
     async def again(self) -> None:
         """Have everything fetched once more, whatever the time."""

@@ -99,6 +99,15 @@ async def claim(
     return Question(**dict(row)) if row else None
 
 
+async def renew(conn: Connection, certificate: str, *, lease: timedelta) -> None:
+    """Prolong a claim."""
+    await conn.execute(
+        "update answers set due_at = clock_timestamp() + $2 where certificate = $1",
+        certificate,
+        lease,
+    )
+
+
 async def put_off(conn: Connection, authorities: Sequence[str]) -> None:
     """Ask no more for what is due and is not of these authorities: it is not asked for so."""
     await conn.execute(

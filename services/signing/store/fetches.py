@@ -98,23 +98,37 @@ async def any_due(conn: Connection) -> bool:
     )
 
 
-async def claim(conn: Connection, *, lease: timedelta) -> tuple[str, int] | None:
+async def claim(
+    conn: Connection, *, lease: timedelta, without: Collection[str] = ()
+) -> tuple[str, int] | None:
     """Take an authority whose list is due; returns its name and its failures in a row.
 
     For the length of the lease no process asks the same one. Who dies meanwhile leaves it due.
+    Those in `without` are passed over.
     """
     row = await conn.fetchrow(
         """
         update authorities set due_at = clock_timestamp() + $1
         where name = (
-            select name from authorities where due_at <= clock_timestamp()
+            select name from authorities where due_at <= clock_timestamp() and name <> all($2)
             order by due_at limit 1 for update skip locked
         )
         returning name, failures
         """,
         lease,
+        list(without),
     )
     return (row["name"], row["failures"]) if row else None
+
+
+async def renew(conn: Connection, name: str, *, lease: timedelta) -> None:
+    """Prolong a claim. One that is no longer fetched stays so."""
+    await conn.execute(
+        "update authorities set due_at = clock_timestamp() + $2"
+        " where name = $1 and due_at is not null",
+        name,
+        lease,
+    )
 
 
 async def held(conn: Connection, name: str) -> Dated | None:
