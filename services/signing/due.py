@@ -11,6 +11,8 @@ LONGEST_PAUSE = timedelta(minutes=5)
 AT_LEAST_EVERY = timedelta(hours=1)
 """An authority that revokes in haste publishes ahead of time: half of a week is too late."""
 _AT_MOST_EVERY = timedelta(seconds=30)
+_AHEAD = timedelta(hours=1)
+"""So long before a list ends that cannot be fetched its authority's answers take its place."""
 _WITHOUT_END = timedelta(hours=1)
 """How long what names no end is taken to last."""
 _JITTER = 0.2
@@ -126,3 +128,15 @@ def is_newer(held: Dated | None, found: Dated, *, now: datetime, apart: timedelt
     if found.number == held.number:
         raise Refused(f"two lists with the number {found.number}")
     return True
+
+
+def is_missed(newest: Dated | None, *, failing: bool, now: datetime, oldest: timedelta) -> bool:
+    """Say whether a list cannot be had: it has ended, or ends soon and fetching fails.
+
+    `oldest`: for how long after it was issued a list tells of certificates by the policy. One that
+    was never fetched is waited for until that has failed.
+    """
+    if newest is None:
+        return failing
+    ends = min(newest.next_update or newest.this_update, newest.this_update + oldest)
+    return ends <= now + (_AHEAD if failing else timedelta())

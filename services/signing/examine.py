@@ -6,6 +6,7 @@ from functools import cache
 
 import structlog
 
+from services.signing import sources
 from services.signing.certificate import Registered
 from services.signing.evidence import Subject, pieces, written
 from services.signing.finding import (
@@ -22,13 +23,11 @@ from services.signing.store import (
     answers,
     certificates,
     examinations,
-    fetches,
     materials,
     trust,
     withdrawals,
 )
 from services.signing.store.examinations import Claim, NewVerdict, Standing
-from services.signing.validation.material import digest as digest_of
 from services.signing.validation.policy import NEWEST, BadPolicy, load
 from services.signing.verdict import (
     NotBound,
@@ -111,7 +110,7 @@ async def settle(conn: Connection, held: Claim, look: Look) -> Verdict | None:
         await _tell(conn, held, replace(new, judgement=standing.judgement + 1))
     if verdict and (verdict.indication == "TOTAL-PASSED" or verdict.reason == REVOCATION_UNKNOWN):
         # A file may bring an answer of its own: what comes of the certificate later it cannot.
-        asked = await _asked(conn, look, registered)
+        asked = await sources.questions(conn, look, registered)
         await answers.want(conn, asked)
         if asked and verdict.indication == "INDETERMINATE":
             await answers.hurry(conn, asked)
@@ -172,26 +171,6 @@ async def _kept(
         evidence_sha256=digest,
         rests_on=_rests_on(finding, registered) if passed and finding else {},
     )
-
-
-async def _asked(conn: Connection, look: Look, registered: dict[str, Registered]) -> list[str]:
-    """Return the certificates whose authorities answer for each of them, and have no list.
-
-    Also those of time-stamping units whose stamps count only once that is known.
-    """
-    listed = look.material.authorities if look.material else ()
-    asked = {one.name for one in listed if one.ocsp and not one.crl}
-    if asked:
-        # Also those of a name that such an authority had before it was renewed.
-        names = await fetches.of_one_key(conn, asked)
-        asked = set(names) - {one.name for one in listed if one.crl}
-    anchors = {digest_of(one.der) for one in listed if one.anchor}  # nobody answers for itself
-    units = await certificates.known(conn, [one.sha256 for one in look.units]) if asked else {}
-    return [
-        sha256
-        for sha256, row in (registered | units).items()
-        if row.issuer in asked and sha256 not in anchors
-    ]
 
 
 def _rests_on(finding: Finding, registered: dict[str, Registered]) -> dict[str, Proof | None]:

@@ -13,10 +13,18 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509 import ocsp
 
-from services.signing import download
+from services.signing import download, sources
 from services.signing.bench import Bench, Unfit
 from services.signing.download import NotFetched, Source
-from services.signing.due import Dated, Refused, host_of, is_newer, next_fetch, pause_after
+from services.signing.due import (
+    LONGEST_PAUSE,
+    Dated,
+    Refused,
+    host_of,
+    is_newer,
+    next_fetch,
+    pause_after,
+)
 from services.signing.heed import apply_answer
 from services.signing.hosts import Hosts
 from services.signing.pipe import AnswerFacts, Facts, ListFacts, Reading
@@ -116,11 +124,15 @@ async def _choose(db: Database, trusted: Mapping[str, Entry], busy: Collection[s
 async def _choose_question(
     db: Database, trusted: Mapping[str, Entry], busy: Collection[str]
 ) -> _Asked | None:
-    asked = [name for name, one in trusted.items() if one.is_asked and name not in OWN]
+    listed = [one.authority() for name, one in trusted.items() if name not in OWN]
+    missed = await db.look(lambda conn: sources.missed(conn, listed))
+    asked = sources.asked(listed, missed)
     free = [name for name in asked if not _any_of(trusted[name].terms.ocsp, busy)]
     question = await db.as_worker(lambda conn: answers.claim(conn, free, lease=_LEASE))
     if question is None:
-        await db.as_worker(lambda conn: answers.put_off(conn, asked))
+        both = [one.name for one in listed if one.ocsp and one.crl]
+        end = partial(answers.put_off, authorities=asked, listed=both, pause=LONGEST_PAUSE)
+        await db.as_worker(end)
         return None
     return _Asked(trusted[question.authority], question)
 
@@ -235,5 +247,5 @@ async def _keep_answer(
     found = Dated(int(facts.this_update.timestamp()), facts.this_update, facts.next_update)
     if is_newer(held, found, now=now, apart=_CLOCKS_APART):
         await answers.keep(conn, question.certificate, der, found)
-        await apply_answer(conn, question.certificate, facts)
+        await apply_answer(conn, question, facts)
     await answers.went_well(conn, question.certificate, again_at=_again(now, found))

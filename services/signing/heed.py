@@ -10,6 +10,7 @@ from services.signing.certificate import REASONS, State, may_move
 from services.signing.keys import ISSUING
 from services.signing.pipe import AnswerFacts, ListFacts, Reading, Revoked
 from services.signing.store import certificates, fetches, lists, standing, trust
+from services.signing.store.answers import Question
 from services.signing.store.fetches import Unapplied
 from services.signing.store.lists import Numbered
 from services.signing.store.standing import Otherwise
@@ -107,6 +108,7 @@ async def apply(
         suspended=[serial for serial, one in listed.items() if one.reason == _HOLD],
         most=_AT_ONCE,
         spoken_of=None if heard is None else [int(one, 16) for one in heard],
+        as_of=facts.this_update,
     )
     for one in changed:
         await _as_listed(conn, found, one, None if one.listed == "good" else listed[one.serial])
@@ -144,10 +146,14 @@ async def _date_back(conn: Connection, issuers: Sequence[str], gone: Mapping[int
         _log.warning("revocation reaches further than was listed", sha256=sha256)
 
 
-async def apply_answer(conn: Connection, sha256: str, facts: AnswerFacts) -> None:
-    """Bring one certificate to what an OCSP answer says of it: revoked sooner, as by a list."""
+async def apply_answer(conn: Connection, question: Question, facts: AnswerFacts) -> None:
+    """Bring one certificate to what an OCSP answer says of it: revoked sooner, as by a list.
+
+    What is newer decides, the answer or a list; but revoked is for good, whichever says it.
+    """
+    sha256, reason = question.certificate, facts.reason
+    names = await fetches.hold(conn, question.authority)  # no list is applied meanwhile
     row = await certificates.lock(conn, sha256)
-    reason = facts.reason
     state: State = "good" if reason is None else REASONS.get(reason, "revoked")
     if row is None:
         return
@@ -156,6 +162,8 @@ async def apply_answer(conn: Connection, sha256: str, facts: AnswerFacts) -> Non
             _log.warning("revocation reaches further than was answered", sha256=sha256)
         return
     if not may_move(row.state, state):
+        return
+    if state != "revoked" and await lists.any_since(conn, names, facts.this_update):
         return
     await certificates.change(
         conn,

@@ -77,7 +77,7 @@ class AuthorityTerms(BaseModel):
         (), max_length=4, description="Where its revocation list is fetched: nowhere else."
     )
     ocsp: tuple[Address, ...] = Field(
-        (), max_length=4, description="Where it is asked when it has no revocation list."
+        (), max_length=4, description="Where it is asked while no revocation list can be had."
     )
     private_addresses: bool = Field(
         default=False, description="These hosts may be of the own network."
@@ -130,11 +130,6 @@ class Entry:
     def sha256(self) -> str:
         """Return the digest of its certificate."""
         return hashlib.sha256(self.der).hexdigest()
-
-    @property
-    def is_asked(self) -> bool:
-        """Say whether its certificates' states are asked for one by one."""
-        return bool(self.terms.ocsp) and not self.terms.crl
 
     def authority(self) -> Authority:
         """Return it as a judgement needs it."""

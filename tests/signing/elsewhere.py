@@ -123,6 +123,8 @@ def answered(
     about: x509.Certificate,
     *,
     revoked: bool = False,
+    reason: x509.ReasonFlags = x509.ReasonFlags.key_compromise,
+    hours_old: float = 0,
     nonce: bytes | None = None,
 ) -> bytes:
     """Return an OCSP answer to a request; with its nonce, or another one."""
@@ -134,10 +136,10 @@ def answered(
         issuer=by.certificate,
         algorithm=hashes.SHA1(),  # noqa: S303 (as was asked)
         cert_status=ocsp.OCSPCertStatus.REVOKED if revoked else ocsp.OCSPCertStatus.GOOD,
-        this_update=now,
+        this_update=now - dt.timedelta(hours=hours_old),
         next_update=now + dt.timedelta(hours=1),
         revocation_time=now if revoked else None,
-        revocation_reason=x509.ReasonFlags.key_compromise if revoked else None,
+        revocation_reason=reason if revoked else None,
     )
     builder = builder.responder_id(ocsp.OCSPResponderEncoding.HASH, by.certificate)
     sent = asked.extensions.get_extension_for_class(x509.OCSPNonce).value.nonce

@@ -14,6 +14,7 @@ from services.signing.due import (
     Refused,
     check_resolved,
     host_of,
+    is_missed,
     is_newer,
     next_fetch,
     pause_after,
@@ -139,3 +140,24 @@ def test_a_newer_list_is_taken_and_the_same_one_is_no_news() -> None:
 def test_a_list_that_is_not_taken(held: Dated | None, found: Dated, why: str) -> None:
     with pytest.raises(Refused, match=why):
         is_newer(held, found, now=NOW, apart=APART)
+
+
+@pytest.mark.parametrize(
+    ("newest", "failing", "missed"),
+    [
+        (None, False, False),
+        (None, True, True),
+        (dated(1, -1, 23), True, False),
+        (dated(1, -23, 0.9), True, True),
+        (dated(1, -23, 0.9), False, False),
+        (dated(1, -24, 0), False, True),
+        (dated(1, -47.1, 999), True, True),
+        (dated(1, -47.1, 999), False, False),
+        (dated(1, -48, 999), False, True),
+        (dated(1, -1, None), False, True),
+    ],
+)
+def test_a_list_is_missed_that_has_ended_or_soon_will_and_cannot_be_fetched(
+    newest: Dated | None, *, failing: bool, missed: bool
+) -> None:
+    assert is_missed(newest, failing=failing, now=NOW, oldest=48 * HOUR) == missed

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 from cryptography.x509 import ReasonFlags
@@ -79,9 +80,12 @@ async def test_what_the_registrar_revokes_while_a_list_is_heeded_stays_revoked(
         suspended: Sequence[int],
         most: int,
         spoken_of: Sequence[int] | None,
+        as_of: datetime,
     ) -> list[Otherwise]:
         assert spoken_of is None
-        found = await other_states(conn, issuers, revoked=revoked, suspended=suspended, most=most)
+        found = await other_states(
+            conn, issuers, revoked=revoked, suspended=suspended, most=most, as_of=as_of
+        )
         await desk.db.as_worker(
             lambda other: revoke(other, desk.authorities, sha256=sha256, reason="keyCompromise")
         )

@@ -18,6 +18,7 @@ from services.signing.bench import Bench
 from services.signing.finding import REVOKED
 from services.signing.pipe import AnswerFacts, Facts, ListFacts, Reading, Revoked
 from services.signing.store import fetches, withdrawals
+from services.signing.store.answers import Question
 from services.signing.store.fetches import Unapplied
 from services.signing.store.lists import Numbered
 from shared.db import Connection
@@ -141,7 +142,7 @@ async def test_an_answer_may_say_that_a_certificate_was_revoked_sooner(idle: Tru
 
         async def step(conn: Connection) -> tuple[datetime, bool]:
             await conn.execute("update certificates set withdrawing = false")
-            await heed.apply_answer(conn, sha256, facts)
+            await heed.apply_answer(conn, Question(sha256, b"", "issuing", 0, 0), facts)
             row = await conn.fetchrow(
                 "select revoked_at, withdrawing from certificates where sha256 = $1", sha256
             )

@@ -108,15 +108,37 @@ async def renew(conn: Connection, certificate: str, *, lease: timedelta) -> None
     )
 
 
-async def put_off(conn: Connection, authorities: Sequence[str]) -> None:
-    """Ask no more for what is due and is not of these authorities: it is not asked for so."""
+async def put_off(
+    conn: Connection, authorities: Sequence[str], *, listed: Sequence[str], pause: timedelta
+) -> None:
+    """Ask no more for what is due and is not of these authorities: it is not asked for so.
+
+    Of those that are `listed`, which have lists too, answers stay that are newer than their lists:
+    an older list would decide again. They are looked at after a pause.
+    """
+    asked = await of_one_key(conn, authorities)
+    await conn.execute(
+        """
+        update answers as a set due_at = clock_timestamp() + $3
+        from certificates as c
+        where c.sha256 = a.certificate and a.due_at <= clock_timestamp()
+            and c.issuer = any($2) and c.issuer <> all($1) and a.this_update > (
+                select max(l.this_update) from authorities as i
+                join authorities as n on n.name = i.name or n.key = i.key
+                join revocation_lists as l on l.authority = n.name where i.name = c.issuer
+            )
+        """,
+        asked,
+        await of_one_key(conn, listed),
+        pause,
+    )
     await conn.execute(
         """
         delete from answers where due_at <= clock_timestamp() and certificate in (
             select sha256 from certificates where issuer <> all($1)
         )
         """,
-        await of_one_key(conn, authorities),
+        asked,
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from services.signing.due import Dated
 from shared.db import Connection
 
 
@@ -24,6 +25,15 @@ class Numbered:
 
     authority: str
     number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What is held of an authority's lists, and how fetching them goes."""
+
+    authority: str
+    failing: bool
+    newest: Dated | None
 
 
 async def next_number(conn: Connection, authority: str) -> int:
@@ -88,6 +98,45 @@ async def newest_of(conn: Connection, authorities: Sequence[str]) -> list[Number
         authorities,
     )
     return [Numbered(**dict(row)) for row in rows]
+
+
+async def held_of(conn: Connection, authorities: Sequence[str]) -> list[Held]:
+    """Return what is held of some authorities: the latest list of any name with the same key."""
+    rows = await conn.fetch(
+        """
+        select a.name, a.failures > 0 as failing, l.number, l.this_update, l.next_update
+        from authorities as a left join lateral (
+            select r.number, r.this_update, r.next_update
+            from authorities as b join revocation_lists as r on r.authority = b.name
+            where b.name = a.name or b.key = a.key
+            order by r.this_update desc, r.number desc limit 1
+        ) as l on true
+        where a.name = any($1)
+        """,
+        authorities,
+    )
+    return [
+        Held(
+            row["name"],
+            row["failing"],
+            None
+            if row["number"] is None
+            else Dated(row["number"], row["this_update"], row["next_update"]),
+        )
+        for row in rows
+    ]
+
+
+async def any_since(conn: Connection, authorities: Sequence[str], moment: datetime) -> bool:
+    """Say whether there is a list of these authorities that is as new as a moment, or newer."""
+    return bool(
+        await conn.fetchval(
+            "select exists (select from revocation_lists"
+            " where authority = any($1) and this_update >= $2)",
+            authorities,
+            moment,
+        )
+    )
 
 
 async def latest(conn: Connection) -> list[Published]:

@@ -3,9 +3,13 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from services.signing.certificate import State
 from shared.db import Connection
+
+if TYPE_CHECKING:
+    from asyncpg import Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +63,13 @@ async def other_states(
     suspended: Sequence[int],
     most: int | None = None,
     spoken_of: Sequence[int] | None = None,
+    as_of: datetime | None = None,
 ) -> list[Otherwise]:
     """Return certificates of an authority, by its names, that stand otherwise than listed.
 
     What is revoked stays so, whatever a list says. No other than those `spoken_of` are good for
-    not being named; None: all are.
+    not being named; None: all are. An answer (OCSP) from after `as_of` is newer than the list:
+    whom it speaks of is revoked by the list, and else as it was answered.
     """
     rows = await conn.fetch(
         """
@@ -77,6 +83,8 @@ async def other_states(
             where c.issuer = any($1)) as c
         where state <> listed and state <> 'revoked'
             and (listed <> 'good' or $5::numeric[] is null or serial = any($5))
+            and (listed = 'revoked' or not exists (select from answers as a
+                where a.certificate = c.sha256 and a.this_update > $6::timestamptz))
         order by sha256 limit $4
         """,
         issuers,
@@ -84,11 +92,13 @@ async def other_states(
         suspended,
         most,
         spoken_of,
+        as_of,
     )
-    return [
-        Otherwise(row["sha256"], int(row["serial"]), row["issuer"], row["state"], row["listed"])
-        for row in rows
-    ]
+    return [_otherwise(row) for row in rows]
+
+
+def _otherwise(row: "Record") -> Otherwise:
+    return Otherwise(row["sha256"], int(row["serial"]), row["issuer"], row["state"], row["listed"])
 
 
 async def date_back(
