@@ -12,6 +12,7 @@ GAUGES = (
     "lienthong_outbox_pending",
     "lienthong_consumer_lag",
     "lienthong_examinations_pending",
+    "lienthong_withdrawals_pending",
     "lienthong_dispatches_waiting",
     "lienthong_lanes_behind",
     "lienthong_events_unnumbered",
@@ -23,7 +24,8 @@ GAUGES = (
 _OF_SERVICE = {
     "gateway": "outbox_pending consumer_lag parked recovering",
     "docs": "outbox_pending consumer_lag dispatches_waiting parked heads_differ recovering",
-    "signing": "outbox_pending consumer_lag examinations_pending parked recovering",
+    "signing": "outbox_pending consumer_lag examinations_pending withdrawals_pending parked"
+    " recovering",
     "notify": "outbox_pending consumer_lag lanes_behind events_unnumbered parked recovering",
 }
 """Gauges that a service must have: one that is missing is not 0."""

@@ -31,8 +31,9 @@ class Withdrawal:
         if sent is None:
             return
         path = f"/v1/dispatches/{records.outcomes[sent.number].dispatch}"
-        if not records.revoked.get(sent.number):
+        if sent.number not in records.revoked:
             await self._until(sent.sender, path, "cleared")
+        if not records.revoked.get(sent.number):
             await self._revoke(sent)
         await self._until(sent.sender, path, "withdrawn")
         self._current = None
