@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from services.signing.pipe import Reading
+from services.signing.pipe import Facts, ListFacts, Reading
 from services.signing.reading import read
 from services.signing.validation.material import Material
 from services.signing.validation.policy import NEWEST
@@ -57,25 +57,51 @@ def test_an_authority_that_cannot_be_read_is_left_out() -> None:
 
 _ISSUER = Extension("2.5.29.29", sequence(_X400))
 _REASON = Extension("2.5.29.21", tlv(0x0A, b"\x01"))
+_UNUSED = Extension("2.5.29.21", tlv(0x0A, b"\x07"))
+"""The reason whose number is not used (RFC 5280 5.3.1)."""
+
+
+def facts_of(setting: Setting) -> Facts:
+    """Have a worker read what a list of the issuing CA says of the seal's certificate."""
+    der = next(one.der for one in setting.lists if one.authority == "issuing")
+    reading = Reading("list", der, authority="issuing", serials=(f"{WORLD.seal.serial:x}",))
+    return read(reading, Trust(Material(NEWEST.read_bytes(), setting.authorities, ())))
+
+
+def test_a_list_that_cannot_be_read_tells_nothing() -> None:
+    extra = (Extension("2.5.29.18", sequence(_X400)),)
+    setting = WORLD.setting().instead(known("issuing", WORLD.issuing, NOW, extra=extra))
+    assert told(WORLD.seal, setting) == {HELD}
+    with pytest.raises(Unusable):
+        facts_of(setting)
 
 
 @pytest.mark.parametrize(
-    ("extra", "of_entry"),
-    [((Extension("2.5.29.18", sequence(_X400)),), ()), ((), (_ISSUER,)), ((), (_REASON, _REASON))],
-    ids=["issuer's name", "entry's issuer", "reason twice"],
+    "extra", [(_ISSUER,), (_REASON, _REASON), (_UNUSED,)], ids=["issuer", "reason twice", "unused"]
 )
-def test_a_list_that_cannot_be_read_tells_nothing(
-    extra: tuple[Extension, ...], of_entry: tuple[Extension, ...]
+def test_who_stands_on_a_list_is_revoked_whatever_cannot_be_read_there(
+    extra: tuple[Extension, ...],
 ) -> None:
-    entry = Entry(serial=WORLD.seal.serial, at=NOW - DAY, extra=of_entry)
-    entries = (entry,) if of_entry else ()
-    listed = known("issuing", WORLD.issuing, NOW, *entries, extra=extra)
-    setting = WORLD.setting().instead(listed)
-    assert told(WORLD.seal, setting) == {HELD}
-    reading = Reading("list", listed.der, authority="issuing", serials=(f"{WORLD.seal.serial:x}",))
-    material = Material(NEWEST.read_bytes(), setting.authorities, ())
-    with pytest.raises(Unusable):
-        read(reading, Trust(material))
+    """Else its other sources would count, and all others on that list would not be heard of."""
+    entry = Entry(serial=WORLD.seal.serial, at=NOW - DAY, extra=extra)
+    good = answer(WORLD.seal, WORLD.issuing, AnswerPlan(this=NOW - 2 * HOUR, next=NOW + HOUR))
+    setting = WORLD.setting().instead(known("issuing", WORLD.issuing, NOW, entry)).answered(good)
+    refused = ("refuse", "INDETERMINATE", "REVOKED_NO_POE", "revocation.revoked")
+    assert told(WORLD.seal, setting) == {refused}
+    facts = facts_of(setting)
+    assert isinstance(facts, ListFacts)
+    (gone,) = facts.revoked
+    assert (gone.reason, gone.retired) == ("unspecified", False)
+
+
+def test_a_suspension_on_a_list_that_has_ended_is_held_not_refused() -> None:
+    """It may have been lifted since (EN 319 102-1 5.2.5): its authority is asked, if it answers."""
+    entry = Entry(serial=WORLD.seal.serial, at=NOW - 3 * DAY, reason="certificateHold")
+    ended = known("issuing", WORLD.issuing, NOW - 2 * DAY, entry)
+    setting = WORLD.setting().instead(ended)
+    assert told(WORLD.seal, setting) == {("hold", "INDETERMINATE", "TRY_LATER", "revocation.fresh")}
+    lifted = answer(WORLD.seal, WORLD.issuing, AnswerPlan(this=NOW - HOUR, next=NOW + HOUR))
+    assert {decision for decision, *_ in told(WORLD.seal, setting.answered(lifted))} == {"accept"}
 
 
 def test_an_answer_that_cannot_be_read_tells_nothing() -> None:

@@ -83,7 +83,7 @@ def check_revocation(chain: Chain, moment: Moment, policy: Policy) -> tuple[Stat
     """
     usable = [_usable(link.statuses, moment, policy) for link in chain.links]
     for link, statuses in zip(chain.links, usable, strict=True):
-        _check_revoked(link, statuses, moment)
+        _check_revoked(link, statuses, moment, policy)
     return tuple(
         _fresh(link, statuses, moment, policy)
         for link, statuses in zip(chain.links, usable, strict=True)
@@ -96,10 +96,12 @@ def _usable(statuses: Sequence[Status], moment: Moment, policy: Policy) -> list[
     return sorted(known, key=lambda one: (one.this_update, one.material), reverse=True)
 
 
-def _check_revoked(link: Link, statuses: Sequence[Status], moment: Moment) -> None:
+def _check_revoked(link: Link, statuses: Sequence[Status], moment: Moment, policy: Policy) -> None:
     for status in statuses:
         if status.revoked_at is None or (status.on_hold and status is not statuses[0]):
             continue  # a suspension that a newer list no longer tells of has ended
+        if status.on_hold and not _is_fresh(status, link, moment, policy):
+            raise _stale(link, status)  # it may have ended since
         if not link.authority and _is_older(moment, status, status.revoked_at):
             continue
         sub: SubIndication = "REVOKED_NO_POE"
@@ -136,18 +138,23 @@ def _fresh(link: Link, statuses: Sequence[Status], moment: Moment, policy: Polic
         raise refused(
             "TRY_LATER", "revocation.known", REVOCATION_UNKNOWN, f"no list of {_issuer(link)}"
         )
+    for one in telling:
+        if _is_fresh(one, link, moment, policy):
+            return one
+    raise _stale(link, telling[0])
+
+
+def _is_fresh(one: Status, link: Link, moment: Moment, policy: Policy) -> bool:
+    """Say whether a status is new enough to rest on (EN 319 102-1 5.2.5)."""
     hours = policy.page.revocation.fresh.oldest_hours
     oldest = timedelta(hours=hours.authority if link.authority else hours.leaf)
-    for one in telling:
-        lasts = one.next_update is not None and one.next_update > moment.at
-        if one.this_update >= moment.best or (lasts and moment.at - one.this_update <= oldest):
-            return one
-    raise refused(
-        "TRY_LATER",
-        "revocation.fresh",
-        REVOCATION_UNKNOWN,
-        f"the newest list of {_issuer(link)} is of {telling[0].this_update:%Y-%m-%dT%H:%M:%SZ}",
-    )
+    lasts = one.next_update is not None and one.next_update > moment.at
+    return one.this_update >= moment.best or (lasts and moment.at - one.this_update <= oldest)
+
+
+def _stale(link: Link, newest: Status) -> Refused:
+    detail = f"the newest list of {_issuer(link)} is of {newest.this_update:%Y-%m-%dT%H:%M:%SZ}"
+    return refused("TRY_LATER", "revocation.fresh", REVOCATION_UNKNOWN, detail)
 
 
 def _issuer(link: Link) -> str:

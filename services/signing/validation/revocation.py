@@ -240,12 +240,16 @@ def is_retired(stated: str | None) -> bool:
 
 
 def entry_of(entry: x509.RevokedCertificate) -> tuple[datetime, str, bool]:
-    """Return from when on, and why, a certificate is revoked, and `is_retired`. Raises Unusable."""
+    """Return from when on, and why, a certificate is revoked, and `is_retired`."""
     when, stated = _read(entry)
     return when, stated or _UNSPECIFIED, is_retired(stated)
 
 
 def _read(entry: x509.RevokedCertificate) -> tuple[datetime, str | None]:
+    """Return from when on, and for which stated reason; none where that cannot be read.
+
+    Revoked it is all the same: its number and date stand outside of what cannot be read.
+    """
     when, stated = entry.revocation_date_utc, None
     try:
         for one in entry.extensions:
@@ -254,5 +258,5 @@ def _read(entry: x509.RevokedCertificate) -> tuple[datetime, str | None]:
             elif isinstance(one.value, x509.InvalidityDate):
                 when = min(when, one.value.invalidity_date_utc)
     except UNREAD:
-        raise Unusable("an entry cannot be read") from None
+        return when, None
     return when, stated
