@@ -74,7 +74,7 @@ class Register:
         self._kept: tuple[list[Distrusted], tuple[int, int]] | None = None
         self._altered = False
         self._unusable: dict[str, str] = {}
-        self._root_list = ""
+        self._root_read: tuple[tuple[str, bytes], str] | None = None  # list and root; its fault
 
     async def check(self) -> str | None:
         """Say what is missing before signing can judge, for `/health/ready`."""
@@ -129,40 +129,49 @@ class Register:
 
         People mend such a file, or the disk: it is tried again each time.
         """
-        db, own = self._db, self._authorities
         keeping: dict[str, Callable[[], Awaitable[None]]] = {
-            "issuing.crl": lambda: keep_own(db, own),
+            "issuing.crl": lambda: keep_own(self._db, self._authorities),
             "distrusted.jws": self._keep_distrusted,
             "trust-changes.jws": self._lay,
             "root.crl": self._take_root,  # last: a worker may be wanting
         }
         unusable: dict[str, str] = {}
-        for name, keep in keeping.items():
-            try:
-                await keep()
-            except (OSError, ValueError) as why:
-                unusable[name] = str(why)
-        if unusable and unusable != self._unusable:
-            _log.error("files beside the database cannot be used", files=unusable)
-        self._unusable = unusable
+        try:
+            for name, keep in keeping.items():
+                try:
+                    await keep()
+                except (OSError, ValueError) as why:
+                    unusable[name] = str(why)
+        finally:
+            if unusable and unusable != self._unusable:
+                _log.error("files beside the database cannot be used", files=unusable)
+            self._unusable = unusable
 
     async def _take_root(self) -> None:
         """Take over a newer list of the root, which its holder puts into the folder.
 
-        It comes from outside, so a worker reads it; once, as long as it is the same. Raises
+        It comes from outside: a worker reads it, once while list and root are the same. Raises
         OSError, ValueError for what is no list of the root's, Unavailable.
         """
         der = await asyncio.to_thread(self._authorities.root_list)
-        trusted = in_force((await self._db.look(trust.current)).entries)
-        if der is None or "root" not in trusted or digest(der) == self._root_list:
+        root = in_force((await self._db.look(trust.current)).entries).get("root")
+        if der is None or root is None:
             return
+        known = digest(der), root.der
+        if self._root_read is None or self._root_read[0] != known:
+            self._root_read = known, await self._fault_of_root(der)
+        if wrong := self._root_read[1]:
+            raise ValueError(wrong)
+
+    async def _fault_of_root(self, der: bytes) -> str:
+        """Read a list and take it over; return what is wrong with it. Raises Unavailable."""
+        reading = Reading("list", der, authority="root")
         try:
-            read = await self._bench.read(Reading("list", der, authority="root"))
-        except Unfit as why:
-            raise ValueError(str(why)) from None
-        facts = cast("ListFacts", read)
-        await self._db.as_worker(lambda conn: take_root(conn, der, facts))
-        self._root_list = digest(der)
+            facts = cast("ListFacts", await self._bench.read(reading))
+            await self._db.as_worker(lambda conn: take_root(conn, der, facts))
+        except (Unfit, ValueError) as why:
+            return str(why)
+        return ""
 
     async def _keep_distrusted(self) -> None:
         """Have the same revoked of other authorities beside the database as in it: what either has.

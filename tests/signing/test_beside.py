@@ -14,6 +14,8 @@ from cryptography import x509
 from infra.failpoints import failpoints
 from infra.stack.folder import TREE
 from services.signing import distrust
+from services.signing.bench import Bench
+from services.signing.pipe import Facts, Reading
 from services.signing.register import Register
 from services.signing.store import lists
 from shared.errors import Unavailable
@@ -40,6 +42,7 @@ FOREIGN = (
     "signing.distrust.laid",
     "signing.distrust.lasts",
 )
+BENCH_READ = Bench.read
 FILES = ("trust-changes.jws", "distrusted.jws", "issuing.crl")
 
 
@@ -146,6 +149,25 @@ async def test_a_list_of_the_root_is_read_by_a_worker_and_taken_over_once(idle_d
         newest = await idle_desk.db.look(lambda conn: lists.newest(conn, "root"))
         assert newest is not None
         assert (newest.number, newest.der) == (1_000, later)
+
+
+async def test_a_list_that_is_none_of_the_roots_is_read_once(
+    idle_desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[Reading] = []
+
+    async def read(bench: Bench, reading: Reading) -> Facts:
+        looks.append(reading)
+        return await BENCH_READ(bench, reading)
+
+    monkeypatch.setattr(Bench, "read", read)
+    path = idle_desk.authorities.folder / "root.crl"
+    path.write_bytes(crl(make_ca("Goc"), number=2_000))
+    restarted = Register(idle_desk.bench, idle_desk.authorities, idle_desk.recovery)
+    for _ in range(3):
+        await restarted.tend()
+        assert await restarted.check() == "pki/root.crl: another issuer's"
+    assert [one.what for one in looks] == ["list"], "a worker loads all that is trusted for each"
 
 
 async def test_the_registers_file_is_read_by_a_worker_after_a_restore(
