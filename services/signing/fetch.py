@@ -2,7 +2,7 @@
 
 import random
 import secrets
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -28,7 +28,7 @@ from services.signing.due import (
 from services.signing.heed import apply_answer
 from services.signing.hosts import Hosts
 from services.signing.pipe import AnswerFacts, Facts, ListFacts, Reading
-from services.signing.store import answers, fetches, lists, trust
+from services.signing.store import answers, certificates, fetches, lists, trust
 from services.signing.store.answers import Question
 from services.signing.store.lists import Published
 from services.signing.trustlist import OWN, Entry, in_force
@@ -42,6 +42,7 @@ _IN_TURN = timedelta(minutes=4)
 _CLOCKS_APART = timedelta(minutes=5)
 _KEPT = 20
 _NONCE_BYTES = 16
+_NOT_TAKEN = (NotFetched, Unfit, Refused)
 _log = structlog.get_logger()
 
 
@@ -64,10 +65,7 @@ class _List:
 
     entry: Entry
     failures: int
-
-    @property
-    def address(self) -> str:
-        return _next(self.entry.terms.crl, self.failures)
+    address: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,18 +74,10 @@ class _Asked:
 
     entry: Entry
     question: Question
-
-    @property
-    def address(self) -> str:
-        return _next(self.entry.terms.ocsp, self.question.failures)
+    address: str
 
 
 _Due: TypeAlias = _List | _Asked
-
-
-def _next(addresses: tuple[str, ...], failures: int) -> str:
-    """Return the address to try: after a failure the next one."""
-    return addresses[failures % len(addresses)]
 
 
 async def fetch(bench: Bench, hosts: Hosts) -> bool:
@@ -99,8 +89,7 @@ async def fetch(bench: Bench, hosts: Hosts) -> bool:
     db = bench.db
     if not await db.look(fetches.any_due):
         return False
-    trusted = in_force((await db.look(trust.current)).entries)
-    async with hosts.one(partial(_choose, db, trusted)) as due:
+    async with hosts.one(partial(_choose, db, hosts)) as due:
         if isinstance(due, _List):
             await _fetch_list(bench, hosts, due)
         elif due is not None:
@@ -108,37 +97,55 @@ async def fetch(bench: Bench, hosts: Hosts) -> bool:
     return due is not None
 
 
-async def _choose(db: Database, trusted: Mapping[str, Entry], busy: Collection[str]) -> _Due | None:
-    """Claim something of none of these hosts."""
-    waiting = [name for name, one in trusted.items() if _any_of(one.terms.crl, busy)]
+async def _choose(db: Database, hosts: Hosts, busy: Collection[str]) -> _Due | None:
+    """Claim something that is to be fetched from none of these hosts."""
+    trusted = await db.look(_trusted)
+    waiting = [
+        name
+        for name, one in trusted.items()
+        if one.terms.crl and host_of(hosts.address(one.terms.crl)) in busy
+    ]
     claim = partial(fetches.claim, lease=_LEASE, without=waiting)
     while (claimed := await db.as_worker(claim)) is not None:
         name, failures = claimed
-        entry = trusted.get(name)
-        if entry is not None and name not in OWN and entry.terms.crl:
-            return _List(entry, failures)
-        await db.as_worker(partial(fetches.plan, name=name, wanted=False))
-    return await _choose_question(db, trusted, busy)
+        entry = _fetched_as((await db.look(_trusted)).get(name))
+        if entry is not None:
+            return _List(entry, failures, hosts.address(entry.terms.crl))
+        await db.as_worker(partial(_leave, name=name))
+    return await _choose_question(db, hosts, trusted, busy)
+
+
+async def _trusted(conn: Connection) -> dict[str, Entry]:
+    return in_force((await trust.current(conn)).entries)
+
+
+def _fetched_as(entry: Entry | None) -> Entry | None:
+    """Return an entry if its authority's list is fetched: our own are not."""
+    return entry if entry and entry.name not in OWN and entry.terms.crl else None
+
+
+async def _leave(conn: Connection, name: str) -> None:
+    """Fetch an authority's list no more, unless that has been decided meanwhile."""
+    await fetches.hold(conn, name)  # who decides it plans it: before this, or behind it
+    if _fetched_as((await _trusted(conn)).get(name)) is None:
+        await fetches.plan(conn, name, wanted=False)
 
 
 async def _choose_question(
-    db: Database, trusted: Mapping[str, Entry], busy: Collection[str]
+    db: Database, hosts: Hosts, trusted: Mapping[str, Entry], busy: Collection[str]
 ) -> _Asked | None:
     listed = [one.authority() for name, one in trusted.items() if name not in OWN]
     missed = await db.look(lambda conn: sources.missed(conn, listed))
     asked = sources.asked(listed, missed)
-    free = [name for name in asked if not _any_of(trusted[name].terms.ocsp, busy)]
+    addresses = {name: hosts.address(trusted[name].terms.ocsp) for name in asked}
+    free = [name for name, address in addresses.items() if host_of(address) not in busy]
     question = await db.as_worker(lambda conn: answers.claim(conn, free, lease=_LEASE))
     if question is None:
         both = [one.name for one in listed if one.ocsp and one.crl]
         end = partial(answers.put_off, authorities=asked, listed=both, pause=LONGEST_PAUSE)
         await db.as_worker(end)
         return None
-    return _Asked(trusted[question.authority], question)
-
-
-def _any_of(addresses: Iterable[str], hosts: Collection[str]) -> bool:
-    return any(host_of(one) in hosts for one in addresses)
+    return _Asked(trusted[question.authority], question, addresses[question.authority])
 
 
 async def _fetch_list(bench: Bench, hosts: Hosts, due: _List) -> None:
@@ -151,7 +158,9 @@ async def _fetch_list(bench: Bench, hosts: Hosts, due: _List) -> None:
         _check_scope(entry, facts)
         found = _Fetched(entry.name, der, facts)
         newer = await bench.db.as_worker(lambda conn: _keep(conn, found))
-    except (NotFetched, Unfit, Refused, Unavailable) as why:
+    except (*_NOT_TAKEN, Unavailable) as why:
+        if isinstance(why, _NOT_TAKEN):
+            hosts.failed(entry.terms.crl, due.address)
         pause = pause_after(failures, chance=random.random())  # noqa: S311 (only spreads)
         _log.warning("revocation list not taken", authority=entry.name, cause=str(why))
         note = partial(fetches.went_wrong, name=entry.name, why=str(why), pause=pause)
@@ -215,7 +224,9 @@ async def _ask(bench: Bench, hosts: Hosts, due: _Asked) -> None:
         longer = partial(answers.renew, certificate=question.certificate, lease=_IN_TURN)
         facts = cast("AnswerFacts", await _read(bench, hosts, reading, longer))
         await bench.db.as_worker(lambda conn: _keep_answer(conn, question, der, facts))
-    except (NotFetched, Unfit, Refused, Unavailable) as why:
+    except (*_NOT_TAKEN, Unavailable) as why:
+        if isinstance(why, _NOT_TAKEN):
+            hosts.failed(entry.terms.ocsp, due.address)
         _log.warning("no answer taken", authority=entry.name, cause=str(why))
         await bench.db.as_worker(partial(_note, question=question, why=why))
 
@@ -242,6 +253,10 @@ async def _keep_answer(
     conn: Connection, question: Question, der: bytes, facts: AnswerFacts
 ) -> None:
     """Keep an answer that is newer, with what it says of the certificate. Raises Refused."""
+    # In the order of all others: the authority (no list is applied meanwhile), the certificate, and
+    # what is held of it.
+    await fetches.hold(conn, question.authority)
+    await certificates.lock(conn, question.certificate)
     held = await answers.held(conn, question.certificate)
     now = await clock(conn)
     found = Dated(int(facts.this_update.timestamp()), facts.this_update, facts.next_update)

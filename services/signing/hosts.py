@@ -30,9 +30,19 @@ class Hosts:
         """Ask none yet."""
         self._asked: set[str] = set()
         self._choosing = asyncio.Lock()
+        self._failed: dict[tuple[str, ...], int] = {}
         self.reading = asyncio.Lock()
         """To be held while a piece that came is read: others' pieces then wait for one of ours,
         however many have come (`Bench.read` is in order of coming)."""
+
+    def address(self, of: tuple[str, ...]) -> str:
+        """Return which of an authority's addresses to try: after a failure the next one."""
+        return of[self._failed.get(of, 0) % len(of)]
+
+    def failed(self, of: tuple[str, ...], address: str) -> None:
+        """Note that one of them gave nothing that is taken."""
+        if self.address(of) == address:
+            self._failed[of] = self._failed.get(of, 0) + 1
 
     @asynccontextmanager
     async def one(

@@ -31,7 +31,7 @@ async def missed(conn: Connection, listed: Sequence[Authority]) -> set[str]:
     if not any(one.ocsp for one in listed):
         return set()
     fetched = {one.name: one for one in listed if one.crl}
-    held = await lists.held_of(conn, list(fetched))
+    held = await lists.held_of(conn, list(fetched), in_force=[one.name for one in listed])
     now = await clock(conn)
     return {
         one.authority

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 
@@ -10,7 +10,7 @@ from aiohttp import web
 
 from services.signing import fetch
 from services.signing.__main__ import fetching
-from services.signing.hosts import AT_ONCE, Hosts
+from services.signing.hosts import AT_ONCE, D, Hosts
 from services.signing.pipe import Reading
 from shared.process import together
 from tests.fixtures.eventually import eventually
@@ -157,6 +157,67 @@ async def test_who_waits_to_be_read_is_not_fetched_again_meanwhile(idle: Trustin
         group.create_task(fetch.fetch(idle.bench, hosts))
         await eventually(claimed, "its claim is prolonged")
     assert await held(idle, ["other"])
+
+
+def test_who_fails_at_one_address_is_asked_at_the_next_by_all() -> None:
+    hosts, of = Hosts(), ("http://one.test/", "http://two.test/")
+    assert hosts.address(of) == of[0]
+    hosts.failed(of, of[0])
+    hosts.failed(of, of[0])  # another that was under way then
+    assert hosts.address(of) == of[1]
+    hosts.failed(of, of[1])
+    assert hosts.address(of) == of[0]
+    assert hosts.address(of[1:]) == of[1]
+
+
+class Late(Hosts):
+    """Hosts that are told apart only when something else has been done."""
+
+    def __init__(self, first: Callable[[], Awaitable[None]]) -> None:
+        """Do that first."""
+        super().__init__()
+        self._first = first
+
+    @asynccontextmanager
+    async def one(
+        self, choose: Callable[[Collection[str]], Awaitable[D | None]]
+    ) -> AsyncGenerator[D | None]:
+        """Choose, later."""
+        await self._first()
+        async with super().one(choose) as chosen:
+            yield chosen
+
+
+async def test_who_is_listed_while_others_are_chosen_is_fetched(idle: Trusting) -> None:
+    idle.site.serve("/crl", crl(idle.ca, number=1))
+    await listed(idle, "first", idle.site, path="/first")
+
+    async def decided() -> None:
+        await idle.desk.execute("update authorities set due_at = null where name = 'first'")
+        await idle.agree(idle.adding())
+
+    assert await fetch.fetch(idle.bench, Late(decided))
+    assert await held(idle, ["other"])
+
+
+async def test_who_has_another_address_does_not_wait_for_a_host_that_hangs(idle: Trusting) -> None:
+    hanging = Hanging()
+    await listed(idle, "slow", idle.site, path="/slow")
+    await idle.desk.execute("update authorities set due_at = null where name = 'slow'")
+    async with open_site("127.0.0.2") as site:
+        mirror = site.serve("/crl", crl(idle.ca, number=1))
+        await idle.agree(idle.adding(crl=[idle.site.url("/away"), mirror]))
+        await idle.fetch()
+        assert idle.site.asked == ["/away"]
+        idle.site.handlers["/slow"] = hanging
+        await idle.desk.execute("update authorities set due_at = now() where name = 'slow'")
+        async with asyncio.TaskGroup() as group:
+            group.create_task(idle.fetch())
+            await eventually(lambda: hanging.now, "its host hangs")
+            await idle.desk.execute("update authorities set due_at = now() where name = 'other'")
+            await idle.fetch()
+            assert await held(idle, ["other"])
+            hanging.goes.set()
 
 
 async def test_a_process_ends_though_a_host_hangs(idle: Trusting) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -33,6 +33,8 @@ class Trusting:
     bench: Bench
     site: Site
     ca: Authority
+    hosts: Hosts = field(default_factory=Hosts)
+    """Of the process that fetches."""
 
     def adding(self, name: str = "other", **other: Any) -> AddAuthority:  # noqa: ANN401 (fields)
         """Return the change that adds the authority; its list lies at `/crl`."""
@@ -66,8 +68,8 @@ class Trusting:
             pass
 
     async def fetch(self) -> bool:
-        """Fetch one thing that is due, as a process that is asking no host; False: none is."""
-        return await fetch.fetch(self.bench, Hosts())
+        """Fetch one thing that is due; False: none is."""
+        return await fetch.fetch(self.bench, self.hosts)
 
     async def again(self) -> None:
         """Have everything fetched once more, whatever the time."""

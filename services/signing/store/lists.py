@@ -100,20 +100,26 @@ async def newest_of(conn: Connection, authorities: Sequence[str]) -> list[Number
     return [Numbered(**dict(row)) for row in rows]
 
 
-async def held_of(conn: Connection, authorities: Sequence[str]) -> list[Held]:
-    """Return what is held of some authorities: the latest list of any name with the same key."""
+async def held_of(
+    conn: Connection, authorities: Sequence[str], *, in_force: Sequence[str]
+) -> list[Held]:
+    """Return what is held of some authorities: the latest list of any name with the same key.
+
+    Of names in force alone: no worker is given others' lists.
+    """
     rows = await conn.fetch(
         """
         select a.name, a.failures > 0 as failing, l.number, l.this_update, l.next_update
         from authorities as a left join lateral (
             select r.number, r.this_update, r.next_update
             from authorities as b join revocation_lists as r on r.authority = b.name
-            where b.name = a.name or b.key = a.key
+            where (b.name = a.name or b.key = a.key) and b.name = any($2)
             order by r.this_update desc, r.number desc limit 1
         ) as l on true
         where a.name = any($1)
         """,
         authorities,
+        in_force,
     )
     return [
         Held(
