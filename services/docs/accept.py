@@ -112,7 +112,8 @@ async def expect(
 
 async def attach(
     conn: Connection,
-    expected: Attachment,
+    document_id: DocumentId,
+    attachment_id: AttachmentId,
     blob: Blob,
     *,
     sender: ActingAgency,
@@ -120,11 +121,12 @@ async def attach(
 ) -> None:
     """Attach a blob to the file it was sent for: only now are these bytes the sender's.
 
-    Raises Problem DOC-4222 for other bytes than announced, REQ-4041, DOC-4091.
+    Raises Problem DOC-4222 for other bytes than announced, REQ-4041, DOC-4091, DOC-4095.
     """
-    check_arrived(blob, expected.announced, repr_digest=repr_digest)
-    document = await _locked_draft(conn, expected.document_id, sender)
-    attachment = _of(document, expected.id)
+    document = await _locked_draft(conn, document_id, sender)
+    # Not what was expected when they began to come: a signature may have been put in since.
+    attachment = _of(document, attachment_id)
+    check_arrived(blob, attachment.announced, repr_digest=repr_digest)
     await store.attach(conn, attachment.id, blocks=blob.blocks)
     reach("docs.accept.file_attached")
 

@@ -18,6 +18,7 @@ from shared.events import SignatureFailed, SignatureMade
 from shared.ids import SignatureId
 from tests.docs.exchange import RECORD, Exchange
 from tests.docs.server import PDF, Running, System
+from tests.fixtures.eventually import eventually
 
 CERTIFICATE = "ab" * 32
 SIGNED = PDF + b"signed\n"
@@ -166,6 +167,25 @@ async def test_a_released_signature_is_the_drafts_file(docs: Running) -> None:
     assert content.content == SIGNED
     assert (await system.ask("GET", document)).headers["etag"] != before
     assert (await system.ask("POST", f"{document}/dispatches", json={})).status_code == 202
+
+
+async def test_a_late_repeat_of_an_upload_leaves_the_signed_file_alone(docs: Running) -> None:
+    system = await docs.system("G22")
+    document, attachment = await drafted(system)
+    content, begun = f"{document}/attachments/{attachment}/content", docs.blobs / "begun"
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield PDF[:-1]
+        await eventually(lambda: list(begun.iterdir()), "the repeat begins")
+        await tell(docs, (await ask(system, document, attachment)).json())
+        assert await sign.take_over(docs.db, await store_signed(docs.blobs))
+        yield PDF[-1:]
+
+    late = await system.ask("PUT", content, content=slowly())
+    found = await system.ask("GET", content)
+    assert (found.status_code, found.content) == (200, SIGNED)
+    assert (late.status_code, late.json()["code"]) == (422, "DOC-4222")
+    assert late.json()["announced"]["sha256"] == hashlib.sha256(SIGNED).hexdigest()
 
 
 async def test_what_is_told_twice_is_applied_once(docs: Running) -> None:

@@ -74,7 +74,14 @@ async def put_content(
         blob = await stage.write(chunks, limit=expected.announced.size)
 
         async def step(conn: Connection) -> None:
-            await accept.attach(conn, expected, blob, sender=sender, repr_digest=repr_digest)
+            await accept.attach(
+                conn,
+                expected.document_id,
+                expected.id,
+                blob,
+                sender=sender,
+                repr_digest=repr_digest,
+            )
             await stage.keep()  # behind every refusal
 
         await db.as_caller(caller.visible, step)
