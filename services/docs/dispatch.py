@@ -9,7 +9,7 @@ from uuid import UUID
 from prometheus_client import Counter
 
 from services.docs.document import RecipientChoice
-from services.docs.routing import Routing, resolve
+from services.docs.routing import Routing, check_selections, resolve
 from services.docs.sign import refuse_frozen
 from services.docs.store import deliveries, dispatches, frozen, queue
 from services.docs.store.dispatches import Dispatch, New
@@ -65,7 +65,7 @@ async def dispatch(
     Locks the document, then (sender, lane). Returns the dispatch's id: `dispatch_id`, unless that
     was used (keys are forgotten after 30 days). Raises Problem REQ-4041 for a document that is
     not the sender's, DOC-4095 while it is being signed, DSP-422x for recipients or files with
-    which nothing can be sent.
+    which nothing can be sent, REQ-4221 for more selections than are looked up.
     """
     document = await dispatches.lock_document(conn, document_id, sender=sender.id)
     if document is None:
@@ -73,6 +73,7 @@ async def dispatch(
     await refuse_frozen(conn, document_id)
     files = _complete(document.files)
     choices = document.recipients if recipients is None else recipients
+    check_selections(choices)  # of drafts from before there was a limit
     found = await deliveries.addressees(conn, choices)
     routing = resolve(choices, found, sender=sender.id)
     new = New(

@@ -10,6 +10,8 @@ from shared.errors import Fault, Problem
 from shared.ids import AgencyId
 
 MOST_RECIPIENTS = 5_000
+MOST_SELECTIONS = 50
+"""Each is a search of its own through the directory."""
 MOST_FAULTS = 100
 """How many wrong recipients one answer names."""
 
@@ -36,6 +38,16 @@ class Routing:
 
 Found: TypeAlias = Sequence[Addressee] | None
 """What one choice names in the directory; None when its code is unknown."""
+
+
+def check_selections(choices: Sequence[RecipientChoice]) -> None:
+    """Raise Problem REQ-4221 for more than 50 selections."""
+    places = [n for n, choice in enumerate(choices) if isinstance(choice, Selection)]
+    if len(places) > MOST_SELECTIONS:
+        vi = f"Tối đa {MOST_SELECTIONS} phép chọn (select); ở đây có {len(places)}."
+        en = f"At most {MOST_SELECTIONS} selections (select); here are {len(places)}."
+        pointer = f"/recipients/{places[MOST_SELECTIONS]}/select"
+        raise Problem("REQ-4221", faults=[Fault(pointer, vi, en)])
 
 
 def resolve(

@@ -8,6 +8,9 @@ import pytest
 from services.docs.agency import seeded_id
 from services.docs.dispatch import submission_id
 from services.docs.document import Named, Selection, Urgency
+from services.docs.routing import MOST_SELECTIONS, Found
+from services.docs.store import deliveries
+from shared.db import Connection
 from shared.errors import Problem
 from shared.events import DocumentDispatched
 from shared.ids import DocumentId, uuid7
@@ -28,6 +31,32 @@ async def test_names_and_selections_are_merged_and_frozen(exchange: Exchange):
 async def test_a_selection_without_a_level_takes_all_below(exchange: Exchange):
     sent = await exchange.dispatch(await exchange.draft(Selection(None, PROVINCE)))
     assert (await exchange.row(sent)).recipients == 6
+
+
+async def test_a_selection_that_comes_again_is_looked_up_once(exchange: Exchange):
+    choices = [Selection("commune", PROVINCE), Named(DISTRICT), Selection("commune", PROVINCE)]
+
+    async def look(conn: Connection) -> tuple[list[Found], list[object]]:
+        queries: list[object] = []
+        with conn.query_logger(queries.append):
+            return await deliveries.addressees(conn, choices), queries
+
+    found, queries = await exchange.db.as_worker(look)
+    assert [len(one or ()) for one in found] == [5, 1, 5]
+    assert len(queries) == 3, "the named, the root of the selection, and what is below it"
+
+
+async def test_more_selections_than_are_looked_up_are_refused(exchange: Exchange):
+    fits = await exchange.draft(*(Selection("commune", DISTRICT),) * MOST_SELECTIONS)
+    too_many = await exchange.draft(*(Selection("commune", None),) * (MOST_SELECTIONS + 1))
+    assert (await exchange.row(await exchange.dispatch(fits))).recipients == 5
+    with pytest.raises(Problem) as caught:
+        await exchange.dispatch(too_many)
+    assert caught.value.code == "REQ-4221"
+    [fault] = caught.value.faults
+    assert fault.pointer == "/recipients/50/select"
+    assert fault.detail == "Tối đa 50 phép chọn (select); ở đây có 51."
+    assert fault.detail_en == "At most 50 selections (select); here are 51."
 
 
 async def test_old_codes_and_other_forms_name_the_same_agency(exchange: Exchange):

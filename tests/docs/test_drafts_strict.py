@@ -110,3 +110,21 @@ async def test_document_and_dispatch_both_name_the_one_that_was_sent(docs: Runni
     recipient = await docs.system(PROVINCE)
     seen = await recipient.ask("GET", f"/v1/documents/{second['document_id']}")
     assert seen.status_code == 404
+
+
+async def test_a_request_names_fifty_selections_at_most(country: Running):
+    sender = await country.system(SENDER)
+    one = {"select": {"level": "commune"}}
+    many = {"recipients": [{"agency": PROVINCE}, *[one] * 51]}
+    document = await sender.drafted(recipients=[one] * 50)
+    merge = {"Content-Type": "application/merge-patch+json"}
+    refusals = [
+        await sender.ask("POST", "/v1/documents", json=draft(**many)),
+        await sender.ask("PATCH", document, json=many, headers=merge),
+        await sender.ask("POST", f"{document}/dispatches", json=many),
+    ]
+    for refused in refusals:
+        assert (refused.status_code, refused.json()["code"]) == (422, "REQ-4221")
+        [fault] = refused.json()["errors"]
+        assert fault["pointer"] == "/recipients/51/select"
+        assert fault["detail"] == "Tối đa 50 phép chọn (select); ở đây có 51."

@@ -5,16 +5,15 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from services.docs.api.answered import CopyPage, DispatchItem
 from services.docs.api.answers import Cursor, Limit, answer, digest_of_json, position
 from services.docs.api.matrix import COLUMNS, as_item, reason
-from services.docs.api.recipients import Recipient, choices
+from services.docs.api.recipients import Recipients, choices
 from services.docs.api.tables import AS_CSV, rows_wanted, table
 from services.docs.dispatch import dispatch, submission_id
 from services.docs.progress import Progress, progress
-from services.docs.routing import MOST_RECIPIENTS
 from services.docs.store import dispatches
 from services.docs.store import progress as store
 from services.docs.store.progress import Standing
@@ -35,7 +34,7 @@ Sender = Annotated[Caller, Depends(Scoped("documents.send"))]
 class DispatchRequest(BaseModel):
     """Whom to send to; nobody named: the recipients of the draft."""
 
-    recipients: Annotated[list[Recipient], Field(max_length=MOST_RECIPIENTS)] | None = None
+    recipients: Recipients | None = None
 
 
 @router.post(

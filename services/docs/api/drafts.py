@@ -12,10 +12,9 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from services.docs.api.recipients import Recipient, choices
+from services.docs.api.recipients import Recipients, choices
 from services.docs.document import Draft, Signer, Urgency, choices_as_json, refuse_state_secret
 from services.docs.document_types import DOCUMENT_TYPES
-from services.docs.routing import MOST_RECIPIENTS
 from shared.faults import Json, from_model
 from shared.text import SHOWN, Line
 
@@ -48,7 +47,7 @@ class DraftBody(BaseModel):
     due_on: date | None = None
     classification: Annotated[str, Field(pattern="^none$")] = "none"
     signer: SignerBody | None = None
-    recipients: Annotated[list[Recipient], Field(max_length=MOST_RECIPIENTS)] = []
+    recipients: Recipients = []
 
     @field_validator("type")
     @classmethod

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from services.docs.document import Named, RecipientChoice, Selection
+from services.docs.routing import MOST_RECIPIENTS, MOST_SELECTIONS, check_selections
 
 _Code = Annotated[str, Field(min_length=1, max_length=35)]
 
@@ -43,11 +44,22 @@ class Recipient(BaseModel):
         return self
 
 
+Recipients = Annotated[
+    list[Recipient],
+    Field(
+        max_length=MOST_RECIPIENTS,
+        description=f"At most {MOST_SELECTIONS} of them are selections.",
+    ),
+]
+
+
 def choices(recipients: Sequence[Recipient]) -> tuple[RecipientChoice, ...]:
-    """Return what was named, as the domain knows it."""
-    return tuple(
+    """Return what was named, as the domain knows it. Raises Problem REQ-4221 (`select`)."""
+    named = tuple(
         Named(one.agency or "")
         if one.select is None
         else Selection(level=one.select.level, under=one.select.under)
         for one in recipients
     )
+    check_selections(named)
+    return named

@@ -15,16 +15,19 @@ from shared.ids import AgencyId, DeliveryId, DispatchId, DocumentId
 
 
 async def addressees(conn: Connection, choices: Sequence[RecipientChoice]) -> list[Found]:
-    """Look up what each choice names in the directory, closed and suspended ones too."""
+    """Look up what each choice names in the directory, closed and suspended ones too.
+
+    A selection that comes again is not looked up again.
+    """
+    found: dict[RecipientChoice, Found] = {}
     named = await _by_codes(conn, [one.agency for one in choices if isinstance(one, Named)])
-    found: list[Found] = []
-    for choice in choices:
+    for choice in dict.fromkeys(choices):
         if isinstance(choice, Named):
             agency = named.get(choice.agency)
-            found.append(None if agency is None else (agency,))
+            found[choice] = None if agency is None else (agency,)
         else:
-            found.append(await _selected(conn, level=choice.level, under=choice.under))
-    return found
+            found[choice] = await _selected(conn, level=choice.level, under=choice.under)
+    return [found[choice] for choice in choices]
 
 
 _ADDRESSEE = """a.id, a.code, a.level, a.state, array(select h.code from agencies as h
