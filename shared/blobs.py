@@ -47,17 +47,24 @@ class BlobStore:
     """Files below one folder, by SHA-256. Nothing is ever deleted in this release."""
 
     def __init__(self, root: Path) -> None:
-        """Keep files below `root`, which is made if needed."""
+        """Keep files below `root`, which is made if needed: now, or by whoever first writes."""
         self._root = root
         self._begun, self._marks = root / "begun", root / "corrupt"
-        for folder in (self._begun, self._marks):
-            folder.mkdir(parents=True, exist_ok=True)
-        # What a killed process has left; another instance may still be at the younger ones, or
-        # have just ended one.
-        for left in self._begun.iterdir():
-            with suppress(FileNotFoundError):
-                if left.stat().st_mtime < time.time() - _ABANDONED:
-                    _discard(left)
+        self._made = False
+        with suppress(Problem):  # it is away, as the log has it: other work goes on meanwhile
+            self._make()
+
+    def _make(self) -> None:
+        with _disk_told():
+            for folder in (self._begun, self._marks):
+                folder.mkdir(parents=True, exist_ok=True)
+            # What a killed process has left; another instance may still be at the younger ones,
+            # or have just ended one. What cannot be removed keeps nobody from writing.
+            for left in self._begun.iterdir():
+                with suppress(OSError):
+                    if left.stat().st_mtime < time.time() - _ABANDONED:
+                        _discard(left)
+        self._made = True
 
     async def write(self, chunks: AsyncIterable[bytes], *, limit: int) -> Blob:
         """Store the bytes: temp file, fsync, rename, fsync of the folder; memory is bounded.
@@ -72,7 +79,12 @@ class BlobStore:
 
     @contextmanager
     def stage(self) -> Generator["Stage"]:
-        """Lend a place for files that are kept together or not at all; what is left is removed."""
+        """Lend a place for files that are kept together or not at all; what is left is removed.
+
+        Raises as `write` does.
+        """
+        if not self._made:
+            self._make()
         stage = Stage(self._begun, self._keep)
         try:
             yield stage
@@ -135,13 +147,18 @@ class BlobStore:
         return found
 
     def folders(self) -> list[Path]:
-        """Return the folders that hold the files, some hundreds; blocks, for a thread."""
-        return [Path(entry.path) for entry in os.scandir(self._root) if entry.is_dir()]
+        """Return the folders that hold the files, some hundreds; blocks, for a thread.
+
+        Raises Unavailable, as `count` does, while they cannot be read.
+        """
+        with _disk_told():
+            return [Path(entry.path) for entry in list(os.scandir(self._root)) if entry.is_dir()]
 
     def count(self, folder: Path) -> int:
         """Count the files in one of the folders: a walk; blocks, for a thread of its own."""
-        length = 2 * _DIGEST
-        return sum(sum(len(name) == length for name in names) for _, _, names in os.walk(folder))
+        with _disk_told():
+            inner = [one.path for one in list(os.scandir(folder)) if one.is_dir()]
+            return sum(len(file.name) == 2 * _DIGEST for one in inner for file in os.scandir(one))
 
     def path(self, sha256: str) -> Path:
         """Return where the file with this digest lies, for readers that hash it themselves."""
@@ -202,7 +219,7 @@ def _disk_told() -> Generator[None]:
         raise
     except OSError as error:
         full = error.errno in _FULL
-        _log.error("disk full" if full else "disk does not store", exc_info=error)
+        _log.error("disk full" if full else "disk does not serve", exc_info=error)
         raise Problem("SYS-5071") if full else Unavailable("the file store") from error
 
 

@@ -27,7 +27,8 @@ class Orphans:
     async def due(self) -> bool:
         """Count them anew if an hour has passed: a walk over the folders, a pass over the table.
 
-        Files first: what comes in meanwhile is known and not counted, so it is no orphan.
+        Files first: what comes in meanwhile is known and not counted, so it is no orphan. Raises
+        Unavailable while the files, or the table, cannot be read.
         """
         if time.monotonic() < self._due:
             return False

@@ -84,6 +84,17 @@ async def test_files_are_not_walked_over_anew_because_postgresql_does_not_answer
     assert await found.count() == 1
 
 
+async def test_a_store_that_is_away_when_the_count_is_due_ends_nothing(docs: Running):
+    found, away = Orphans(docs.db, docs.state.blobs), docs.blobs.with_name("away")
+    docs.blobs.rename(away)
+    for _ in range(2):
+        with pytest.raises(Unavailable, match="the file store"):
+            await found.due()
+    away.rename(docs.blobs)
+    await found.due()
+    assert await found.count() == 0
+
+
 async def test_what_a_signature_was_asked_for_is_no_orphan(docs: Running):
     sender = await docs.system(SENDER)
     await sender.uploaded(await sender.drafted())

@@ -160,6 +160,39 @@ async def test_a_disk_that_does_not_store_is_said_to_be_away_for_now(tmp_path: P
     assert caught.value.retry_after is not None
 
 
+async def test_a_store_that_is_away_at_the_start_is_made_by_who_first_writes(tmp_path: Path):
+    volume = tmp_path / "volume"
+    volume.write_bytes(b"no folder, as when it cannot be mounted")
+    store = BlobStore(volume / "blobs")
+    with pytest.raises(Unavailable):
+        await store.write(pieces(b"abc"), limit=10)
+    volume.unlink()
+    blob = await store.write(pieces(b"abc"), limit=10)
+    assert store.path(blob.sha256).read_bytes() == b"abc"
+
+
+async def test_what_cannot_be_swept_keeps_nobody_from_writing(tmp_path: Path):
+    odd, old = tmp_path / "begun" / "a-folder", tmp_path / "begun" / "old"
+    odd.mkdir(parents=True)
+    old.write_bytes(b"1")
+    for left in (odd, old):
+        os.utime(left, (1, 1))
+    store = BlobStore(tmp_path)
+    blob = await store.write(pieces(b"abc"), limit=10)
+    assert files(tmp_path) == [store.path(blob.sha256)]
+
+
+async def test_files_that_cannot_be_counted_are_not_counted_as_none(tmp_path: Path):
+    store = BlobStore(tmp_path / "blobs")
+    blob = await store.write(pieces(b"abc"), limit=10)
+    assert sum(store.count(folder) for folder in store.folders()) == 1
+    (tmp_path / "blobs").rename(tmp_path / "away")
+    with pytest.raises(Unavailable):
+        store.folders()
+    with pytest.raises(Unavailable):
+        store.count(store.path(blob.sha256).parent.parent)
+
+
 KILLED = """
 import asyncio, os, signal, sys
 from pathlib import Path
