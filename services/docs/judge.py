@@ -12,7 +12,7 @@ from shared import outbox
 from shared.consumer import On
 from shared.db import Connection
 from shared.events import DispatchChanged, DocumentExamined, VerdictWithdrawn
-from shared.ids import DispatchId
+from shared.ids import AgencyId, DispatchId
 from shared.kafka import Record
 
 REFUSED = "DSP-4091"
@@ -64,6 +64,26 @@ async def withdrawn(conn: Connection, event: VerdictWithdrawn, _record: Record) 
         await _settle(conn, dispatch)
 
 
+async def adopted(conn: Connection, dispatch_id: DispatchId, recipient: AgencyId) -> None:
+    """Tell the recipient of an entry that was taken over when its dispatch is withdrawn.
+
+    A withdrawal may have come while docs did not know that this copy, or any, has a number; then
+    nobody who holds one has heard of it.
+    """
+    dispatch = await dispatches.lock(conn, dispatch_id)
+    if dispatch is None:
+        return
+    weighed = await _weigh_numbered(conn, dispatch)
+    if weighed.verdict is not Verdict.WITHDRAWN:
+        return
+    reason = weighed.reason or REFUSED
+    if dispatch.state == "withdrawn":  # all others were told
+        await tell(conn, _withdrawals(dispatch, [recipient], reason=reason))
+        return
+    await dispatches.set_verdict(conn, dispatch.id, Verdict.WITHDRAWN)
+    await withdraw(conn, dispatch, reason=reason)
+
+
 async def _weigh(conn: Connection, dispatch: Dispatch) -> Weighed:
     return weigh(
         [file.sha256 for file in dispatch.files],
@@ -72,14 +92,19 @@ async def _weigh(conn: Connection, dispatch: Dispatch) -> Weighed:
     )
 
 
+async def _weigh_numbered(conn: Connection, dispatch: Dispatch) -> Weighed:
+    """Numbers that were given cannot be taken back: what is bad with them is a withdrawal."""
+    weighed = await _weigh(conn, dispatch)
+    if weighed.verdict is not Verdict.BAD or not await deliveries.reached(conn, dispatch.id):
+        return weighed
+    reason = weighed.reason or REFUSED
+    await verdicts.withdraw(conn, dispatch.id, judgement=0, reason=reason)
+    return Weighed(Verdict.WITHDRAWN, reason)
+
+
 async def _settle(conn: Connection, dispatch: Dispatch) -> Weighed:
     """Bring a locked dispatch to what is judged of it now."""
-    weighed = await _weigh(conn, dispatch)
-    if weighed.verdict is Verdict.BAD and await deliveries.reached(conn, dispatch.id):
-        # Numbers that were given cannot be taken back: from here on it is a withdrawal.
-        reason = weighed.reason or REFUSED
-        await verdicts.withdraw(conn, dispatch.id, judgement=0, reason=reason)
-        weighed = Weighed(Verdict.WITHDRAWN, reason)
+    weighed = await _weigh_numbered(conn, dispatch)
     if weighed.verdict is None or weighed.verdict is dispatch.verdict:
         return weighed
     await dispatches.set_verdict(conn, dispatch.id, weighed.verdict)
@@ -92,11 +117,16 @@ async def withdraw(conn: Connection, dispatch: Dispatch, *, reason: str) -> None
     """Refuse the copies without a number; tell the sender, and those whose copies have one."""
     await deliveries.fail_rest(conn, dispatch.id, reason=reason)
     await dispatches.move(conn, dispatch.id, state="withdrawn", reason=reason)
-    told = [
-        changed(dispatch, "withdrawn", reason=reason).model_copy(update={"recipient_id": one})
-        for one in await deliveries.reached(conn, dispatch.id)
-    ]
+    holders = await deliveries.reached(conn, dispatch.id)
+    told = _withdrawals(dispatch, holders, reason=reason)
     await tell(conn, [changed(dispatch, "withdrawn", reason=reason), *told])
+
+
+def _withdrawals(
+    dispatch: Dispatch, recipients: Sequence[AgencyId], *, reason: str
+) -> list[DispatchChanged]:
+    event = changed(dispatch, "withdrawn", reason=reason)
+    return [event.model_copy(update={"recipient_id": one}) for one in recipients]
 
 
 async def reason_of(conn: Connection, dispatch: Dispatch) -> str:

@@ -10,6 +10,7 @@ from uuid import UUID
 import structlog
 from pydantic import BaseModel, Field
 
+from services.docs import judge
 from services.docs.store import deliveries, dispatches, lives, mailboxes, statuses, verdicts
 from services.docs.store.deliveries import Adopted, Numbered
 from services.docs.store.dispatches import New
@@ -203,8 +204,8 @@ async def adopt(conn: Connection, entries: Sequence[DeliveryCleared]) -> Head | 
     """Take over consecutive entries of one lane, each with its number, hash and bytes.
 
     What does not continue the lane's chain is left out, with all that follows. A dispatch that
-    is not known any more gets a stub. Returns the lane's head afterwards; None without entries.
-    Locks the dispatches, then the head.
+    is not known any more gets a stub; of one that is withdrawn the lane's agency is told. Returns
+    the lane's head afterwards; None without entries. Locks the dispatches, then the head.
     """
     if not entries:
         return None
@@ -222,6 +223,7 @@ async def adopt(conn: Connection, entries: Sequence[DeliveryCleared]) -> Head | 
         await deliveries.adopt(conn, _copy(event, entry))
         await statuses.bring_up(conn, [DeliveryId(event.delivery_id)])
         await dispatches.close_if_done(conn, DispatchId(event.dispatch_id))
+        await judge.adopted(conn, DispatchId(event.dispatch_id), agency)
         head = Head(agency, lane, event.sequence, bytes.fromhex(event.hash))
         _log.warning(
             "took over an entry that this database did not know",

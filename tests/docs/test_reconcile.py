@@ -4,10 +4,13 @@ import json
 from functools import partial
 from pathlib import Path
 
+import pytest
+
 from services.docs.agency import seeded_id
 from services.docs.document import Named
 from services.docs.reconcile import adopt
 from services.docs.store import statuses, verdicts
+from services.docs.turns import Verdict
 from shared.db import Connection
 from shared.events import DeliveryCleared, DispatchChanged
 from shared.ids import DeliveryId
@@ -103,6 +106,45 @@ async def test_a_withdrawn_stub_ends_when_it_is_completed_and_stops_nobody(
 
     after = await cleared(exchange, commune(2))
     assert [one.dispatch_id for one in await exchange.mailbox(commune(2))] == [after]
+
+
+@pytest.mark.parametrize("known", [False, True])
+async def test_who_holds_a_copy_hears_of_a_withdrawal_that_came_before_it_was_taken_over(
+    pair: Pair, restored: Pair, *, known: bool
+):
+    sent = await cleared(pair.exchange, commune(1), commune(2))
+    await pair.arrive(commune(1), commune(2))
+    exchange = restored.exchange
+    if known:  # submitted again, or restored from before it was cleared
+        document = await exchange.draft(*(Named(commune(n)) for n in (1, 2, 3)))
+        await exchange.dispatch(document, dispatch_id=sent)
+    await exchange.withdraw(sent, reason="SIG-4221")
+    for _ in range(2):
+        await restored.comparison.make()
+    row = await exchange.row(sent)
+    assert (row.state, row.reason, row.verdict) == ("withdrawn", "SIG-4221", Verdict.WITHDRAWN)
+    counts = (await exchange.progress(sent)).counts
+    assert (counts["available"], counts["failed"]) == (2, 1 if known else 0)
+    told = await exchange.told(DispatchChanged)
+    assert {one.change for one in told} == {"withdrawn"}
+    holders = {seeded_id(commune(1)), seeded_id(commune(2))}
+    assert [one.recipient_id for one in told].count(None) == 1
+    assert {one.recipient_id for one in told} == {None, *holders}
+    assert len(told) == 3, "each is told once"
+
+
+async def test_a_copy_that_was_taken_over_of_what_is_bad_by_now_is_withdrawn(
+    pair: Pair, restored: Pair
+):
+    sent = await cleared(pair.exchange, commune(1))
+    await pair.arrive(commune(1))
+    document = await restored.exchange.draft(Named(commune(1)), Named(commune(2)))
+    await restored.exchange.dispatch(document, dispatch_id=sent)
+    await restored.exchange.judge(sent, "TOTAL-FAILED", reason="SIG-4221")
+    await restored.comparison.make()
+    assert await restored.exchange.state(sent) == "withdrawn"
+    told = [one.recipient_id for one in await restored.exchange.told(DispatchChanged)]
+    assert told == [None, seeded_id(commune(1))]
 
 
 async def test_a_completed_stub_is_judged_by_its_own_files(pair: Pair, restored: Pair):
