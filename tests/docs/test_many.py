@@ -9,19 +9,19 @@ import asyncpg
 import pytest
 
 from services.docs.agency import seeded_id
-from services.docs.document import Urgency
-from services.docs.store import agencies, listing
+from services.docs.document import Document, DocumentState, Urgency
+from services.docs.store import agencies, documents, listing
 from services.docs.store.listing import Wanted
 from shared.db import Connection, Database
 from shared.ids import DeliveryId
-from tests.docs.country import SENDER, commune
+from tests.docs.country import OTHER_SENDER, PROVINCE, SENDER, commune
 from tests.docs.exchange import Exchange
 from tests.fixtures.database import opened
 from tests.fixtures.stack import Backing
 
 T = TypeVar("T")
 
-AGENCIES, DOCUMENTS, COPIES, OPEN = 5_000, 20_000, 8, 40
+AGENCIES, DOCUMENTS, COPIES, OPEN, DRAFTS = 5_000, 20_000, 8, 40, 3
 """All copies are handled to the end, but those of the last documents, which nobody took in."""
 PAGE = 51
 
@@ -34,20 +34,18 @@ async def _fill(conn: "asyncpg.Connection[asyncpg.Record]") -> None:
             'active', date '2025-07-01', 100 + n from generate_series(1, $1::integer) as n""",
         AGENCIES,
     )
-    await conn.execute(
-        """insert into documents (id, sender_id, state, number, notation, type, subject,
-            promulgated_on, urgency, classification, client_id)
-        select md5('document ' || n)::uuid, $1, 'dispatched', n::text, 'VPCP-TTĐT', 'cong_van',
-            'V/v', date '2026-01-01', case when n % 4 = 0 then 'urgent' else 'normal' end, 'none',
-            'sys' from generate_series(1, $2::integer) as n""",
-        seeded_id(SENDER),
-        DOCUMENTS,
-    )
+    for sender, state, count in (
+        (SENDER, "dispatched", DOCUMENTS),
+        (SENDER, "draft", DRAFTS),
+        (OTHER_SENDER, "dispatched", DOCUMENTS // 10),
+        (PROVINCE, "dispatched", DOCUMENTS // 10),
+    ):
+        await _fill_documents(conn, seeded_id(sender), state=state, count=count)
     await conn.execute(
         """insert into dispatches (id, document_id, document_code, sender_id, sender_code, lane,
             urgency, turn, state, recipients, files)
-        select md5('dispatch ' || n)::uuid, md5('document ' || n)::uuid, n::text, $1, 'G22',
-            case when n % 4 = 0 then 'urgent' else 'normal' end,
+        select md5('dispatch ' || n)::uuid, md5($1::uuid || 'dispatched' || n)::uuid, n::text, $1,
+            'G22', case when n % 4 = 0 then 'urgent' else 'normal' end,
             case when n % 4 = 0 then 'urgent' else 'normal' end, n, 'cleared', $3, '[]'
         from generate_series(1, $2::integer) as n""",
         seeded_id(SENDER),
@@ -55,6 +53,21 @@ async def _fill(conn: "asyncpg.Connection[asyncpg.Record]") -> None:
         COPIES,
     )
     await _fill_deliveries(conn, communes)
+
+
+async def _fill_documents(
+    conn: "asyncpg.Connection[asyncpg.Record]", sender: UUID, *, state: str, count: int
+) -> None:
+    await conn.execute(
+        """insert into documents (id, sender_id, state, number, notation, type, subject,
+            promulgated_on, urgency, classification, client_id)
+        select md5($1::uuid || $2 || n)::uuid, $1, $2, n::text, 'VPCP-TTĐT', 'cong_van',
+            'V/v', date '2026-01-01', case when n % 4 = 0 then 'urgent' else 'normal' end, 'none',
+            'sys' from generate_series(1, $3::integer) as n""",
+        sender,
+        state,
+        count,
+    )
 
 
 async def _fill_deliveries(
@@ -65,7 +78,7 @@ async def _fill_deliveries(
             recipient_code, level, lane, sequence, previous_hash, hash, entry, accepted_at,
             cleared_at, status, status_step)
         select md5('delivery ' || n || ' ' || c)::uuid, md5('dispatch ' || n)::uuid,
-            md5('document ' || n)::uuid, $1, ($3::uuid[])[c], c::text, 'commune',
+            md5($1::uuid || 'dispatched' || n)::uuid, $1, ($3::uuid[])[c], c::text, 'commune',
             case when n % 4 = 0 then 'urgent' else 'normal' end, n, 'a', 'a', 'a',
             timestamptz '2026-01-01' + n * interval '10 minutes',
             timestamptz '2026-01-01' + n * interval '10 minutes',
@@ -161,6 +174,33 @@ async def test_a_page_far_back_costs_what_the_first_does(full: Database):
         ),
     )
     assert (len(rows), whole) == (PAGE, 0)
+    assert by_index <= 2 * PAGE
+
+
+@pytest.mark.parametrize(
+    ("state", "senders", "found"),
+    [
+        (None, [SENDER], PAGE),
+        (None, [OTHER_SENDER, PROVINCE], PAGE),
+        (DocumentState.DISPATCHED, [SENDER, OTHER_SENDER], PAGE),
+        (DocumentState.DRAFT, [SENDER], DRAFTS),
+        (DocumentState.DRAFT, [SENDER, OTHER_SENDER], DRAFTS),
+    ],
+)
+async def test_a_list_of_documents_reads_about_what_it_shows(
+    full: Database, state: DocumentState | None, senders: Sequence[str], found: int
+):
+    wanted, parties = documents.Wanted(state), [seeded_id(code) for code in senders]
+
+    async def page(conn: Connection) -> Sequence[Document]:
+        return await documents.page(
+            conn, wanted, senders=parties, before=None, limit=PAGE, named=False
+        )
+
+    rows, whole, by_index = await full.as_caller(
+        parties, lambda conn: reading(conn, "documents", lambda: page(conn))
+    )
+    assert (len(rows), whole) == (found, 0)
     assert by_index <= 2 * PAGE
 
 

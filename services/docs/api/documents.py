@@ -20,7 +20,7 @@ from services.docs.api.dispatches import resource, submitted
 from services.docs.api.drafts import draft_as_json, draft_schema, merged, read_draft
 from services.docs.api.intake_form import Form, read_form
 from services.docs.api.shown import as_json, own_items
-from services.docs.api.tables import AS_CSV, rows_wanted, table
+from services.docs.api.tables import AS_CSV, rows_wanted, table, wants_csv
 from services.docs.dispatch import dispatch as send
 from services.docs.document import DocumentState
 from services.docs.store import agencies, dispatches
@@ -178,6 +178,7 @@ async def get_documents(
     """List the caller's own documents, drafts and sent ones, the newest first; JSON or CSV."""
     db: Database = request.app.state.db
     rows, before = rows_wanted(request, limit), _before(cursor)
+    named = not wants_csv(request)  # it has no column for them
 
     async def read(conn: Connection) -> tuple[list[dict[str, Any]], str | None]:
         found = await store.page(
@@ -186,6 +187,7 @@ async def get_documents(
             senders=caller.visible,
             before=before,
             limit=rows + 1,
+            named=named,
         )
         shown = found[:rows]
         last = str(shown[-1].id) if len(found) > rows else None

@@ -88,6 +88,11 @@ def read_draft(body: Json) -> Draft:
 
 def draft_as_json(draft: Draft) -> dict[str, Any]:
     """Return a draft in the shape that `read_draft` reads."""
+    return {**card_as_json(draft), "recipients": choices_as_json(draft.recipients)}
+
+
+def card_as_json(draft: Draft) -> dict[str, Any]:
+    """Return what recipients see of a draft: all but whom else it names."""
     signer = draft.signer
     return {
         "number": draft.number,
@@ -105,7 +110,6 @@ def draft_as_json(draft: Draft) -> dict[str, Any]:
             "position": signer.position,
             "competence": signer.competence,
         },
-        "recipients": choices_as_json(draft.recipients),
     }
 
 

@@ -7,7 +7,7 @@ from services.docs import directory
 from services.docs.agency import Agency
 from services.docs.api.answers import warning
 from services.docs.api.attachments import as_json as attachment_as_json
-from services.docs.api.drafts import draft_as_json
+from services.docs.api.drafts import card_as_json
 from services.docs.document import Document, choices_as_json
 from services.docs.store import agencies
 from services.docs.store import documents as store
@@ -52,13 +52,11 @@ def _warnings(document: Document, earlier: store.Earlier | None) -> list[dict[st
 
 def as_json(document: Document, sender: Agency) -> dict[str, Any]:
     """Return a document as recipients see it; whom else it went to is its sender's alone."""
-    draft = draft_as_json(document.draft)
-    del draft["recipients"]
     return {
         "id": document.id,
         "state": document.state,
         "code": document.draft.code,
-        **draft,
+        **card_as_json(document.draft),
         "sender": {"id": sender.id, "code": sender.code, "name": sender.name},
         "attachments": [attachment_as_json(one) for one in document.attachments],
         "created_at": document.created_at,

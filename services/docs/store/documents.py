@@ -16,6 +16,7 @@ from services.docs.document import (
     choices_as_json,
     choices_from_json,
 )
+from services.docs.store.where import Where, plan_for_values
 from shared.db import Connection
 from shared.ids import AgencyId, AttachmentId, DispatchId, DocumentId
 
@@ -23,8 +24,10 @@ if TYPE_CHECKING:
     from asyncpg import Record
 
 _COLUMNS = """d.id, d.sender_id, d.state, d.number, d.notation, d.type, d.subject, d.promulgated_on,
-    d.urgency, d.due_on, d.signer_name, d.signer_position, d.signer_competence, d.recipients,
+    d.urgency, d.due_on, d.signer_name, d.signer_position, d.signer_competence,
     d.version, d.created_at"""
+_WHOLE = f"{_COLUMNS}, d.recipients"
+"""With whom it names, who may be 5,000: lists that do not show them do not read them."""
 _FILE_COLUMNS = """f.id, f.document_id, f.role, f.name, f.media_type, f.size, f.sha256, f.blocks,
     f.signature_sha256"""
 
@@ -42,7 +45,7 @@ def _document(row: "Record", files: Sequence[Attachment]) -> Document:
         urgency=Urgency(row["urgency"]),
         due_on=row["due_on"],
         signer=signer,
-        recipients=choices_from_json(row["recipients"]),
+        recipients=choices_from_json(row.get("recipients", ())),
     )
     return Document(
         id=row["id"],
@@ -125,7 +128,7 @@ async def delete(conn: Connection, document_id: DocumentId) -> None:
 async def lock(conn: Connection, document_id: DocumentId, *, sender: AgencyId) -> Document | None:
     """Lock a document of this sender and return it as it is now."""
     row = await conn.fetchrow(
-        f"""select {_COLUMNS} from documents as d
+        f"""select {_WHOLE} from documents as d
         where d.id = $1 and d.sender_id = $2 for update""",  # noqa: S608 (fixed column names)
         document_id,
         sender,
@@ -138,7 +141,7 @@ async def find(
 ) -> Document | None:
     """Return a document that one of these agencies has sent, or holds in its mailbox."""
     row = await conn.fetchrow(
-        f"""select {_COLUMNS} from documents as d
+        f"""select {_WHOLE} from documents as d
         where d.id = $1 and (d.sender_id = any($2) or exists (
             select 1 from deliveries as x
             where x.document_id = d.id and x.recipient_id = any($2) and x.sequence is not null
@@ -164,32 +167,40 @@ async def page(
     senders: Sequence[AgencyId],
     before: DocumentId | None,
     limit: int,
+    named: bool,
 ) -> list[Document]:
-    """Return documents of these senders, the newest first, older than the id `before`."""
+    """Return documents of these senders, the newest first, older than the id `before`.
+
+    Each sender is a range of its own in the index. Recipients are there only when `named`.
+    """
+    where, columns = Where(), _WHOLE if named else _COLUMNS
+    own, most = where.bind(list(senders)), where.bind(limit)
+    where.conditions.append("d.sender_id = own.id")
+    where.add("d.id < {}", before)
+    where.add("d.state = {}", wanted.state)
+    where.add("d.code = {}", wanted.code)
+    await plan_for_values(conn)
     rows = await conn.fetch(
-        f"""select {_COLUMNS} from documents as d
-        where d.sender_id = any($1) and ($2::uuid is null or d.id < $2)
-            and ($3::text is null or d.state = $3) and ($4::text is null or d.code = $4)
-        order by d.id desc limit $5""",  # noqa: S608
-        senders,
-        before,
-        wanted.state,
-        wanted.code,
-        limit,
+        f"""select {columns} from unnest({own}::uuid[]) as own (id)
+        cross join lateral (
+            select {columns} from documents as d
+            where {where} order by d.id desc limit {most}) as d
+        order by d.id desc limit {most}""",  # noqa: S608
+        *where.values,
     )
-    return await _whole(conn, rows)
+    return await _with_files(conn, rows)
 
 
 async def by_ids(conn: Connection, ids: Sequence[DocumentId]) -> list[Document]:
-    """Return these documents, as row-level security lets their parties see them."""
+    """Return these documents without recipients, as row-level security shows them to parties."""
     rows = await conn.fetch(
         f"select {_COLUMNS} from documents as d where d.id = any($1)",  # noqa: S608
         ids,
     )
-    return await _whole(conn, rows)
+    return await _with_files(conn, rows)
 
 
-async def _whole(conn: Connection, rows: "Sequence[Record]") -> list[Document]:
+async def _with_files(conn: Connection, rows: "Sequence[Record]") -> list[Document]:
     ids = [row["id"] for row in rows]
     files: dict[DocumentId, list[Attachment]] = {id_: [] for id_ in ids}
     for row in await conn.fetch(
