@@ -139,7 +139,7 @@ async def _set_back_missing(lead: Lead, reader: Reader, place: Place, *, cluster
 
 
 async def tidy(conn: Session) -> bool:
-    """Delete published rows a week after their topic has forgotten them, and old inbox rows.
+    """Delete some published rows a week after their topic has forgotten them, and old inbox rows.
 
     A compacted topic never forgets, however long nothing is said there: its last row stays.
     True when more may be left.
@@ -150,5 +150,4 @@ async def tidy(conn: Session) -> bool:
     keep = {topic.name: (topic.retention_ms or 0) + _WEEK_MS for topic in topics}
     lasting = [topic.name for topic in topics if topic.retention_ms is None]
     more = await outbox_rows.forget(conn, keep, otherwise_ms=longest, lasting=lasting)
-    await inbox.forget(conn, after_ms=2 * longest)
-    return more
+    return await inbox.forget(conn, after_ms=2 * longest) or more

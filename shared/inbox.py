@@ -6,6 +6,8 @@ from uuid import UUID
 from shared.db import Connection, Session
 from shared.kafka import Record
 
+_FORGET = 5000
+
 
 async def enter(conn: Connection, group: str, records: Sequence[Record]) -> set[UUID]:
     """Enter records in the transaction of their effect; return the events not there before."""
@@ -19,8 +21,12 @@ async def enter(conn: Connection, group: str, records: Sequence[Record]) -> set[
     return {row[0] for row in rows}
 
 
-async def forget(conn: Session, *, after_ms: int) -> None:
-    """Delete entries older than anything that could still be sent again."""
-    await conn.execute(
-        "delete from inbox where handled_at < clock_timestamp() - interval '1 ms' * $1", after_ms
+async def forget(conn: Session, *, after_ms: int) -> bool:
+    """Delete some entries older than anything that could be sent again; True: more may be left."""
+    done = await conn.execute(
+        "delete from inbox where ctid = any(array(select ctid from inbox"
+        " where handled_at < now() - interval '1 ms' * $1 order by handled_at limit $2))",
+        after_ms,
+        _FORGET,
     )
+    return int(done.split()[-1]) == _FORGET

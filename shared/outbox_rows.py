@@ -190,14 +190,21 @@ async def forget(
     stays until it has been sent again.
     """
     done = await conn.execute(
-        "delete from outbox where id in (select o.id from outbox as o"
-        " left join unnest($1::text[], $2::bigint[]) as t (topic, keep_ms) on t.topic = o.topic"
-        " where o.published_at < clock_timestamp() - interval '1 ms' * coalesce(t.keep_ms, $3)"
+        "with recursive published (topic) as ("
+        " (select topic from outbox where published_at is not null order by topic limit 1)"
+        " union all select (select o.topic from outbox as o where o.published_at is not null"
+        " and o.topic > last.topic order by o.topic limit 1)"
+        " from published as last where last.topic is not null)"
+        " delete from outbox where id = any(array(select old.id from published as p"
+        " left join unnest($1::text[], $2::bigint[]) as t (topic, keep_ms) on t.topic = p.topic,"
+        # `now()`, which stands still: for what may change with each row no index is asked.
+        " lateral (select o.id from outbox as o where o.topic = p.topic"
+        " and o.published_at < now() - interval '1 ms' * coalesce(t.keep_ms, $3)"
         ' and (o.topic <> all($4::text[]) or o."offset" is null or exists (select from outbox as n'
         " where n.topic = o.topic and n.partition = o.partition and n.cluster = o.cluster"
         ' and n."offset" > o."offset"))'
         ' and (o."offset" is null or o.cluster not in (select cluster from outbox_lost))'
-        " order by o.id limit $5)",
+        " order by o.published_at limit $5) as old limit $5))",
         list(keep_ms),
         list(keep_ms.values()),
         otherwise_ms,

@@ -30,6 +30,7 @@ _ROWS = 500
 _POLL, _LOOK, _TIDY = 0.25, 10.0, 600.0
 _TIDY_PART = 5
 """While old rows are left, one part of so many of the leader's time goes to them."""
+_TIDY_SECONDS = 5.0
 _BEAT = 0.5
 _HOLD, _PATIENCE = 2.0, 15.0
 _FENCE = {"idle_session_timeout": "5s", "idle_in_transaction_session_timeout": "5s"}
@@ -175,10 +176,17 @@ async def _with_a_producer(
 
 
 async def _tidied(conn: Session) -> float:
-    """Delete some of what is old; return when to go on."""
+    """Delete some of what is old; return when to go on. No lead is lost over it, nor begins anew.
+
+    Nothing is sent meanwhile: what cannot be deleted in time is left to the next time.
+    """
     loop = asyncio.get_running_loop()
-    began = loop.time()
-    more = await healing.tidy(conn)
+    began, more = loop.time(), False
+    try:
+        async with asyncio.timeout(_TIDY_SECONDS):
+            more = await healing.tidy(conn)
+    except (*AGAIN, TimeoutError) as error:
+        _log.warning("old rows not deleted", cause=repr(error))
     now = loop.time()
     return now + ((_TIDY_PART - 1) * (now - began) if more else _TIDY)
 
