@@ -14,7 +14,7 @@ from services.notify.keys import ReceiptKeys
 from services.notify.receive import Desk
 from services.notify.settings import Settings
 from services.notify.store import alarms, events, lanes, state, subscriptions
-from shared import following, health, outbox, telemetry
+from shared import following, health, idempotency, outbox, telemetry
 from shared.bell import Bell
 from shared.chain import LANES
 from shared.consumer import On, consume
@@ -94,6 +94,7 @@ def background(db: Database, access: KafkaAccess, internal: Internal, ears: Ears
             bell=Bell(),
             pause=_LOOK_SECONDS,
         ),
+        idempotency.sweep(db),
         ears.close_at_end,
     ]
 

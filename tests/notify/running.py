@@ -51,6 +51,7 @@ class Running:
     """A running notify, as tests drive it."""
 
     db: Database
+    databases: Databases
     ears: Ears
     issuer: Issuer
     client: httpx2.AsyncClient
@@ -169,4 +170,4 @@ async def run_notify(databases: Databases, pki: Path) -> AsyncGenerator[Running]
             group.create_task(task(stop))
         base = f"http://127.0.0.1:{listener.getsockname()[1]}"
         client = await opened.enter_async_context(httpx2.AsyncClient(base_url=base, timeout=40))
-        yield Running(db, ears, issuer, client, pki, settings, stop)
+        yield Running(db, databases, ears, issuer, client, pki, settings, stop)

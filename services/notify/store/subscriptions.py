@@ -160,8 +160,13 @@ async def sweep(conn: Connection) -> bool:
     if row is None:
         return False
     done = await conn.execute(
-        "delete from outbox where id in (select id from outbox"
-        " where topic = $1 and created_at <= $2 order by id limit $3)",
+        "delete from outbox where id = any(array("
+        "(select id from outbox where topic = $1 and published_at is not null"
+        " and created_at <= $2 order by published_at limit $3) union all"
+        " (select id from outbox where topic = $1 and published_at is null"
+        " and parked_at is null and created_at <= $2 order by id limit $3) union all"
+        " (select id from outbox where topic = $1 and published_at is null"
+        " and parked_at is not null and created_at <= $2 limit $3) limit $3))",
         row["topic"],
         row["ended_at"],
         _SWEEP,
