@@ -17,7 +17,7 @@ from shared.errors import Unavailable
 from shared.events import AgencyChanged, ClientChanged
 from shared.events.topics import Service
 from shared.events.types import AGENCIES, CLIENTS
-from shared.internal import Internal
+from shared.internal import Internal, shaped
 from shared.kafka import KafkaAccess, Record
 from shared.process import Task
 
@@ -26,13 +26,16 @@ _BEHIND_SECONDS = 1.0
 _log = structlog.get_logger()
 
 
-class _Agencies(BaseModel):
+class _Page(BaseModel):
     version: int
+    items: tuple[Any, ...]
+
+
+class _Agencies(_Page):
     items: tuple[AgencyChanged, ...]
 
 
-class _Clients(BaseModel):
-    version: int
+class _Clients(_Page):
     items: tuple[ClientChanged, ...]
 
 
@@ -68,7 +71,7 @@ async def _on_client(conn: Connection, event: ClientChanged, _record: Record) ->
 
 async def _agencies_after(db: Database, internal: Internal, version: int) -> int:
     raw = await internal.get("docs", "/internal/agencies", after=version)
-    page = _Agencies.model_validate(raw)
+    page = shaped(_Agencies, raw, what="docs (/internal/agencies)")
 
     async def apply(conn: Connection) -> None:
         for item in page.items:
@@ -80,7 +83,7 @@ async def _agencies_after(db: Database, internal: Internal, version: int) -> int
 
 async def _clients_after(db: Database, internal: Internal, version: int) -> int:
     raw = await internal.get("gateway", "/internal/clients", after=version)
-    page = _Clients.model_validate(raw)
+    page = shaped(_Clients, raw, what="gateway (/internal/clients)")
 
     async def apply(conn: Connection) -> None:
         for item in page.items:
@@ -124,10 +127,11 @@ class _Reached:
         if not self.reached:
             try:
                 mine = await self.db.as_worker(self.version)
-                page = await self.internal.get(self.owner, self.path, after=mine)
+                raw = await self.internal.get(self.owner, self.path, after=mine)
+                page = shaped(_Page, raw, what=f"{self.owner} ({self.path})")
             except Unavailable as error:
                 return error.en
-            self.reached = page["version"] > 0 and not page["items"]
+            self.reached = page.version > 0 and not page.items
         return None if self.reached else f"behind {self.owner}"
 
 

@@ -4,13 +4,15 @@ import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import aiohttp
 import jwt
+import structlog
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from opentelemetry import propagate
+from pydantic import BaseModel, ValidationError
 
 from shared.errors import Unavailable
 from shared.events.topics import Service
@@ -22,6 +24,21 @@ ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _EARLY = 60.0
 _OK = 200
 _CHUNK = 1 << 16
+M = TypeVar("M", bound=BaseModel)
+_log = structlog.get_logger()
+
+
+class _Metadata(BaseModel):
+    token_endpoint: str
+
+
+class _Issued(BaseModel):
+    access_token: str
+    expires_in: float
+
+
+class _Denied(BaseModel):
+    error: str | None = None
 
 
 def internal_audience(service: Service) -> str:
@@ -53,6 +70,19 @@ class Refused(Unavailable):
         self.answered = code
 
 
+def shaped(shape: type[M], body: object, *, what: str) -> M:
+    """Return parsed JSON of `what` in its shape. Raises Unavailable (logged) when it has another.
+
+    A proxy on the way may answer anything: that is to be waited out as if nobody had answered.
+    """
+    try:
+        return shape.model_validate(body)
+    except ValidationError as error:
+        faults = error.errors(include_url=False, include_context=False, include_input=False)
+        _log.warning("an answer of another shape", what=what, faults=faults)
+        raise Unavailable(f"{what} (an answer of another shape)") from error
+
+
 class Internal:
     """An HTTP client to the other services; tokens are fetched and kept until they near expiry."""
 
@@ -77,7 +107,7 @@ class Internal:
             yield cls(session, settings, addresses)
 
     async def get(self, service: Service, path: str, **query: str | int) -> Any:  # noqa: ANN401
-        """GET `path` (under `/internal/`) and return its parsed JSON (parse it at the caller).
+        """GET `path` (under `/internal/`) and return its JSON (`shaped` by the caller).
 
         Raises Unavailable when the service, or the token endpoint, does not answer with 200.
         """
@@ -138,11 +168,12 @@ class Internal:
         }
         status, body = await self._ask("POST", endpoint, what="gateway", data=form)
         if status != _OK:
-            raise Unavailable(f"the token endpoint ({status} {body.get('error')})")
-        token = str(body["access_token"])
-        life = max(float(body["expires_in"]) - _EARLY, 0.0)
-        self._tokens[service] = (token, time.monotonic() + life)
-        return token
+            denied = shaped(_Denied, body, what=f"the token endpoint ({status})")
+            raise Unavailable(f"the token endpoint ({status} {denied.error})")
+        issued = shaped(_Issued, body, what="the token endpoint")
+        life = max(issued.expires_in - _EARLY, 0.0)
+        self._tokens[service] = (issued.access_token, time.monotonic() + life)
+        return issued.access_token
 
     async def _token_endpoint(self) -> str:
         if self._endpoint is None:
@@ -150,14 +181,15 @@ class Internal:
             status, metadata = await self._ask("GET", url, what="gateway")
             if status != _OK:
                 raise Unavailable(f"the issuer's metadata ({status})")
-            self._endpoint = str(metadata["token_endpoint"])
+            found = shaped(_Metadata, metadata, what="the issuer's metadata")
+            self._endpoint = found.token_endpoint
         return self._endpoint
 
     async def _ask(self, method: str, url: str, *, what: str, **options: Any) -> tuple[int, Any]:  # noqa: ANN401
         try:
             async with self._answer(method, url, **options) as answer:
                 return answer.status, await answer.json(content_type=None)
-        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+        except (aiohttp.ClientError, TimeoutError, ValueError, RecursionError) as error:
             raise Unavailable(what) from error
 
     @asynccontextmanager

@@ -12,7 +12,7 @@ from services.notify.mailbox import LaneState, settle
 from services.notify.store import lanes, state
 from shared.db import Connection, Database
 from shared.events import DeliveryCleared
-from shared.internal import Internal
+from shared.internal import Internal, shaped
 
 _log = structlog.get_logger()
 
@@ -52,7 +52,7 @@ async def _fetch(db: Database, internal: Internal, lane: LaneState) -> bool:
         f"/internal/mailboxes/{lane.agency}/{lane.lane}",
         **{"from": lane.sequence + 1, "limit": PAGE},
     )
-    answer = _Mailbox.model_validate(raw)
+    answer = shaped(_Mailbox, raw, what="docs (/internal/mailboxes)")
     arrivals = list(_readable(answer.entries, lane))
 
     async def apply(conn: Connection) -> bool:

@@ -12,7 +12,7 @@ from shared.chain import Lane
 from shared.db import Connection, Database
 from shared.errors import Unavailable
 from shared.ids import AgencyId
-from shared.internal import Internal
+from shared.internal import Internal, shaped
 
 _log = structlog.get_logger()
 
@@ -58,7 +58,7 @@ class Comparison:
     async def make(self) -> None:
         """Compare once: raise `behind` for what is missing, and alarms where hashes differ."""
         asked_under = await self._db.look(state.docs_epoch)
-        answer = _Heads.model_validate(await self._internal.get("docs", "/internal/heads"))
+        answer = await _heads(self._internal)
         theirs = _by_lane(answer)
         known = self._before if answer.epoch == self._epoch else {}
 
@@ -98,7 +98,7 @@ async def miss(db: Database, internal: Internal) -> int:
     After a restore nothing of it is on its way. Raises Unavailable while docs does not answer.
     """
     asked_under = await db.look(state.docs_epoch)
-    answer = _Heads.model_validate(await internal.get("docs", "/internal/heads"))
+    answer = await _heads(internal)
     theirs = _by_lane(answer)
 
     async def note(conn: Connection) -> int:
@@ -109,6 +109,11 @@ async def miss(db: Database, internal: Internal) -> int:
         return int(await lanes.count_behind(conn))
 
     return await db.as_worker(note)
+
+
+async def _heads(internal: Internal) -> _Heads:
+    raw = await internal.get("docs", "/internal/heads")
+    return shaped(_Heads, raw, what="docs (/internal/heads)")
 
 
 async def _check(conn: Connection, theirs: dict[LaneKey, _Head]) -> None:

@@ -17,7 +17,7 @@ from shared.db import Connection, Database
 from shared.events import DeliveryAcknowledged, DeliveryStatusReported
 from shared.events.deliveries import RECEIPTS
 from shared.ids import AgencyId, DeliveryId, DispatchId, DocumentId
-from shared.internal import Internal
+from shared.internal import Internal, shaped
 from shared.kafka import TYPE_HEADER, KafkaAccess, Record
 from shared.readback import read_back
 from shared.restored import Recovery
@@ -64,7 +64,8 @@ async def _from_docs(db: Database, internal: Internal) -> int:
     epoch = (await db.look(state.read)).epoch
     kept, query = 0, dict[str, str | int](limit=_PAGE, notify_epoch=str(epoch))
     while True:
-        page = _Page.model_validate(await internal.get("docs", "/internal/receipts", **query))
+        raw = await internal.get("docs", "/internal/receipts", **query)
+        page = shaped(_Page, raw, what="docs (/internal/receipts)")
         kept += await db.as_worker(partial(_keep, events=[*page.items, *page.statuses]))
         if page.next is None:
             return kept
