@@ -86,8 +86,7 @@ def create_app(
     (`shared.intake.lift`); JSON is strict; `Trace-Id` and `traceresponse` are sent. `edge`: a
     caller's `traceparent` becomes a link of the request's span, not its parent, and the OpenAPI
     document is not served: the door has one for all services. `first` is asked before every route.
-    The OpenAPI document can be made without a database: what a route needs at run time is on
-    `app.state`, set by the service's `__main__`.
+    The OpenAPI document needs no database: what routes need at run time is on `app.state`.
     """
     app = _App(
         title=title,
@@ -106,6 +105,7 @@ def create_app(
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _plain)
     app.add_exception_handler(asyncpg.DataError, _unstorable)
+    app.add_exception_handler(asyncpg.ProgramLimitExceededError, _unstorable)
     document = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -165,8 +165,9 @@ async def _plain(request: Request, error: Exception) -> Response:
 
 async def _unstorable(request: Request, error: Exception) -> Response:
     # A value that no check of a route has refused and PostgreSQL cannot hold (a number beyond
-    # its type, say): the caller's mistake, but the route should have named the place.
-    _log.warning("value beyond its column's type", exc_info=error)
+    # its type, a word too long for an index): the caller's mistake, but the route should have
+    # named the place.
+    _log.warning("value beyond what PostgreSQL holds", exc_info=error)
     return _render(request, Problem("REQ-4221"))
 
 

@@ -20,6 +20,7 @@ from shared.process import Task
 
 KEPT_DAYS = 30
 _LONGEST_KEY = 255
+_LONGEST_PATH = 1000
 _NOBODY = UUID(int=0)
 _KEPT_HEADERS = ("content-type", "location", "etag")
 _SWEEP_SECONDS = 3600.0
@@ -98,6 +99,14 @@ def _key(request: Request) -> str:
 _Place = tuple[str, UUID, str, str, str]
 
 
+def _bounded(place: _Place) -> _Place:
+    """Return what a primary key can hold (2,704 bytes): of a path longer than ours its digest."""
+    client_id, agency, method, path, key = place
+    if len(path.encode()) > _LONGEST_PATH:
+        path = f"sha256:{hashlib.sha256(path.encode()).hexdigest()}"
+    return client_id, agency, method, path, key
+
+
 async def _begin(conn: Connection, place: _Place, digest: bytes) -> bool:
     # A twin waits here for the first one's transaction (its lock_timeout bounds the wait), then
     # meets the row. A row past its time is taken over as if it had never been.
@@ -110,7 +119,7 @@ async def _begin(conn: Connection, place: _Place, digest: bytes) -> bool:
             " created_at = clock_timestamp()"
             " where idempotency.created_at < clock_timestamp() - make_interval(days => $7)"
             " returning true",
-            *place,
+            *_bounded(place),
             digest,
             KEPT_DAYS,
         )
@@ -123,7 +132,7 @@ async def _replay(conn: Connection, place: _Place, digest: bytes) -> Response:
     row = await conn.fetchrow(
         "select digest, status, headers, body from idempotency where client_id = $1"
         " and agency = $2 and method = $3 and path = $4 and key = $5",
-        *place,
+        *_bounded(place),
     )
     if row is None or row["status"] is None:
         raise Problem("REQ-4091", retry_after=1)
@@ -137,7 +146,7 @@ async def _finish(conn: Connection, place: _Place, response: Response) -> None:
     await conn.execute(
         "update idempotency set status = $6, headers = $7, body = $8 where client_id = $1"
         " and agency = $2 and method = $3 and path = $4 and key = $5",
-        *place,
+        *_bounded(place),
         response.status_code,
         headers,
         bytes(response.body),

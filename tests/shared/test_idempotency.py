@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator
+from secrets import token_urlsafe
 from typing import Annotated, Any
 from uuid import uuid4
 
@@ -55,6 +56,7 @@ def uid() -> str:
 
 
 @router.post("/things")
+@router.post("/things/{number}")
 @router.post("/other-things")
 async def post_thing(
     request: Request, body: Thing, caller: Annotated[Caller, Depends(Scoped("documents.send"))]
@@ -63,6 +65,12 @@ async def post_thing(
     digest = hashlib.sha256(body.model_dump_json().encode()).digest()
     step = once(request, caller, digest=digest, work=lambda conn: make(conn, body))
     return await db.as_caller(caller.visible, step)
+
+
+@router.get("/words")
+async def get_words(request: Request, word: str) -> None:
+    db: Database = request.app.state.db
+    await db.look(lambda conn: conn.fetchval("select $1::text::tsquery", word))
 
 
 @pytest.fixture
@@ -166,6 +174,19 @@ async def test_a_key_counts_for_one_client_agency_and_path(world: World):
     ]
     assert {answer.status_code for answer in answers} == {201}
     assert len({answer.content for answer in answers}) == 4
+
+
+async def test_how_long_a_path_is_does_not_matter(world: World, settings: ServiceSettings):
+    paths = [f"/things/{token_urlsafe(9000)}" for _ in range(2)]
+    first, other, again = [await ask(world, path=paths[n]) for n in (0, 1, 0)]
+    assert [one.status_code for one in (first, other, again)] == [201] * 3
+    assert first.content == again.content != other.content
+    assert await made(settings) == 2
+
+
+async def test_what_is_too_long_for_postgresql_is_the_callers_mistake(world: World):
+    answer = await world.client.get("/words", params={"word": "x" * 3000})
+    assert (answer.status_code, answer.json()["code"]) == (422, "REQ-4221")
 
 
 async def test_a_twin_waits_for_the_first_and_gets_its_answer(
