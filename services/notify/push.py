@@ -6,7 +6,7 @@ from services.notify.carry import Carrier
 from services.notify.cursor import EventCursor
 from services.notify.ears import Ears
 from services.notify.store import events, state
-from services.notify.store.events import News, NumberedEvent
+from services.notify.store.events import EventType, News, NumberedEvent
 from shared.db import Connection, Database
 from shared.events import DispatchChanged
 from shared.failpoint import reach
@@ -85,7 +85,7 @@ async def follow(
     *,
     agencies: Sequence[AgencyId],
     limit: int,
-    kind: str | None = None,
+    kind: EventType | None = None,
 ) -> tuple[list[NumberedEvent], EventCursor]:
     """Return the next events of these agencies, of one type if asked, and the cursor after them.
 

@@ -117,7 +117,7 @@ async def test_a_reader_that_does_not_read_is_left(notify: Running, mailbox: Mai
     notify.ears.patience = 0.5
     big = {"text": "x" * 50_000}
     for _ in range(6):
-        news = [News(mailbox.agency, "test", uuid7(), big) for _ in range(50)]
+        news = [News(mailbox.agency, "delivery.arrived", uuid7(), big) for _ in range(50)]
         await notify.db.as_worker(partial(events.put, news=news))
     token = notify.issuer.token("sys-h14-03-05", [CODE])
     url = notify.client.base_url
@@ -135,29 +135,6 @@ async def test_a_reader_that_does_not_read_is_left(notify: Running, mailbox: Mai
         await eventually(
             lambda: notify.ears.waiting(mailbox.agency) == 0, "it is not held", timeout=20
         )
-
-
-async def test_events_of_one_type_are_read_past_the_others(notify: Running, mailbox: Mailbox):
-    news = [
-        News(mailbox.agency, kind, uuid7(), {"n": number})
-        for number in range(40)
-        for kind in ("wanted", "other", "other")
-    ]
-    await notify.db.as_worker(partial(events.put, news=news))
-
-    async def numbered() -> bool:
-        return await notify.db.as_worker(events.count_unnumbered) == 0
-
-    await eventually(numbered, "all events are numbered")
-    headers, found, after = notify.headers(CODE, OTHER), list[int](), ""
-    for _ in range(5):
-        query = f"type=wanted&limit=11{after and f'&after={after}'}"
-        page = (await notify.client.get(f"/v1/events?{query}", headers=headers)).json()
-        found += [one["n"] for one in page["items"]]
-        after = page["next"]
-    assert found == list(range(40))
-    rest = (await notify.client.get(f"/v1/events?after={after}", headers=headers)).json()
-    assert rest["items"] == []
 
 
 async def test_a_token_of_200_agencies_with_predecessors_reads_by_cursor(notify: Running):

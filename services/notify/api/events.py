@@ -16,7 +16,7 @@ from services.notify.cursor import (
     event_cursor,
     read_event_cursor,
 )
-from services.notify.store.events import NumberedEvent
+from services.notify.store.events import EventType, NumberedEvent
 from shared.db import Database
 from shared.errors import Fault, Problem
 from shared.identity import Caller, Scoped
@@ -62,8 +62,8 @@ async def get_events(
     ] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = PAGE,
     kind: Annotated[
-        str | None,
-        Query(alias="type", max_length=100, description="Only events of this type."),
+        EventType | None,
+        Query(alias="type", description="Only events of this type."),
     ] = None,
 ) -> EventPage:
     """Read the event log; without `after` from its beginning.
@@ -85,7 +85,7 @@ class Looking:
     """How many events of which type are wanted, and what is wrong if the cursor is no place."""
 
     limit: int
-    kind: str | None = None
+    kind: EventType | None = None
     fault: Fault | None = None
 
 
