@@ -60,38 +60,43 @@ async def lease(
     wanted: Wanted,
     *,
     again: Callable[[], Awaitable[Caller]],
+    gone: Callable[[], Awaitable[bool]],
 ) -> list[Held]:
     """Hold free deliveries, waiting for the first; empty when the time or the process ends.
 
     One short transaction per look. Before each but the first, `again` says who calls now: it
     raises a Problem when the token has ended, and the wait ends empty when others are visible.
+    Nothing is held for a caller that is `gone`: nobody else would see it until the hold ends.
     """
-
-    async def look(conn: Connection) -> list[Held]:
-        leases = await inbox.hold(
-            conn,
-            [uuid7() for _ in range(wanted.most)],
-            agencies=caller.visible,
-            client_id=caller.client_id,
-            visibility=wanted.visibility,
-        )
-        if not leases:
-            return []
-        items = await inbox.items(conn, [one.delivery_id for one in leases])
-        by_id = {item.delivery_id: item for item in items}
-        return [Held(one, by_id[one.delivery_id]) for one in leases]
-
     clock = asyncio.get_running_loop().time
     end = clock() + wanted.wait.total_seconds()
     with ears.open(caller.visible) as ear:
-        while True:
-            held = await db.as_caller(caller.visible, look, by_keys=True)
+        while not await gone():
+            held = await db.as_caller(
+                caller.visible, lambda conn: _hold(conn, caller, wanted), by_keys=True
+            )
             left = end - clock()
             if held or left <= 0 or ears.closed:
                 return held
             await ear.wait(min(left, LOOK_SECONDS))
             if set((await again()).visible) != set(caller.visible):
-                return []
+                break
+    return []
+
+
+async def _hold(conn: Connection, caller: Caller, wanted: Wanted) -> list[Held]:
+    leases = await inbox.hold(
+        conn,
+        [uuid7() for _ in range(wanted.most)],
+        agencies=caller.visible,
+        client_id=caller.client_id,
+        visibility=wanted.visibility,
+    )
+    if not leases:
+        return []
+    items = await inbox.items(conn, [one.delivery_id for one in leases])
+    by_id = {item.delivery_id: item for item in items}
+    return [Held(one, by_id[one.delivery_id]) for one in leases]
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,6 +147,23 @@ async def test_a_long_poll_is_woken_by_what_arrives(notify: Running, mailbox: Ma
     assert held["delivery"]["delivery_id"] == str(late.delivery_id)
 
 
+async def test_who_has_gone_while_waiting_takes_nothing(notify: Running, mailbox: Mailbox):
+    headers = notify.headers(mailbox.code)
+    await notify.client.post("/v1/inbox/leases", json={"max": 10}, headers=headers)
+    async with asyncio.TaskGroup() as group, asyncio.timeout(20):
+        poll = group.create_task(
+            notify.client.post("/v1/inbox/leases", json={"wait": "PT30S"}, headers=headers)
+        )
+        await eventually(lambda: notify.ears.waiting(mailbox.agency), "the poll waits")
+        poll.cancel()
+        await asyncio.wait((poll,))
+        await asyncio.sleep(0.2)  # until its connection has ended over there
+        await notify.deliver(mailbox.clear())
+        await eventually(lambda: not notify.ears.waiting(mailbox.agency), "it waits no more")
+        taken = await notify.client.post("/v1/inbox/leases", json={}, headers=headers)
+    assert [one["attempt"] for one in taken.json()["leases"]] == [1]
+
+
 async def test_a_long_poll_is_answered_empty_when_the_process_ends(
     notify: Running, mailbox: Mailbox
 ):

@@ -152,7 +152,9 @@ async def post_leases(request: Request, caller: Receiver, body: LeaseRequest) ->
     db: Database = request.app.state.db
     ears: Ears = request.app.state.ears
     wanted = receive.Wanted(body.max, body.visibility, body.wait)
-    held = await receive.lease(db, ears, caller, wanted, again=partial(_receiver, request))
+    held = await receive.lease(
+        db, ears, caller, wanted, again=partial(_receiver, request), gone=request.is_disconnected
+    )
     return LeaseList(
         leases=[
             HeldDelivery(**show_lease(one.lease).model_dump(), delivery=show(one.item))
