@@ -29,7 +29,8 @@ LOST = (
 NOT_YET = (
     *LOST,
     OSError,
+    asyncpg.InterfaceError,
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
 )
-"""What connecting may meet besides: no socket, no role, no database yet."""
+"""What connecting may meet besides: no socket, no role, no database yet, an end at once."""
