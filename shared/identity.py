@@ -130,6 +130,10 @@ class Guard:
             raise Problem("AUT-4011") from None
 
     def _remember(self, digest: bytes, standing: Standing) -> None:
+        now = time.monotonic()
+        # The oldest come first; those of a token for all agencies are large, and soon of no use.
+        while self._seen and next(iter(self._seen.values())).until <= now:
+            self._seen.popitem(last=False)
         self._seen[digest] = standing
         self._seen.move_to_end(digest)
         if len(self._seen) > _REMEMBERED:
@@ -222,7 +226,8 @@ def caller_of(standing: Standing, request: Request, scopes: Sequence[str]) -> Ca
         issued_at=standing.token.issued_at,
         expires_at=standing.token.expires_at,
         agencies=tuple(ActingAgency(agency.id, agency.code, agency.level) for agency in active),
-        visible=tuple(agency.id for agency in (*active, *closed)),
+        # Each once: one may have been closed between the two looks.
+        visible=tuple(dict.fromkeys(agency.id for agency in (*active, *closed))),
     )
 
 
