@@ -8,7 +8,11 @@ from typing import Any
 
 import httptools
 from starlette.types import Receive, Scope
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 
 from shared.errors import Problem
 from shared.faults import problem_response
@@ -51,6 +55,7 @@ class Connection(HttpToolsProtocol):
         self._closing = self._last = False
         self._timers: dict[Callable[[], None], TimerHandle] = {}
         self._written = self._taken = self._unread = 0
+        self._answering: RequestResponseCycle | None = None
         self._patience = (
             STUCK_SECONDS if getattr(self.config.app, "edge", False) else BEHIND_SECONDS
         )
@@ -61,10 +66,18 @@ class Connection(HttpToolsProtocol):
         self._arm(self._head_is_late, HEAD_SECONDS)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget every limit."""
+        """Forget every limit, and tell the request that is being answered."""
         for timer in self._timers.values():
             timer.cancel()
         super().connection_lost(exc)
+        # uvicorn tells the one that was parsed last: others may wait behind this one.
+        if self._answering is not None and not self._answering.response_complete:
+            self._answering.disconnected = True
+            self._answering.message_event.set()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:  # noqa: ANN401
+        self._answering = cycle
+        super()._start_asgi_task(cycle, app)
 
     def data_received(self, data: bytes) -> None:
         """Parse what came, within the limits."""
