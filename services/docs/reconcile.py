@@ -26,7 +26,7 @@ from shared.events import (
     FileRef,
 )
 from shared.ids import AgencyId, DeliveryId, DispatchId, DocumentId
-from shared.internal import Internal
+from shared.internal import Internal, shaped
 
 _log = structlog.get_logger()
 
@@ -94,7 +94,7 @@ class Comparison:
         epoch = await self._db.look(dispatches.epoch)
         asked_under = await self._db.look(lives.notify_epoch)
         raw = await self._internal.get("notify", "/internal/heads", docs_epoch=str(epoch))
-        answer = _Heads.model_validate(raw)
+        answer = shaped(_Heads, raw, what="notify")
         theirs = [
             Head(AgencyId(one.agency_id), one.lane, one.sequence, bytes.fromhex(one.hash))
             for one in answer.heads
@@ -133,7 +133,7 @@ class Comparison:
                     "limit": PAGE,
                 },
             )
-            entries = _Entries.model_validate(raw).entries
+            entries = shaped(_Entries, raw, what="notify").entries
             after = await self._db.as_worker(lambda conn, new=entries: adopt(conn, new))
             if after is None or after.sequence <= ours.sequence:
                 # It can only be seen and shown (gauge `heads_differ`); other lanes go on.
@@ -155,9 +155,8 @@ class Comparison:
         asked_under = await self._db.look(lives.notify_epoch)
         while after is not None:
             query = {"after": after} if after else {}
-            answer = _Receipts.model_validate(
-                await self._internal.get("notify", "/internal/receipts", **query)
-            )
+            raw = await self._internal.get("notify", "/internal/receipts", **query)
+            answer = shaped(_Receipts, raw, what="notify")
             kept = partial(_keep, answer=answer, asked_under=asked_under)
             if not await self._db.as_worker(kept):
                 raise Unavailable("notify (it was restored meanwhile)")

@@ -12,8 +12,10 @@ from services.docs.reconcile import adopt
 from services.docs.store import statuses, verdicts
 from services.docs.turns import Verdict
 from shared.db import Connection
+from shared.errors import Unavailable
 from shared.events import DeliveryCleared, DispatchChanged
 from shared.ids import DeliveryId
+from shared.internal import Internal
 from tests.conftest import FreshDatabase
 from tests.docs.country import commune
 from tests.docs.pairs import Pair, cleared, paired
@@ -32,6 +34,18 @@ async def test_a_copy_is_available_once_notify_was_seen_past_its_number(pair: Pa
     await pair.arrive(commune(2))
     assert await pair.comparison.make() == await pair.differing() == 0
     assert (await pair.exchange.progress(sent)).counts["available"] == 2
+
+
+async def test_what_a_proxy_answers_instead_of_notify_is_waited_out(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+):
+    async def get(*_: object, **__: object) -> None:
+        return  # an empty body
+
+    monkeypatch.setattr(Internal, "get", get)
+    for asked in (pair.comparison.make, pair.comparison.take_over_receipts):
+        with pytest.raises(Unavailable):
+            await asked()
 
 
 async def test_a_docs_that_came_back_old_goes_on_behind_what_notify_holds(
