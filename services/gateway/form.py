@@ -6,6 +6,9 @@ from urllib.parse import parse_qsl
 from starlette.responses import JSONResponse
 
 NO_STORE = {"Cache-Control": "no-store"}
+FORM_BYTES = 64 << 10
+"""Of a token request: whoever sends it has proved nothing yet."""
+_MOST_FIELDS = 50
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
@@ -32,7 +35,11 @@ def parse_form(body: bytes) -> dict[str, str]:
         # Surrogates come through, so that a client id with one is `invalid_client` in the end.
         text = body.decode(errors="surrogatepass")
         pairs = parse_qsl(
-            text, keep_blank_values=True, strict_parsing=bool(body), errors="surrogatepass"
+            text,
+            keep_blank_values=True,
+            strict_parsing=bool(body),
+            errors="surrogatepass",
+            max_num_fields=_MOST_FIELDS,
         )
     except ValueError:
         raise OAuthError("invalid_request", "the body is not form-encoded") from None

@@ -218,10 +218,11 @@ async def test_a_name_that_cannot_be_stored_is_invalid_client(door: Door, name: 
 async def test_a_token_request_that_does_not_end_is_408(
     door: Door, monkeypatch: pytest.MonkeyPatch
 ):
+    token = (await door.headers("registrar"))["Authorization"]
     monkeypatch.setattr(intake, "SILENT_SECONDS", 0.2)
     for path, kind in (
         ("/oauth/token", "application/x-www-form-urlencoded"),
-        ("/v1/clients", "text/plain"),
+        ("/v1/clients", f"text/plain\r\nAuthorization: {token}"),
     ):
         reader, writer = await asyncio.open_connection(
             door.client.base_url.host, door.client.base_url.port

@@ -6,9 +6,11 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse, Response
 
+from services.gateway.form import FORM_BYTES
 from services.gateway.issue import Issuer
 from services.gateway.limits import Limits
 from shared.errors import Problem
+from shared.intake import lift
 from shared.openapi import told
 
 FORM = "application/x-www-form-urlencoded"
@@ -105,6 +107,7 @@ async def post_token(request: Request) -> Response:
         return _IN_ADDRESS
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
         raise Problem("REQ-4151", en=f"Send {FORM}.", vi=f"Gửi {FORM}.")
+    lift(request, FORM_BYTES)
     body = await request.body()
     answer = await issuer.answer(body, request.headers.get("authorization"))
     if answer.response.status_code == 401:  # noqa: PLR2004 (invalid_client)

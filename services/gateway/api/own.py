@@ -7,9 +7,10 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, Field
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 
 from services.gateway import store
+from services.gateway.api.fixed import fixed
 from services.gateway.limits import Limits
 from services.gateway.store import StoredClient
 from shared import agencies, events
@@ -144,24 +145,25 @@ def _key(jwk: dict[str, Any]) -> OwnKey:
 
 
 @router.get("/openapi.json", include_in_schema=False)
-async def get_openapi() -> Response:
+async def get_openapi(request: Request) -> Response:
     """Return the document of everything that passes here."""
-    return FileResponse(OPENAPI, media_type="application/json", headers=_MAX_AGE)
+    return await fixed(request, OPENAPI, media_type="application/json", headers=_MAX_AGE)
 
 
 @router.get("/asyncapi.json", include_in_schema=False)
-async def get_asyncapi() -> Response:
+async def get_asyncapi(request: Request) -> Response:
     """Return the document of everything that travels on Kafka."""
-    return FileResponse(ASYNCAPI, media_type="application/json", headers=_MAX_AGE)
+    return await fixed(request, ASYNCAPI, media_type="application/json", headers=_MAX_AGE)
 
 
 @router.get("/schemas/{name}", include_in_schema=False)
-async def get_schema(name: str) -> Response:
+async def get_schema(request: Request, name: str) -> Response:
     """Return the JSON Schema of an event, such as `mailbox.arrived.v1.json`."""
     known = {file.name: file for file in SCHEMAS.glob("*.json")}
     if name not in known:
         raise Problem("REQ-4041")
-    return FileResponse(known[name], media_type="application/schema+json", headers=_MAX_AGE)
+    file = known[name]
+    return await fixed(request, file, media_type="application/schema+json", headers=_MAX_AGE)
 
 
 @router.get("/internal/clients")

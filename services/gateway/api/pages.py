@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from fastapi import APIRouter
-from starlette.responses import FileResponse, Response
+from fastapi import APIRouter, Request
+from starlette.responses import Response
 
+from services.gateway.api.fixed import fixed
 from shared.errors import Problem
 
 _FOLDER = Path(__file__).parents[1] / "static"
@@ -29,15 +30,15 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get("/docs")
-async def get_docs() -> Response:
+async def get_docs(request: Request) -> Response:
     """Return the page; it reads `/openapi.json`, and nothing from anywhere else."""
-    return FileResponse(_FOLDER / "docs.html", media_type="text/html", headers=_HEADERS)
+    return await fixed(request, _FOLDER / "docs.html", media_type="text/html", headers=_HEADERS)
 
 
 @router.get("/docs/{name}")
-async def get_asset(name: str) -> Response:
+async def get_asset(request: Request, name: str) -> Response:
     """Return a file of the page; there are no others than the named ones."""
     if name not in _ASSETS:
         raise Problem("REQ-4041")
     path, media_type = _ASSETS[name]
-    return FileResponse(_FOLDER / path, media_type=media_type, headers=_HEADERS)
+    return await fixed(request, _FOLDER / path, media_type=media_type, headers=_HEADERS)

@@ -9,7 +9,7 @@ from services.gateway.access import Route, Table
 from services.gateway.forward import Upstreams
 from services.gateway.limits import Limits
 from shared.errors import Problem
-from shared.intake import lift
+from shared.intake import APART, is_json, lift
 
 # The others are refused here too, so that the table says what is allowed instead.
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
@@ -26,6 +26,8 @@ async def forward(request: Request) -> Response:
     if route.service == "gateway":
         raise Problem("REQ-4041")
     caller = await tokens.caller(request, route)
+    if is_json(request.headers.get("content-type", "")) and (route.method, route.path) not in APART:
+        await request.body()  # whole and strict, before anything is passed on
     lift(request, None)  # the owner knows how much a body may be
     upstreams: Upstreams = request.app.state.upstreams
     limits: Limits = request.app.state.limits

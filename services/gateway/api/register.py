@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from services.gateway import clients, store
 from services.gateway.api.lists import Cursor, Limit, next_page, position
+from services.gateway.api.token_first import TokenFirst
 from services.gateway.store import StoredClient
 from shared.db import Connection, Database
 from shared.errors import Fault, Problem
@@ -24,7 +25,7 @@ from shared.tokens import MAX_AGENCIES, usable
 MOST_KEYS = 10
 _VERSION = re.compile(r'(?:W/)?"(\d{1,18})"')
 
-router = APIRouter(dependencies=[Depends(refuse_meanwhile)])
+router = APIRouter(dependencies=[Depends(refuse_meanwhile)], route_class=TokenFirst)
 
 Registrar = Annotated[Caller, Depends(Scoped("registrar"))]
 # Operators and registrars are named by the bootstrap file only: none of them makes another, nor
