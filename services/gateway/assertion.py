@@ -15,6 +15,7 @@ from services.gateway.store import StoredClient
 from shared.tokens import ALGORITHMS, LEEWAY, Refused, read, usable
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 LONGEST_ASSERTION = 300
 """Seconds that an assertion may be valid, so that used ones need not be kept for long."""
 _LONGEST_JTI = 200
@@ -48,6 +49,20 @@ class Use:
     expires_at: datetime
     earliest: datetime
     """Before this moment it was not used: when it was made, or may have been made."""
+
+
+def by_assertion(form: dict[str, str]) -> dict[str, str]:
+    """Read the JWT-bearer grant (RFC 7523 2.1) as what it proves: the client's own assertion.
+
+    librdkafka (kcat, .NET, Go, PHP) can sign no other request for a token.
+    """
+    if form.get("grant_type") != JWT_BEARER or "client_assertion" in form:
+        return form
+    return form | {
+        "grant_type": "client_credentials",
+        "client_assertion_type": ASSERTION_TYPE,
+        "client_assertion": form.get("assertion", ""),
+    }
 
 
 def claimed(form: Mapping[str, str], authorization: str | None) -> Assertion | Secret:

@@ -1,11 +1,11 @@
 """The token endpoint (RFC 6749 4.4, RFC 7523, RFC 8707, RFC 9068), metadata and published keys."""
 
 import asyncio
-import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -15,10 +15,12 @@ from starlette.responses import JSONResponse
 from services.gateway import keys as ring
 from services.gateway import store
 from services.gateway.assertion import (
-    ASSERTION_TYPE,
+    JWT_BEARER,
     Assertion,
     NotProved,
     Secret,
+    Use,
+    by_assertion,
     check_assertion,
     check_secret,
     claimed,
@@ -35,13 +37,16 @@ from shared.identity import INTERNAL
 from shared.internal import internal_audience
 from shared.process import Task
 from shared.restored import Recovery
-from shared.tokens import ALGORITHMS, KAFKA_CLAIM, KAFKA_SCOPE, kafka_principal
+from shared.tokens import ALGORITHMS, KAFKA_CLAIM, KAFKA_SCOPE, LEEWAY, kafka_principal
 
-JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 LIFETIME_SECONDS = 600
 KEYS_SECONDS = 5.0
 """How often the folder of token keys is read again."""
 _START_SECONDS = 0.2
+_AT_ONCE, _TURN_SECONDS = 4, 3.0
+"""Token requests at the database at a time (the pool is of all routes), and for how long others
+wait for their turn."""
+Admit = Callable[[str], Awaitable[None]]
 _log = structlog.get_logger()
 
 
@@ -53,6 +58,8 @@ class Grant:
     scopes: tuple[str, ...]
     audience: str
     directory_version: int
+    now: datetime
+    """PostgreSQL's time under the lock of the client's tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +80,7 @@ class Issuer:
         self._folder: dict[str, SigningKey] = {}
         self._published: list[Published] = []
         self._signing: SigningKey | None = None
+        self._turns = asyncio.Semaphore(_AT_ONCE)
 
     async def refresh(self) -> None:
         """Read the folder again, publish what is in it, choose the key that signs."""
@@ -111,60 +119,91 @@ class Issuer:
             "token_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS),
         }
 
-    async def answer(self, body: bytes, authorization: str | None) -> Answer:
-        """Answer a token request. Raises Unavailable; errors of the protocol are answers."""
+    async def answer(self, body: bytes, authorization: str | None, *, admit: Admit) -> Answer:
+        """Answer a token request. Raises Unavailable; errors of the protocol are answers.
+
+        `admit` is told who has proved itself, before anything is written; it may raise a Problem.
+        """
         proof: Assertion | Secret | None = None
         try:
-            form = _by_assertion(parse_form(body))
+            form = by_assertion(parse_form(body))
             _require_grant_type(form.get("grant_type"))
             proof = _claimed(form, authorization)
-            client = await self._authenticate(proof)
-            response = self._token(await self._grant(client, form))
+            response = await self._issue(proof, form, admit)
         except OAuthError as error:
             _log.info("token refused", error=error.error, cause=error.description)
             response = error.response()
         return Answer(response, "" if proof is None else proof.client_id)
 
-    async def _authenticate(self, proof: Assertion | Secret) -> StoredClient:
+    async def _issue(
+        self, proof: Assertion | Secret, form: Mapping[str, str], admit: Admit
+    ) -> JSONResponse:
         try:
-            client = await self._db.as_worker(lambda conn: store.find_client(conn, proof.client_id))
-            client = _active(client)
+            async with self._turn():
+                found = await self._db.as_worker(
+                    lambda conn: store.find_client(conn, proof.client_id)
+                )
+            client, _ = self._proved(found, proof)
             if INTERNAL not in client.scopes:  # its keys and rights may be those of long ago
                 await self._recovery.require_over()
-            await self._check(client, proof)
+            await admit(client.client_id)
+            async with self._turn():
+                return self._token(await self._db.as_worker(partial(self._grant, proof, form)))
         except NotProved as error:
             raise _not_authenticated(error) from None
-        return client
 
-    async def _check(self, client: StoredClient, proof: Assertion | Secret) -> None:
+    @asynccontextmanager
+    async def _turn(self) -> AsyncGenerator[None]:
+        """Wait for one of the places at the database. Raises Unavailable."""
+        try:
+            async with asyncio.timeout(_TURN_SECONDS):
+                await self._turns.acquire()
+        except TimeoutError:
+            raise Unavailable("the token endpoint") from None
+        try:
+            yield
+        finally:
+            self._turns.release()
+
+    def _proved(
+        self, found: StoredClient | None, proof: Assertion | Secret
+    ) -> tuple[StoredClient, Use | None]:
+        client = _active(found)
         if isinstance(proof, Secret):
             check_secret(client, proof)
-            return
+            return client, None
         audiences = {self._settings.issuer, self.metadata()["token_endpoint"]}
-        use = check_assertion(client, proof, audiences=audiences)
+        return client, check_assertion(client, proof, audiences=audiences)
+
+    async def _grant(
+        self, proof: Assertion | Secret, form: Mapping[str, str], conn: Connection
+    ) -> Grant:
+        # Once more: until the token's moment is known, its client may be changed. From here on not.
+        found, now = await store.find_unchanging(conn, proof.client_id)
+        client, use = self._proved(found, proof)
+        if use is not None:
+            await self._use(conn, client, use)
+        scopes = granted_scopes(client, form.get("scope"))
+        audience = granted_audience(scopes, form.get("resource"), self._settings.audience)
+        return Grant(client, scopes, audience, await agencies.directory_version(conn), now)
+
+    async def _use(self, conn: Connection, client: StoredClient, use: Use) -> None:
         if self._restored_at is not None and use.earliest < self._restored_at:
             raise Unavailable("the memory of used assertions (make a new one)")
-        fresh = await self._db.as_worker(
-            lambda conn: store.use_assertion(
-                conn, client_id=client.client_id, jti=use.jti, expires_at=use.expires_at
-            )
+        fresh = await store.use_assertion(
+            conn, client_id=client.client_id, jti=use.jti, expires_at=use.expires_at
         )
         if not fresh:
             raise NotProved("jti was used before")
 
-    async def _grant(self, client: StoredClient, form: Mapping[str, str]) -> Grant:
-        scopes = granted_scopes(client, form.get("scope"))
-        audience = granted_audience(scopes, form.get("resource"), self._settings.audience)
-        version = await self._db.as_worker(agencies.directory_version)
-        return Grant(client, scopes, audience, version)
-
     def _token(self, grant: Grant) -> JSONResponse:
         if self._signing is None:
             raise Unavailable("the gateway's key ring")
-        now, client = int(time.time()), grant.client
+        now, client = int(grant.now.timestamp()), grant.client
         if client.not_before is not None:
-            # A change holds from the second after it on, and this token comes after the change.
-            now = max(now, min(now + 1, int(client.not_before.timestamp())))
+            # A change holds from the second after it on, or from a later one behind others; this
+            # token comes after it. Verifiers take one of a moment to come that is not far.
+            now = max(now, min(now + LEEWAY - 1, int(client.not_before.timestamp())))
         claims: dict[str, Any] = {
             "iss": self._settings.issuer,
             "sub": client.client_id,
@@ -205,20 +244,6 @@ def refreshing(issuer: Issuer) -> Task:
                     await stop.wait()
 
     return task
-
-
-def _by_assertion(form: dict[str, str]) -> dict[str, str]:
-    """Read the JWT-bearer grant (RFC 7523 2.1) as what it proves: the client's own assertion.
-
-    librdkafka (kcat, .NET, Go, PHP) can sign no other request for a token.
-    """
-    if form.get("grant_type") != JWT_BEARER or "client_assertion" in form:
-        return form
-    return form | {
-        "grant_type": "client_credentials",
-        "client_assertion_type": ASSERTION_TYPE,
-        "client_assertion": form.get("assertion", ""),
-    }
 
 
 def _require_grant_type(given: str | None) -> None:

@@ -7,7 +7,7 @@ import asyncio
 import math
 from collections import OrderedDict
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -30,6 +30,8 @@ REMEMBERED = 10_000
 """Clients, and pairs of address and client id, whose use is remembered at a time."""
 REFUSAL_SECONDS = 0.25
 """How long a refusal takes: who asks again at once, whatever it is told, slows itself."""
+MOMENT_SECONDS = 0.5
+"""After which what is still open on a path of waits is one."""
 PAGE = 500
 _WAITING = frozenset({"/v1/inbox/leases", "/v1/events/stream"})
 _PUBLIC = ""
@@ -45,6 +47,11 @@ class Bucket:
     left: float
     at: float
 
+    @classmethod
+    def full(cls, rate: float, size: float, now: float) -> "Bucket":
+        """Return a bucket that has all its tokens."""
+        return cls(rate, size, size, now)
+
     def take(self, now: float) -> float:
         """Take a token and return 0, or return in how many seconds there will be one."""
         self.left = min(self.size, self.left + max(0.0, now - self.at) * self.rate)
@@ -58,6 +65,7 @@ class Bucket:
 @dataclass(slots=True)
 class _Client:
     bucket: Bucket
+    tokens: Bucket
     turns: asyncio.Semaphore
     open: int = 0
     waiting: int = 0
@@ -100,13 +108,29 @@ class Limits:
             window = self._settings.requests_at_once / self._settings.requests_per_second
             raise _refusal("requests", self._settings.requests_at_once, window, seconds)
 
+    async def take_token(self, client_id: str) -> None:
+        """Take one access token from the client's rate. Raises Problem REQ-4291, not at once.
+
+        Ask when it has proved who it is: nobody can keep a client out by asking in its name.
+        """
+        seconds = self._client(client_id).tokens.take(asyncio.get_running_loop().time())
+        if seconds:
+            await asyncio.sleep(REFUSAL_SECONDS)
+            size = self._settings.tokens_at_once
+            raise _refusal("tokens", size, size / self._settings.tokens_per_second, seconds)
+
     @asynccontextmanager
     async def turn(self, client_id: str | None, path: str) -> AsyncGenerator[None]:
-        """Wait for one of the client's places at the services; what waits itself takes none."""
-        if path in _WAITING:
-            yield
-            return
-        async with self._client(client_id or _PUBLIC).turns:
+        """Wait for one of the client's places at the services.
+
+        What waits by itself gives it back after a moment: what was not to wait is done by then.
+        """
+        turns = self._client(client_id or _PUBLIC).turns
+        await turns.acquire()
+        with ExitStack() as held:
+            held.callback(turns.release)
+            if path in _WAITING:
+                asyncio.get_running_loop().call_later(MOMENT_SECONDS, held.close)
             yield
 
     async def failed(self, address: str, client_id: str) -> None:
@@ -116,7 +140,7 @@ class Limits:
         """
         now, size = asyncio.get_running_loop().time(), self._settings.failed_tokens
         key = (address, client_id)
-        bucket = self._failures.setdefault(key, Bucket(1.0, size, size, now))
+        bucket = self._failures.setdefault(key, Bucket.full(1.0, size, now))
         self._failures.move_to_end(key)
         if len(self._failures) > REMEMBERED:
             self._failures.popitem(last=False)
@@ -134,6 +158,8 @@ class Limits:
             "requests_at_once": told.requests_at_once,
             "open_requests": told.open_requests,
             "open_waits": told.open_waits,
+            "tokens_per_second": told.tokens_per_second,
+            "tokens_at_once": told.tokens_at_once,
             "failed_tokens": told.failed_tokens,
             "header_bytes": HEAD_BYTES,
             "json_bytes": LIMIT,
@@ -157,9 +183,9 @@ class Limits:
         client = self._clients.get(client_id)
         if client is None:
             told, now = self._settings, asyncio.get_running_loop().time()
-            size = float(told.requests_at_once)
-            bucket = Bucket(told.requests_per_second, size, size, now)
-            client = _Client(bucket, asyncio.Semaphore(told.passed_at_once))
+            bucket = Bucket.full(told.requests_per_second, told.requests_at_once, now)
+            tokens = Bucket.full(told.tokens_per_second, told.tokens_at_once, now)
+            client = _Client(bucket, tokens, asyncio.Semaphore(told.passed_at_once))
             self._clients[client_id] = client
             self._forget()
         self._clients.move_to_end(client_id)

@@ -37,3 +37,7 @@ class GatewaySettings(ServiceSettings):
     """Event streams and leases that wait, of one client, besides."""
     failed_tokens: int = Field(default=20, ge=1)
     """Failed token requests in one go, of one client id at one address; then one a second."""
+    tokens_per_second: float = Field(default=10, gt=0)
+    """Tokens that one client may be issued for long; each is good for many requests."""
+    tokens_at_once: int = Field(default=100, ge=1)
+    """Tokens that it may be issued in one go before that rate holds."""

@@ -102,14 +102,16 @@ class KeySet(BaseModel):
 )
 async def post_token(request: Request) -> Response:
     """Give a token for client credentials (RFC 6749 4.4): a signed assertion, or a secret."""
-    issuer, limits = _issuer(request), request.app.state.limits
+    issuer = _issuer(request)
+    limits: Limits = request.app.state.limits
     if request.url.query:  # addresses are written down on the way; secrets may not be in them
         return _IN_ADDRESS
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
         raise Problem("REQ-4151", en=f"Send {FORM}.", vi=f"Gửi {FORM}.")
     lift(request, FORM_BYTES)
     body = await request.body()
-    answer = await issuer.answer(body, request.headers.get("authorization"))
+    authorization = request.headers.get("authorization")
+    answer = await issuer.answer(body, authorization, admit=limits.take_token)
     if answer.response.status_code == 401:  # noqa: PLR2004 (invalid_client)
         await _count_failure(request, limits, answer.claimed)
     return answer.response

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from shared.db import Connection
+from shared.db import Connection, clock
 from shared.events import ClientChanged
 
 if TYPE_CHECKING:
     import asyncpg
+
+_ISSUING = 0x70_6B
+"""First key of the advisory locks under which a client's tokens are issued, and ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,16 @@ async def find_client(conn: Connection, client_id: str) -> StoredClient | None:
         client_id,
     )
     return None if row is None else _client(row)
+
+
+async def find_unchanging(conn: Connection, client_id: str) -> tuple[StoredClient | None, datetime]:
+    """Return a client and PostgreSQL's time; no change ends its tokens before the commit.
+
+    What is issued by it at that time is then older than any change that comes, by the same clock.
+    """
+    # No lock of its row: those who ask for tokens could keep the one who revokes them waiting.
+    await conn.execute("select pg_advisory_xact_lock_shared($1, hashtext($2))", _ISSUING, client_id)
+    return await find_client(conn, client_id), await clock(conn)
 
 
 async def lock_versions(conn: Connection) -> int:
@@ -141,13 +154,16 @@ async def update_client(
     conn: Connection, client: StoredClient, *, ends_tokens: bool
 ) -> ClientChanged:
     """Write a client's new state; `ends_tokens`: those issued until now are refused from now on."""
+    if ends_tokens:  # those who issue one now finish first; then only comes the moment
+        taken = "select pg_advisory_xact_lock($1, hashtext($2))"
+        await conn.execute(taken, _ISSUING, client.client_id)
     row = await conn.fetchrow(
         "update clients set state = $2, agencies = $3, scopes = $4, jwks = $5, version = $6,"
         " secret_sha256 = $7, changed_at = clock_timestamp(),"
-        # A token names whole seconds: this one still counts as before. Two changes of one second
-        # are told apart all the same: the client's user at Kafka follows from it.
+        # A token names whole seconds: this one still counts as before. A change that comes in the
+        # second of another is a second later: tokens from between the two end as well.
         " not_before = case when $8 then greatest(date_trunc('second', clock_timestamp())"
-        " + interval '1 second', not_before + interval '1 microsecond') else not_before end"
+        " + interval '1 second', not_before + interval '1 second') else not_before end"
         " where client_id = $1"
         " returning client_id, state, agencies, scopes, not_before, version, jwks",
         client.client_id,
