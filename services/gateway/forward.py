@@ -1,12 +1,13 @@
 """Streams a request to the service that owns it, and the answer back; memory stays bounded."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from urllib.parse import quote
 
 import aiohttp
 import structlog
+from fastapi import FastAPI
 from multidict import CIMultiDict, CIMultiDictProxy
 from opentelemetry import propagate
 from starlette.requests import ClientDisconnect, Request
@@ -14,6 +15,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from yarl import URL
 
+from shared.connection import abort
 from shared.errors import Problem, Unavailable
 from shared.events.topics import Service
 from shared.failpoint import reach
@@ -21,6 +23,8 @@ from shared.failpoint import reach
 ANSWER_SECONDS = 35.0
 """From the last byte of a request to the first of its answer. A dead service's socket stays open
 in the supervisor, so that a request waits there for the next instance: not for ever."""
+ENDING_SECONDS = 5.0
+"""For which answers are still waited for when this process ends; it does so 2 s later at least."""
 _IDLE_SECONDS = 60.0
 _RETRY_AFTER = 2
 _TRIES = 3
@@ -97,8 +101,31 @@ class Upstreams:
         return await self._once(service, request)
 
     async def _once(self, service: Service, request: Request) -> "Forwarded":
-        loop = asyncio.get_running_loop()
         upload = _Upload(request)
+        async with asyncio.TaskGroup() as group:
+            asking = group.create_task(self._ask(service, request, upload))
+            gone = group.create_task(upload.nobody_waits())
+            ending = group.create_task(_until_ending(request.app, seconds=ENDING_SECONDS))
+            ends = (asking, gone, ending)
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            for task in ends:
+                task.cancel()  # a wait that went on behind us would take what nobody gets
+        if not asking.cancelled():
+            outcome = asking.result()
+            if isinstance(outcome, Exception):
+                raise outcome
+            return Forwarded(outcome)
+        if gone.cancelled():
+            if upload.whole.is_set():
+                raise Unavailable(service, retry_after=_RETRY_AFTER)
+            await abort(request.scope, request.receive)
+        raise ClientDisconnect
+
+    async def _ask(
+        self, service: Service, request: Request, upload: "_Upload"
+    ) -> aiohttp.ClientResponse | Exception:
+        """Return the answer, or what its request ends with instead."""
+        loop = asyncio.get_running_loop()
         session = self._kept if request.method in _BODILESS else self._fresh
         try:
             async with asyncio.timeout(ANSWER_SECONDS) as deadline:
@@ -112,16 +139,16 @@ class Upstreams:
                 )
             if request.method not in _BODILESS:
                 reach("gateway.upstream_answered")
-        except TimeoutError as error:
-            if upload.begun and not upload.finished:
-                raise Problem("REQ-4081") from error
-            raise Unavailable(service, retry_after=_RETRY_AFTER) from error
+        except TimeoutError:
+            if upload.begun and not upload.whole.is_set():
+                return Problem("REQ-4081")
+            return Unavailable(service, retry_after=_RETRY_AFTER)
         except aiohttp.ClientError as error:
             if upload.cut is not None:
-                raise upload.cut from error
+                return upload.cut
             _log.warning("service did not answer", service=service, cause=repr(error))
-            raise _Ended(service, retry_after=_RETRY_AFTER) from error
-        return Forwarded(answer)
+            return _Ended(service, retry_after=_RETRY_AFTER)
+        return answer
 
     def _url(self, service: Service, request: Request) -> URL:
         # From the decoded path that was matched, so that no second reading of it is possible.
@@ -149,9 +176,13 @@ class _Upload:
 
     def __init__(self, request: Request) -> None:
         self._request = request
-        self.begun = self.finished = False
+        self.begun = False
+        self.whole = asyncio.Event()
+        """Set when all of it was passed on; from the beginning where there is none."""
+        if not _has_body(request):
+            self.whole.set()
         self.cut: ClientDisconnect | Problem | None = None
-        self.progressed = _nothing
+        self.progressed: Callable[[], None] = lambda: None
 
     async def chunks(self) -> AsyncIterator[bytes]:
         self.begun = True
@@ -164,12 +195,13 @@ class _Upload:
             self.cut = error  # what was sent is not whole: the connection is closed, not ended
             raise
         self.progressed()
-        self.finished = True
+        self.whole.set()
         reach("gateway.body_passed_on")
 
-
-def _nothing() -> None:
-    return
+    async def nobody_waits(self) -> None:
+        """Return when the client has gone; until its body has ended, reading that tells it."""
+        await self.whole.wait()
+        await _until_gone(self._request.receive)
 
 
 class Forwarded(Response):
@@ -193,13 +225,12 @@ class Forwarded(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Stream the answer; stop reading it when the client has gone."""
-        stopping: asyncio.Event | None = getattr(scope["app"].state, "stopping", None)
         try:
             async with asyncio.TaskGroup() as group:
                 passing = group.create_task(self._pass(send))
                 ends = [passing, group.create_task(_until_gone(receive))]
-                if self._events and stopping is not None:
-                    ends.append(group.create_task(_until_set(stopping)))
+                if self._events:
+                    ends.append(group.create_task(_until_ending(scope["app"])))
                 done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
                 for task in ends:
                     task.cancel()
@@ -217,8 +248,9 @@ class Forwarded(Response):
         start = {"status": self.status_code, "headers": self.raw_headers}
         await send({"type": "http.response.start", **start})
         async for chunk in self._answer.content.iter_any():
-            self._whole = chunk.endswith(b"\n\n")
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            # Only now: it may have waited there, not written, behind half an event that was.
+            self._whole = chunk.endswith(b"\n\n")
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
@@ -227,8 +259,11 @@ async def _until_gone(receive: Receive) -> None:
         pass
 
 
-async def _until_set(event: asyncio.Event) -> None:
-    await event.wait()
+async def _until_ending(app: FastAPI, *, seconds: float = 0.0) -> None:
+    """Return when this process has been ending for so long."""
+    stopping: asyncio.Event = getattr(app.state, "stopping", asyncio.Event())
+    await stopping.wait()
+    await asyncio.sleep(seconds)
 
 
 def _has_body(request: Request) -> bool:
