@@ -10,6 +10,7 @@ from typing import Any
 import jwt
 import structlog
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
@@ -52,7 +53,7 @@ def read_folder(folder: Path) -> dict[str, SigningKey]:
     for file in sorted(folder.glob("*.pem")):
         try:
             found[file.stem] = _read(file)
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as error:
             _log.warning("not a token key", file=file.name, cause=str(error))
     return found
 

@@ -1,5 +1,6 @@
 """Token keys: published before they sign, and as long as a token of theirs may be valid."""
 
+import base64
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -43,11 +44,19 @@ def test_the_newest_key_that_everyone_can_know_signs(tmp_path: Path):
     assert choose(keys, published(z=timedelta(days=1)), now=NOW) is None
 
 
+def of_an_unknown_type() -> bytes:
+    """Return a private key (PKCS #8) of the algorithm 1.2.3.4."""
+    der = bytes.fromhex("300f 020100 3005 0603 2a0304 0403 020100".replace(" ", ""))
+    body = base64.b64encode(der).decode()
+    return f"-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n".encode()
+
+
 def test_what_is_no_token_key_is_passed_over(tmp_path: Path):
     make_token_key(tmp_path, "good")
     (tmp_path / "half.pem").write_bytes((tmp_path / "good.pem").read_bytes()[:100])
     (tmp_path / "text.pem").write_text("not a key")
     (tmp_path / "note.txt").write_text("not even named so")
+    (tmp_path / "dsa-like.pem").write_bytes(of_an_unknown_type())
     assert list(read_folder(tmp_path)) == ["good"]
 
 
