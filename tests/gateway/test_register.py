@@ -87,6 +87,7 @@ async def test_what_cannot_be_registered_is_422_with_a_place(door: Door, registr
         ({"jwks": {"keys": [private]}}, "/jwks/keys/0"),
         ({"jwks": {"keys": [{"kty": "oct", "k": "AA", "kid": "x"}]}}, "/jwks/keys/0"),
         ({"jwks": {"keys": [good, good]}}, "/jwks/keys/0"),
+        ({"jwks": {"keys": [good | {"kid": "a/b"}]}}, "/jwks/keys/0/kid"),
     ]
     for changes, place in cases:
         answer = await register(door, registrar, "k", **changes)
@@ -203,7 +204,7 @@ async def test_a_key_that_proves_nothing_is_not_taken(door: Door, registrar: dic
         key = public_jwk(str(number), ec.generate_private_key(ec.SECP256R1()))
         headers["Idempotency-Key"] = str(number)
         await door.client.post(f"/v1/clients/{ID}/keys", json=key, headers=headers)
-    key = public_jwk("one more", ec.generate_private_key(ec.SECP256R1()))
+    key = public_jwk("one-more", ec.generate_private_key(ec.SECP256R1()))
     headers["Idempotency-Key"] = "one more"
     answer = await door.client.post(f"/v1/clients/{ID}/keys", json=key, headers=headers)
     assert (answer.status_code, answer.json()["errors"][0]["detail_en"]) == (

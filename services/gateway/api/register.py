@@ -23,6 +23,8 @@ from shared.restored import refuse_meanwhile
 from shared.tokens import MAX_AGENCIES, usable
 
 MOST_KEYS = 10
+_KID = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._~:+=-]{1,100}")
+"""One segment of a path, as it stands: by it the key is taken away."""
 _VERSION = re.compile(r'(?:W/)?"(\d{1,18})"')
 
 router = APIRouter(dependencies=[Depends(refuse_meanwhile)], route_class=TokenFirst)
@@ -209,7 +211,8 @@ async def post_key(
 
 
 @router.delete(
-    "/v1/clients/{client_id}/keys/{kid}",
+    # Some were registered before their ids were held to a form: with slashes, or empty.
+    "/v1/clients/{client_id}/keys/{kid:path}",
     status_code=204,
     **told("Take a key from a system", "Gỡ một khóa của hệ thống", refuses=(404, 409, 412)),
 )
@@ -251,15 +254,19 @@ def _expected(request: Request) -> frozenset[int] | None:
 
 def _check_keys(keys: list[dict[str, Any]], *, alone: bool = False) -> None:
     """Raise Problem REQ-4221 for a key that proves nothing; `alone`: the last one is the body."""
-    faults = [
-        Fault(
-            "" if alone and number == len(keys) - 1 else f"/jwks/keys/{number}",
-            "Phải là khóa công khai ES256, EdDSA hoặc RS256, có kid riêng.",
-            "Must be a public key for ES256, EdDSA or RS256, with a kid of its own.",
-        )
-        for number, key in enumerate(keys)
-        if (not alone or number == len(keys) - 1) and not _proves(key, keys)
-    ]
+    faults: list[Fault] = []
+    for number, key in enumerate(keys):
+        if alone and number < len(keys) - 1:
+            continue
+        place = "" if alone else f"/jwks/keys/{number}"
+        if not _proves(key, keys):
+            vi = "Phải là khóa công khai ES256, EdDSA hoặc RS256, có kid riêng."
+            en = "Must be a public key for ES256, EdDSA or RS256, with a kid of its own."
+            faults.append(Fault(place, vi, en))
+        elif not _KID.fullmatch(key["kid"]):
+            vi = "Từ 1 đến 100 ký tự trong A-Z a-z 0-9 . _ ~ : + = -, không phải . hay .."
+            en = "1 to 100 characters of A-Z a-z 0-9 . _ ~ : + = -, but not . or .."
+            faults.append(Fault(f"{place}/kid", vi, en))
     if len(keys) > MOST_KEYS:
         vi, en = f"Tối đa {MOST_KEYS} khóa.", f"At most {MOST_KEYS} keys."
         faults.append(Fault("" if alone else "/jwks/keys", vi, en))
