@@ -32,6 +32,8 @@ class Watch:
     visits: Visits
     _seen: tuple[int, int] = (-1, -1)
     _hot_until: float = 0.0
+    _missed: bool = False
+    """Whether some could not be looked at in this pass."""
     _looked: dict[Token, Standing | None] = field(default_factory=dict[Token, "Standing | None"])
 
     async def look(self) -> None:
@@ -40,10 +42,12 @@ class Watch:
             if _over(visit, datetime.now(UTC)):
                 visit.end()
         if await self._has_news():
-            self._looked = {}
+            self._looked, self._missed = {}, False
             for visit in list(self.visits.open):
                 if not await self._may_stay(visit):
                     visit.end()
+            if self._missed:
+                self._seen = (-1, -1)  # what was changed stays news until all were looked at
 
     async def _has_news(self) -> bool:
         async def versions(conn: Connection) -> tuple[int, int]:
@@ -76,6 +80,7 @@ class Watch:
             try:
                 self._looked[token] = await self.guard.look_again(standing)
             except Unavailable:
+                self._missed = True
                 return standing  # what cannot be looked up was not taken away
             except Problem:
                 self._looked[token] = None
