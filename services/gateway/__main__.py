@@ -52,6 +52,9 @@ async def serve(settings: GatewaySettings, stop: asyncio.Event) -> None:
         )
         tasks = _tasks(settings, app, internal)
         await together(stop, *tasks)
+        # What ended while the open connections were drained: the task has written its last before.
+        app.state.visits.tell(app.state.points)
+        await app.state.points.flush(db)
 
 
 def _tasks(settings: GatewaySettings, app: FastAPI, internal: Internal) -> list[Task]:

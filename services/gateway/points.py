@@ -50,7 +50,10 @@ class Points:
         return self._sums.traffic
 
     async def flush(self, db: Database) -> None:
-        """Write the sums; what cannot be written now is kept for the next time."""
+        """Write the sums; what cannot be written now is kept for the next time.
+
+        Counted twice when it was written and only the answer of the commit was lost.
+        """
         taken, self._sums = self._sums, _Sums({}, {})
         if not taken.traffic:
             return

@@ -39,6 +39,7 @@ class Process:
     behind: Behind
     keys: dict[str, ec.EllipticCurvePrivateKey]
     url: str
+    database: str
 
     def rss_kib(self) -> int:
         status = Path(f"/proc/{self.running.pid}/status").read_text(encoding="ascii")
@@ -115,7 +116,7 @@ async def run_process(databases: Databases, folder: Path) -> AsyncGenerator[Proc
                 env=environment(databases, folder, url, service.url, fds),
                 pass_fds=fds,
             )
-            process = Process(running, client, asked, service, keys, url)
+            process = Process(running, client, asked, service, keys, url, databases.owner)
             try:
                 await eventually(process.healthy, "all but the directory", timeout=30)
                 yield process
@@ -202,3 +203,7 @@ async def test_it_ends_by_itself_when_asked_and_finishes_what_it_has_begun(proce
     assert asked.result().json() == {"size": 7}
     async with asyncio.timeout(10):
         assert await process.running.wait() == 0
+    owner = await asyncpg.connect(process.database)
+    counted = await owner.fetchval("select requests from traffic where client_id = 'sys-h14'")
+    await owner.close()
+    assert counted == 1, "what ended while the process was ending is counted, too"
