@@ -47,10 +47,16 @@ class Compress:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass one request on."""
-        if scope["type"] == "http" and scope["path"] not in _SECRET:
-            wanted = asked_for(Headers(scope=scope).get("accept-encoding", ""))
-            send = _Compressing(send, wanted=wanted and scope["method"] != "HEAD")
-        await self._app(scope, receive, send)
+        if scope["type"] != "http" or scope["path"] in _SECRET:
+            await self._app(scope, receive, send)
+            return
+        wanted = asked_for(Headers(scope=scope).get("accept-encoding", ""))
+        compressing = _Compressing(send, wanted=wanted and scope["method"] != "HEAD")
+        try:
+            await self._app(scope, receive, compressing)
+        except Exception:
+            await compressing.cut()
+            raise
 
 
 class _Compressing:
@@ -79,6 +85,11 @@ class _Compressing:
         if self._squeeze is not None:
             message = _squeezed(self._squeeze, message)
         await self._send(message)
+
+    async def cut(self) -> None:
+        """Say what was to come, when nothing comes behind it: an answer that is cut, no other."""
+        if self._head is not None:
+            await self._send(self._head)
 
     async def _begin(self, head: Message, first: Message) -> None:
         more = first.get("more_body", False)

@@ -1,10 +1,12 @@
 """Answers are compressed where asked for and worth it, and never where that would be wrong."""
 
+import asyncio
 import gzip
 import json
 from collections.abc import Mapping
 from typing import Any
 
+import httpx2
 import pytest
 from aiohttp import web
 
@@ -116,3 +118,19 @@ async def test_the_gateways_own_tables_are_compressed_and_tokens_are_not(door: D
     form = {"grant_type": "client_credentials", "scope": "x" * 2000}
     token = await door.client.post("/oauth/token", data=form, headers={"Accept-Encoding": "gzip"})
     assert "content-encoding" not in token.headers
+
+
+async def test_an_answer_that_is_cut_before_its_first_byte_is_cut_and_no_other(door: Door):
+    async def cuts_behind_its_head(request: web.Request) -> web.StreamResponse:
+        answer = web.StreamResponse(headers={"Content-Type": "text/csv", "Content-Length": "5000"})
+        await answer.prepare(request)
+        transport = request.transport
+        assert transport is not None
+        await asyncio.sleep(0.1)
+        transport.abort()
+        return answer
+
+    door.behind.handler = cuts_behind_its_head
+    headers = await door.headers("sys-h14", **{"Accept-Encoding": "gzip"})
+    with pytest.raises(httpx2.RemoteProtocolError):
+        await door.client.get(FILE, headers=headers)
