@@ -112,6 +112,26 @@ async def test_waits_have_a_limit_of_their_own_and_give_their_place_back(door: D
     assert (await door.client.post(LEASES, json={}, headers=headers)).status_code == 200
 
 
+async def test_what_may_wait_takes_a_place_for_its_first_moment(door: Door):
+    gate = asyncio.Event()
+
+    async def held(_request: web.Request) -> web.StreamResponse:
+        await gate.wait()
+        return web.json_response({})
+
+    door.behind.handler = held
+    narrow(door, passed_at_once=1)
+    headers = await door.headers("hub")
+    async with asyncio.TaskGroup() as group:
+        for _ in range(3):
+            group.create_task(door.client.post(LEASES, json={}, headers=headers))
+        await eventually(lambda: door.behind.seen, "the first wait behind the gateway")
+        await asyncio.sleep(limits.MOMENT_SECONDS / 2)
+        assert len(door.behind.seen) == 1
+        await eventually(lambda: len(door.behind.seen) == 3, "the others, when it was seen to wait")
+        gate.set()
+
+
 async def test_a_client_that_goes_away_gives_its_place_back(door: Door):
     gate = asyncio.Event()
 

@@ -22,7 +22,7 @@ async def first_line(door: Door, head: str) -> bytes:
     body = "Host: x\r\nContent-Type: application/json\r\nContent-Length: 1000000\r\n\r\n["
     writer.write(f"{head} HTTP/1.1\r\n{body}".encode())
     try:
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(15):
             return await reader.readuntil(b"\r\n")
     finally:
         writer.close()
