@@ -88,7 +88,8 @@ async def test_a_flood_of_one_client_does_not_keep_another_waiting(door: Door):
     assert sorted(statuses) == [200] * 20 + [429] * 30
 
 
-async def test_waits_have_a_limit_of_their_own_and_give_their_place_back(door: Door):
+def held_back(door: Door) -> asyncio.Event:
+    """Have the service behind answer nothing before this is set."""
     gate = asyncio.Event()
 
     async def held(_request: web.Request) -> web.StreamResponse:
@@ -96,6 +97,11 @@ async def test_waits_have_a_limit_of_their_own_and_give_their_place_back(door: D
         return web.json_response({})
 
     door.behind.handler = held
+    return gate
+
+
+async def test_waits_have_a_limit_of_their_own_and_give_their_place_back(door: Door):
+    gate = held_back(door)
     narrow(door, open_waits=2, open_requests=1, passed_at_once=1)
     headers = await door.headers("hub")
     async with asyncio.TaskGroup() as group:
@@ -113,13 +119,7 @@ async def test_waits_have_a_limit_of_their_own_and_give_their_place_back(door: D
 
 
 async def test_what_may_wait_takes_a_place_for_its_first_moment(door: Door):
-    gate = asyncio.Event()
-
-    async def held(_request: web.Request) -> web.StreamResponse:
-        await gate.wait()
-        return web.json_response({})
-
-    door.behind.handler = held
+    gate = held_back(door)
     narrow(door, passed_at_once=1)
     headers = await door.headers("hub")
     async with asyncio.TaskGroup() as group:
@@ -133,13 +133,7 @@ async def test_what_may_wait_takes_a_place_for_its_first_moment(door: Door):
 
 
 async def test_a_client_that_goes_away_gives_its_place_back(door: Door):
-    gate = asyncio.Event()
-
-    async def held(_request: web.Request) -> web.StreamResponse:
-        await gate.wait()
-        return web.json_response({})
-
-    door.behind.handler = held
+    gate = held_back(door)
     narrow(door, open_requests=1)
     headers = await door.headers("sys-h14")
     with pytest.raises(TimeoutError):
