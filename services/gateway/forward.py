@@ -85,9 +85,9 @@ class Upstreams:
 
         A request that has a body is sent once, on a fresh connection; one without may be sent
         again when its connection ended before the answer began.
-        Raises Unavailable when the service does not answer, REQ-4081 when the body does not come,
-        REQ-4004 for a body where there may be none: passed on unread, it would be taken for the
-        beginning of somebody's next request on that connection.
+        Raises Unavailable when the service does not answer, Ending when this process ends first,
+        REQ-4081 when the body does not come, REQ-4004 for a body where there may be none: unread,
+        it would be taken for the beginning of somebody's next request there.
         """
         if request.method not in _BODILESS:
             return await self._once(service, request)
@@ -117,7 +117,7 @@ class Upstreams:
             return Forwarded(outcome)
         if gone.cancelled():
             if upload.whole.is_set():
-                raise Unavailable(service, retry_after=_RETRY_AFTER)
+                raise Ending(service, retry_after=_RETRY_AFTER)
             await abort(request.scope, request.receive)
         raise ClientDisconnect
 
@@ -154,8 +154,7 @@ class Upstreams:
         # From the decoded path that was matched, so that no second reading of it is possible.
         path = quote(request.scope["path"], safe="/:@!$&'()*+,;=~-._")
         query = request.scope["query_string"].decode("latin-1")
-        url = self._addresses[service] + path + (f"?{query}" if query else "")
-        return URL(url, encoded=True)
+        return URL(self._addresses[service] + path + (f"?{query}" if query else ""), encoded=True)
 
 
 def _session(connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
@@ -169,6 +168,10 @@ def _session(connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
 
 class _Ended(Unavailable):
     """The connection ended before an answer began."""
+
+
+class Ending(Unavailable):
+    """This process ends while an answer is still waited for."""
 
 
 class _Upload:

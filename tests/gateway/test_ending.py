@@ -33,26 +33,38 @@ class Waits:
         return web.Response()
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "body"),
-    [("GET", DRAFT, b""), ("POST", LEASES, b'{"wait": "PT30S"}'), ("POST", LEASES, b"")],
-)
+@pytest.mark.parametrize(("method", "path"), [("GET", DRAFT), ("POST", f"{DRAFT}/dispatches")])
 async def test_who_still_waits_when_the_gateway_ends_is_told_to_come_back(
-    door: Door, monkeypatch: pytest.MonkeyPatch, method: str, path: str, body: bytes
+    door: Door, monkeypatch: pytest.MonkeyPatch, method: str, path: str
 ):
     monkeypatch.setattr(forward, "ENDING_SECONDS", 0.3)
+    answer = await _waiting_at_the_end(door, "sys-h14", method, path)
+    assert (answer.status_code, answer.json()["code"]) == (503, "SYS-5031")
+    assert int(answer.headers["retry-after"]) >= 1
+
+
+@pytest.mark.parametrize("body", [b'{"wait": "PT30S"}', b""])
+async def test_a_poll_that_still_waits_when_the_gateway_ends_has_got_nothing(
+    door: Door, monkeypatch: pytest.MonkeyPatch, body: bytes
+):
+    monkeypatch.setattr(forward, "ENDING_SECONDS", 0.3)
+    answer = await _waiting_at_the_end(door, "hub", "POST", LEASES, body)
+    assert (answer.status_code, answer.json()) == (200, {"leases": []})
+
+
+async def _waiting_at_the_end(
+    door: Door, who: str, method: str, path: str, body: bytes = b""
+) -> httpx2.Response:
     door.behind.handler = waits = Waits()
-    headers = await door.headers("hub", **{"Content-Type": "application/json"})
+    headers = await door.headers(who, **{"Content-Type": "application/json"})
     async with asyncio.TaskGroup() as group:
         asked = group.create_task(
             door.client.request(method, path, content=body or None, headers=headers)
         )
         await eventually(lambda: waits.begun, "the request behind the gateway")
         door.stop.set()
-    answer = asked.result()
-    assert (answer.status_code, answer.json()["code"]) == (503, "SYS-5031")
-    assert int(answer.headers["retry-after"]) >= 1
     await eventually(lambda: waits.left, "the end of the wait behind the gateway")
+    return asked.result()
 
 
 async def test_an_upload_that_still_comes_when_the_gateway_ends_is_cut(
