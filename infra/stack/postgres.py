@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.util import find_spec
+from os.path import lexists
 from pathlib import Path
 
 import asyncpg
@@ -18,6 +19,7 @@ from infra.postgres.archive import Archive
 from infra.postgres.provision import Secret, answers, provision
 from infra.stack.alive import Process
 from infra.stack.caches import alone
+from infra.stack.cluster import HALF_MADE, MARK, must_be_made, remember
 from infra.stack.folder import Folder
 from infra.stack.launch import Launch, run_as
 from infra.stack.part import NotYet, Say
@@ -68,9 +70,19 @@ class Postgres:
     def _prepare(self, say: Say) -> None:
         binaries = _binaries(say)
         home = self._home()
-        if not (home / "data" / "PG_VERSION").exists() or (home / "half-made").exists():
+        new = must_be_made(self.folder, home)
+        if not new:
+            remember(self.folder, home)
+        to_be_linked = self._closed() and not self._inside.is_symlink()
+        if to_be_linked:
+            home = self._outside(say)
+        if new:
             say("makes its data folder")
             self._initialise(binaries, home)
+        if to_be_linked:
+            self._inside.symlink_to(home)
+        if new:
+            remember(self.folder, home)
         self._forget_stale_lock(home / "data")
         for folder in self.archive.folders():
             folder.mkdir(exist_ok=True)
@@ -114,27 +126,49 @@ class Postgres:
         """Where its backups and its write-ahead log are kept."""
         return Archive(self._home() / "backup")
 
+    @property
+    def _inside(self) -> Path:
+        return self.folder.path / "postgres"
+
+    def _closed(self) -> bool:
+        """Say whether the server's user cannot go into the state folder."""
+        return os.geteuid() == 0 and not _passable(self.folder.path)
+
     def _home(self) -> Path:
-        """Return the folder of data and log: in the state folder, or where `nobody` can go."""
-        inside = self.folder.path / "postgres"
-        if os.geteuid() != 0 or _passable(self.folder.path):
-            return inside
+        """Return the folder of data and log: in the state folder, or where its link leads."""
+        if lexists(self._inside) or not self._closed():
+            return self._inside.resolve()
+        return self._elsewhere()
+
+    def _elsewhere(self) -> Path:
         digest = sha256(str(self.folder.path).encode()).hexdigest()[:12]
-        elsewhere = Path("/var/lib/lienthong") / f"postgres-{digest}"
-        if not inside.is_symlink():  # a new state folder: what another one left there is not ours
-            shutil.rmtree(elsewhere, ignore_errors=True)
-            elsewhere.parent.mkdir(parents=True, exist_ok=True)
-            if inside.exists():  # made while everybody could go there
-                inside.rename(elsewhere)
-            inside.symlink_to(elsewhere)
+        return Path("/var/lib/lienthong") / f"postgres-{digest}"
+
+    def _outside(self, say: Say) -> Path:
+        """Return the folder where `nobody` can go, with what is in the state folder moved there.
+
+        What a state folder of before has left in its place is set aside, unless it is half-made.
+        """
+        elsewhere = self._elsewhere()
+        elsewhere.parent.mkdir(parents=True, exist_ok=True)
+        new = not (self.folder.path / MARK).exists()
+        if elsewhere.exists() and (new or self._inside.exists()):
+            if (elsewhere / HALF_MADE).exists() and not any(elsewhere.glob("backup*")):
+                shutil.rmtree(elsewhere)
+            else:
+                aside = f"{elsewhere}-until-{time.strftime('%Y%m%dT%H%M%S')}"
+                say(f"sets aside what a folder of before has left: {aside}")
+                elsewhere.rename(aside)
+        if self._inside.exists():  # made while everybody could go there
+            self._inside.rename(elsewhere)
         return elsewhere
 
     def _initialise(self, binaries: Path, home: Path) -> None:
         home.mkdir(parents=True, exist_ok=True)
-        mark = home / "half-made"  # gone only when initdb has come to its end
+        mark = home / HALF_MADE  # gone only when initdb has come to its end
         mark.touch()
         shutil.rmtree(home / "data", ignore_errors=True)
-        if (home / "backup").exists():  # of another server: its log and ours would be mixed up
+        if self.archive.begun.exists():  # another server's: its log and ours would be mixed up
             (home / "backup").rename(home / f"backup-until-{time.strftime('%Y%m%dT%H%M%S')}")
         (home / "log").mkdir(exist_ok=True)
         password = home / "password"
