@@ -1,6 +1,7 @@
 """The commands that a supervisor carries out, one per connection."""
 
 import asyncio
+import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeAlias, cast
 
@@ -12,6 +13,7 @@ from infra.stack.services import Instance
 from infra.stack.supervisor import Supervisor
 from infra.stack.trouble import Trouble
 
+_REPORT = "if its disk is full, make room and try again; else report this fault"
 MOST = 8
 """Instances of one service."""
 Command: TypeAlias = Callable[[Supervisor, Mapping[str, object]], Awaitable[dict[str, object]]]
@@ -49,6 +51,9 @@ async def _told(supervisor: Supervisor, words: dict[str, object], answer: Answer
             outcome.update({"end": "done", **await command(supervisor, words)})
         except Trouble as trouble:
             outcome.update(_failure(trouble))
+        except Exception:  # noqa: BLE001 (a command that fails must not end what is kept)
+            text = traceback.format_exc()
+            outcome.update(_failure(Trouble(f"a fault of the supervisor\n{text}", _REPORT)))
         finally:
             listener.put_nowait(None)
 

@@ -84,12 +84,9 @@ class Keeper:
                     await self._rest(None)
                     continue
                 try:
-                    await self._one_life()
-                except Trouble as trouble:
-                    self._complain(trouble)
+                    await self._one_attempt()
+                except Exception:  # noqa: BLE001 (a fault met twice: the keeping goes on all the same)
                     await self._rest(_LONGEST_PAUSE)
-                except Exception:  # noqa: BLE001 (the other processes are not to die of it)
-                    await self._begin_anew()
         finally:
             self._gone.set()
 
@@ -119,13 +116,25 @@ class Keeper:
             await end(self.process, self._launched)
         await self._gone.wait()
 
+    async def _one_attempt(self) -> None:
+        """Live one life; what keeps it from being lived is told, and rested after."""
+        try:
+            await self._one_life()
+        except Trouble as trouble:
+            self._complain(trouble)
+            await self._rest(_LONGEST_PAUSE)
+        except Exception:  # noqa: BLE001 (the other processes are not to die of it)
+            await self._begin_anew()
+
     async def _one_life(self) -> None:
         """Start (or adopt) the process and return when it has died and its remains are gone."""
         began = time.monotonic()
         process = await self._adopted_or_started()
         self.process = process
         self._buried.clear()
-        process.record(self.folder.pid_file(self.part.name))
+        # Without room for it the process lives on: its environment tells whose it is (endings).
+        with suppress(OSError):
+            process.record(self.folder.pid_file(self.part.name))
         async with watched(process) as died, asyncio.TaskGroup() as group:
             readying = group.create_task(self._become_ready(began))
             if self._ending:  # `end` came before there was a process to end
@@ -184,7 +193,8 @@ class Keeper:
         self.process = None
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)  # its workers, which nobody else would end
-        self.folder.pid_file(self.part.name).unlink(missing_ok=True)
+        with suppress(OSError):  # it names a dead process: nobody takes it for a living one
+            self.folder.pid_file(self.part.name).unlink(missing_ok=True)
         self.ready.clear()
         self._buried.set()
         if status is None:
@@ -213,9 +223,9 @@ class Keeper:
 
     def _complain(self, trouble: Trouble) -> None:
         self.why = trouble.what.splitlines()[0]
-        if self.trouble is None or str(self.trouble) != str(trouble):
+        known, self.trouble = self.trouble, trouble
+        if known is None or str(known) != str(trouble):
             self.say(str(trouble))
-        self.trouble = trouble
 
     def last_lines(self, count: int = 8) -> str:
         """Return the end of the process's log."""

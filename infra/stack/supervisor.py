@@ -7,6 +7,7 @@ import shutil
 import sys
 import time
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from infra.stack import endings
@@ -48,7 +49,8 @@ class Supervisor:
     def say(self, text: str) -> None:
         """Tell everybody who waits, and the log; may be called from any thread."""
         line = {"timestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "event": text}
-        print(json.dumps(line, ensure_ascii=False), flush=True)
+        with suppress(OSError):  # a full disk takes no log, and must not end who can mend it
+            print(json.dumps(line, ensure_ascii=False), flush=True)
         self._loop.call_soon_threadsafe(self._tell, text)
 
     def _tell(self, text: str) -> None:

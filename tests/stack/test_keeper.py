@@ -1,6 +1,7 @@
 """The keeping of one process, tried on small real ones."""
 
 import asyncio
+import errno
 import signal
 import sys
 from collections.abc import AsyncGenerator
@@ -61,11 +62,11 @@ class Small:
 
 
 @asynccontextmanager
-async def kept(part: Small) -> AsyncGenerator[tuple[Keeper, list[str]]]:
+async def kept(part: Small, say: Say | None = None) -> AsyncGenerator[tuple[Keeper, list[str]]]:
     folder, said = Folder(part.cwd), list[str]()
     folder.make()
     async with asyncio.TaskGroup() as group:
-        keeper = Keeper(part, folder, said.append)
+        keeper = Keeper(part, folder, say or said.append)
         group.create_task(keeper.keep())
         yield keeper, said
         await keeper.end()
@@ -92,6 +93,27 @@ async def test_a_process_that_is_held_stays_down_until_it_is_released(tmp_path: 
         keeper.release()
         await eventually(keeper.ready.is_set, "it is ready again")
     assert len(part.prepared) == 2
+
+
+async def test_a_fault_in_the_telling_of_a_fault_does_not_end_the_keeping(tmp_path: Path):
+    full = [True]
+
+    def say(_: str) -> None:
+        if full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    async with kept(Small(tmp_path, LASTING), say) as (keeper, _):
+        await eventually(lambda: keeper.trouble, "it has complained, and could not say so")
+        full.clear()
+        keeper.release()
+        await eventually(keeper.ready.is_set, "it is tried again")
+
+
+async def test_without_room_for_its_pid_file_a_process_lives_all_the_same(tmp_path: Path):
+    (tmp_path / ".small.pid").mkdir()  # nothing can be written there
+    async with kept(Small(tmp_path, LASTING)) as (keeper, said):
+        await eventually(keeper.ready.is_set, "it is ready")
+    assert "fault" not in "".join(said)
 
 
 async def test_one_that_dies_again_and_again_is_tried_less_often_and_says_why(tmp_path: Path):

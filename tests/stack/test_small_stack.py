@@ -13,7 +13,7 @@ import pytest
 from infra.kafka.admin import Admin
 from infra.kafka.provision import rights
 from infra.stack.alive import Process
-from infra.stack.control import Door
+from infra.stack.control import Door, command
 from infra.stack.endings import strays
 from infra.stack.folder import Folder
 from infra.stack.kafka import Kafka
@@ -174,6 +174,18 @@ async def test_a_kill_whose_supervisor_dies_over_it_is_done_when_nothing_is_left
     told = killing.result()
     assert told.returncode == 0, told.stderr
     assert "docs is dead, and its supervisor too" in told.stdout
+
+
+async def test_a_command_that_fails_does_not_end_the_supervisor(folder: Folder):
+    start(folder, "--only", "postgres")
+    before = Stack(folder).pid("supervisor")
+    async with command(Door(folder), do="nonsense") as following:
+        line = await following()
+    assert line is not None
+    assert line["end"] == "trouble"
+    assert "KeyError: 'nonsense'" in str(line["what"])
+    assert Stack(folder).pid("supervisor") == before
+    assert (await Stack(folder).status())["postgres"] == "healthy"
 
 
 def test_down_without_a_supervisor_leaves_no_process(folder: Folder):
