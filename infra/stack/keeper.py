@@ -71,6 +71,8 @@ class Keeper:
     _child: "subprocess.Popen[bytes] | None" = None
     _launched: Launch = field(default_factory=lambda: Launch(argv=()))
     _ending: bool = False
+    _preparing: "asyncio.Timeout | None" = None
+    """What `end` breaks a preparation off with."""
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
     _buried: asyncio.Event = field(default_factory=asyncio.Event)
     _gone: asyncio.Event = field(default_factory=asyncio.Event)
@@ -112,6 +114,8 @@ class Keeper:
         """End the process as it likes to be ended, and the keeping."""
         self._ending = True
         self._woken.set()
+        if self._preparing is not None:
+            self._preparing.reschedule(0)
         if self.process is not None:
             await end(self.process, self._launched)
         await self._gone.wait()
@@ -130,6 +134,8 @@ class Keeper:
         """Start (or adopt) the process and return when it has died and its remains are gone."""
         began = time.monotonic()
         process = await self._adopted_or_started()
+        if process is None:
+            return
         self.process = process
         self._buried.clear()
         # Without room for it the process lives on: its environment tells whose it is (endings).
@@ -137,8 +143,6 @@ class Keeper:
             process.record(self.folder.pid_file(self.part.name))
         async with watched(process) as died, asyncio.TaskGroup() as group:
             readying = group.create_task(self._become_ready(began))
-            if self._ending:  # `end` came before there was a process to end
-                process.send(self._launched.stop)
             await died.wait()
             readying.cancel()
         was_ready = self.ready.is_set()
@@ -159,20 +163,34 @@ class Keeper:
             self._bury(self.process)
         await self._rest(_LONGEST_PAUSE)
 
-    async def _adopted_or_started(self) -> Process:
+    async def _adopted_or_started(self) -> Process | None:
+        """Return the process of this life; None: `end` came first."""
         if self.part.outlives:
             found = Process.recorded(self.folder.pid_file(self.part.name))
             if found is not None:
                 self.why, self._launched = "is adopted", self.part.launch()
                 return found
         self.why = "is prepared"
-        await self.part.prepare(lambda text: self.say(f"{self.part.name} {text}"))
+        if not await self._prepared():
+            return None
         self.why = "starts"
         launch = self.part.launch()
         self._launched = launch.with_env({"LIENTHONG_STACK": str(self.folder.path)})
         self._child = start(self._launched, self.folder.log(self.part.name))
         # A child that is dead already is still there as long as nobody has waited for it.
         return Process.of(self._child.pid) or Process(self._child.pid, 0)
+
+    async def _prepared(self) -> bool:
+        """Prepare the part; False: `end` broke it off, as it may take minutes."""
+        try:
+            async with asyncio.timeout(None) as self._preparing:
+                await self.part.prepare(lambda text: self.say(f"{self.part.name} {text}"))
+        except TimeoutError:
+            if not self._ending:
+                raise
+        finally:
+            self._preparing = None
+        return not self._ending
 
     async def _become_ready(self, began: float) -> None:
         while not self.ready.is_set():

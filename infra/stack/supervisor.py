@@ -41,6 +41,8 @@ class Supervisor:
     keepers: dict[str, Keeper] = field(default_factory=dict[str, Keeper])
     listeners: "set[asyncio.Queue[str]]" = field(default_factory=set["asyncio.Queue[str]"])
     given: dict[str, str] = field(default_factory=dict[str, str])
+    closing: bool = False
+    """From the first word of its end on: nothing is begun any more."""
     over: asyncio.Event = field(default_factory=asyncio.Event)
     seed: str = ""
     _starting: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -66,6 +68,7 @@ class Supervisor:
         """
         names = set(wanted)
         async with self._starting:
+            self.go_on()
             check_room(self.folder)
             names |= self._fix(names, seed=seed, brokers=brokers)
             self.given = dict(given)
@@ -134,7 +137,11 @@ class Supervisor:
         )
 
     def keep(self, part: Part) -> Keeper:
-        """Keep a part running from now on, unless it is kept already."""
+        """Keep a part running from now on, unless it is kept already.
+
+        Raises Trouble when the stack is being ended.
+        """
+        self.go_on()
         if part.name not in self.keepers:
             keeper = Keeper(part, self.folder, self.say)
             self.keepers[part.name] = keeper
@@ -147,6 +154,7 @@ class Supervisor:
         end, word = time.monotonic() + PATIENCE, time.monotonic() + _WORD_EVERY
         said = ""
         while True:
+            self.go_on()
             late = [keeper for keeper in kept if not keeper.ready.is_set() and not keeper.held]
             if not late:
                 return
@@ -159,6 +167,11 @@ class Supervisor:
                 word += _WORD_EVERY
                 said = self._say_once(_waits_for(late), said)
             await asyncio.sleep(0.05)
+
+    def go_on(self) -> None:
+        """Raise Trouble when the stack is being ended: what was begun before is given up."""
+        if self.closing:
+            raise Trouble("the stack is being ended", "when it is down: make up")
 
     def _say_once(self, text: str, said: str) -> str:
         if text != said:
@@ -187,6 +200,7 @@ class Supervisor:
         if stand_in:
             await self.scale(service, len(names) + 1)
         for name in names:
+            self.go_on()
             await self.keepers[name].restart()
             await self.all_ready([name])
         if stand_in:
@@ -194,7 +208,11 @@ class Supervisor:
         return len(names)
 
     async def down(self) -> None:
-        """End everything: services together, then the parts they need; nothing stays behind."""
+        """End everything: services together, then the parts they need; nothing stays behind.
+
+        Commands that are still at work are given up: none begins a process from now on.
+        """
+        self.closing = True
         for names in (self._services(), ["jaeger", *self._nodes()], ["postgres"]):
             ending = [self.keepers.pop(name) for name in names if name in self.keepers]
             async with asyncio.TaskGroup() as group:
@@ -226,6 +244,7 @@ class Supervisor:
                 stderr=output,
             )
         if await self._ended(process):
+            self.go_on()
             lines = log.read_text(errors="replace").splitlines()[-8:]
             raise Trouble(
                 "the keys and certificates could not be made:\n    " + "\n    ".join(lines),

@@ -39,12 +39,16 @@ class Small:
     prepared: list[str] = field(default_factory=list[str])
     faults: list[Exception] = field(default_factory=list[Exception])
     """Raised by checks, one each."""
+    is_built: bool = False
+    """Whether it is prepared for as long as one waits."""
 
     async def prepare(self, say: Say) -> None:
         """Count."""
         say("is prepared")
         (self.cwd / "up").unlink(missing_ok=True)
         self.prepared.append("x")
+        if self.is_built:
+            await asyncio.sleep(600)
 
     def launch(self) -> Launch:
         """Run the code."""
@@ -93,6 +97,14 @@ async def test_a_process_that_is_held_stays_down_until_it_is_released(tmp_path: 
         keeper.release()
         await eventually(keeper.ready.is_set, "it is ready again")
     assert len(part.prepared) == 2
+
+
+async def test_one_that_is_still_being_prepared_is_ended_at_once(tmp_path: Path):
+    part = Small(tmp_path, LASTING, is_built=True)
+    async with asyncio.timeout(5), kept(part) as (keeper, _):
+        await eventually(lambda: part.prepared, "it is being prepared")
+    assert keeper.process is None
+    assert not (tmp_path / "lives").exists()
 
 
 async def test_a_fault_in_the_telling_of_a_fault_does_not_end_the_keeping(tmp_path: Path):
