@@ -1,6 +1,7 @@
 """The commands that a supervisor carries out, one per connection."""
 
 import asyncio
+import time
 import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeAlias, cast
@@ -14,6 +15,8 @@ from infra.stack.supervisor import Supervisor
 from infra.stack.trouble import Trouble
 
 _REPORT = "if its disk is full, make room and try again; else report this fault"
+_LONGEST_WAIT = 1800.0
+"""Seconds: Jaeger may have to be built over a slow network."""
 MOST = 8
 """Instances of one service."""
 Command: TypeAlias = Callable[[Supervisor, Mapping[str, object]], Awaitable[dict[str, object]]]
@@ -132,11 +135,14 @@ async def _replace(supervisor: Supervisor, words: Mapping[str, object]) -> dict[
 async def _wait(supervisor: Supervisor, words: Mapping[str, object]) -> dict[str, object]:
     keeper = _named(supervisor, words)
     name = keeper.part.name
+    end = time.monotonic() + _LONGEST_WAIT
     while not keeper.ready.is_set():
         if keeper.trouble is not None:
             raise keeper.trouble
         if keeper.held or name not in supervisor.keepers:
             raise Trouble(f"{name} is held down or ended", f"make start P={name}")
+        if time.monotonic() > end:
+            raise Trouble(f"{name} is still not ready: {keeper.why}", f"make logs P={name}")
         await asyncio.sleep(0.1)
     return {}
 

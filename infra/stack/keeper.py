@@ -98,6 +98,8 @@ class Keeper:
         if self.process is not None:
             self.process.send(signal.SIGKILL)
             await self._buried.wait()
+        elif not hold:
+            self._woken.set()  # it was held down, or rests: it is started now
 
     def release(self) -> None:
         """Let it run (again) now, whatever held it back."""

@@ -99,6 +99,15 @@ async def test_a_process_that_is_held_stays_down_until_it_is_released(tmp_path: 
     assert len(part.prepared) == 2
 
 
+async def test_one_that_is_held_and_killed_without_a_hold_is_started_again(tmp_path: Path):
+    async with kept(Small(tmp_path, LASTING)) as (keeper, _):
+        await eventually(keeper.ready.is_set, "it is ready")
+        await keeper.kill(hold=True)
+        await eventually(lambda: "held down" in keeper.why, "it is held")
+        await keeper.kill(hold=False)
+        await eventually(keeper.ready.is_set, "it is ready again")
+
+
 async def test_one_that_is_still_being_prepared_is_ended_at_once(tmp_path: Path):
     part = Small(tmp_path, LASTING, is_built=True)
     async with asyncio.timeout(5), kept(part) as (keeper, _):

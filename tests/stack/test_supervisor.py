@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from infra.stack.commands import COMMANDS
 from infra.stack.folder import Folder
 from infra.stack.sockets import Sockets
 from infra.stack.supervisor import Supervisor
@@ -74,6 +75,15 @@ async def test_who_waits_for_a_part_that_is_ended_is_told_at_once(tmp_path: Path
         async with asyncio.timeout(10):
             await supervisor.down()
             assert await waiting == ENDED
+
+
+async def test_nobody_waits_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("infra.stack.commands._LONGEST_WAIT", 0.2)
+    async with supervising(tmp_path) as supervisor:
+        supervisor.keep(Small(tmp_path, NEVER_READY))
+        async with asyncio.timeout(10):
+            said = await told(COMMANDS["wait"](supervisor, {"process": "small"}))
+    assert said == "small is still not ready: has not made its file"
 
 
 async def test_a_log_that_takes_nothing_does_not_keep_a_word_from_who_listens(
