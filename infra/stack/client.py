@@ -15,6 +15,7 @@ from infra.stack.alive import Process
 from infra.stack.brokers import asked_brokers
 from infra.stack.control import Door, Next, command
 from infra.stack.folder import TREE, Folder
+from infra.stack.logs import last_lines
 from infra.stack.seed import asked_seed, fixed_seed
 from infra.stack.services import environment_given, is_for_one_life
 from infra.stack.trouble import Trouble
@@ -162,10 +163,7 @@ class Client:
         end = time.monotonic() + _PATIENCE
         while not self._reached():
             if child.poll() not in (None, 0) or time.monotonic() > end:
-                lines = log.read_text(errors="replace").splitlines()[-8:]
-                raise Trouble(
-                    "the supervisor does not start:\n    " + "\n    ".join(lines), f"see {log}"
-                )
+                raise Trouble(f"the supervisor does not start:\n{last_lines(log)}", f"see {log}")
             await asyncio.sleep(0.05)
         child.returncode = child.returncode or 0  # a daemon: it is not waited for
 

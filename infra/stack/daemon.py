@@ -9,6 +9,7 @@ from infra.stack import endings
 from infra.stack.alive import Process
 from infra.stack.commands import open_door
 from infra.stack.folder import Folder
+from infra.stack.logs import kept_short
 from infra.stack.sockets import Sockets
 from infra.stack.supervisor import Supervisor
 
@@ -20,6 +21,7 @@ async def supervise(folder: Folder) -> None:
     await endings.end_strays(folder, spare=adopted)
     async with asyncio.TaskGroup() as group:
         supervisor = Supervisor(folder, group, Sockets(folder))
+        group.create_task(kept_short(folder, supervisor.over))
         loop = asyncio.get_running_loop()
         for sign in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(sign, lambda: group.create_task(supervisor.down()))

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from infra.stack.alive import Process
 from infra.stack.folder import Folder
 from infra.stack.launch import Launch, start
+from infra.stack.logs import last_lines
 from infra.stack.part import NotYet, Part, Say
 from infra.stack.trouble import Trouble
 
@@ -235,7 +236,7 @@ class Keeper:
             self._complain(
                 Trouble(
                     f"{self.part.name} does not start; it {cause}. Its last lines:\n"
-                    + self.last_lines(),
+                    + last_lines(log),
                     f"see {log}; it is tried again and again until: make down",
                 )
             )
@@ -246,15 +247,6 @@ class Keeper:
         known, self.trouble = self.trouble, trouble
         if known is None or str(known) != str(trouble):
             self.say(str(trouble))
-
-    def last_lines(self, count: int = 8) -> str:
-        """Return the end of the process's log."""
-        try:
-            text = self.folder.log(self.part.name).read_bytes()[-20_000:]
-        except FileNotFoundError:
-            return "    (none)"
-        lines = text.decode(errors="replace").splitlines()[-count:]
-        return "\n".join("    " + line[:400] for line in lines)
 
     async def _rest(self, seconds: float | None) -> None:
         """Wait so long, or until somebody wants something else."""

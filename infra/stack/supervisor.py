@@ -16,6 +16,7 @@ from infra.stack.folder import ATTENDANTS, PARTS, SERVICES, TREE, Folder, kind_o
 from infra.stack.jaeger import Jaeger
 from infra.stack.kafka import Kafka
 from infra.stack.keeper import Keeper
+from infra.stack.logs import last_lines
 from infra.stack.part import Part
 from infra.stack.postgres import Postgres
 from infra.stack.provisioner import Provisioner
@@ -245,9 +246,8 @@ class Supervisor:
             )
         if await self._ended(process):
             self.go_on()
-            lines = log.read_text(errors="replace").splitlines()[-8:]
             raise Trouble(
-                "the keys and certificates could not be made:\n    " + "\n    ".join(lines),
+                f"the keys and certificates could not be made:\n{last_lines(log)}",
                 f"see {log}; if its folder is broken, remove {self.folder.path / 'pki'}",
             )
         self.say(f"keys and certificates are there ({time.monotonic() - began:.1f} s)")

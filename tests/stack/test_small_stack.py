@@ -1,6 +1,7 @@
 """Stacks of their own beside the tests' stack: PostgreSQL and Kafka only, so they are quick."""
 
 import asyncio
+import os
 import shutil
 import socket
 import subprocess
@@ -17,8 +18,10 @@ from infra.stack.control import Door, command
 from infra.stack.endings import strays
 from infra.stack.folder import Folder
 from infra.stack.kafka import Kafka
+from infra.stack.logs import MOST
 from infra.stack.ports import kept_ports, listening
 from shared.events.topics import SERVICES, TOPICS
+from tests.fixtures.eventually import eventually
 from tests.fixtures.stack import Backing, Stack, aside, stack_command, start
 
 pytestmark = pytest.mark.timeout(180)
@@ -186,6 +189,13 @@ async def test_a_command_that_fails_does_not_end_the_supervisor(folder: Folder):
     assert "KeyError: 'nonsense'" in str(line["what"])
     assert Stack(folder).pid("supervisor") == before
     assert (await Stack(folder).status())["postgres"] == "healthy"
+
+
+async def test_a_log_that_is_too_long_is_emptied_by_the_supervisor(folder: Folder):
+    folder.log("docs").touch()
+    os.truncate(folder.log("docs"), MOST + 1)
+    start(folder, "--only", "postgres")
+    await eventually(lambda: folder.log("docs").stat().st_size == 0, "it is emptied")
 
 
 def test_down_without_a_supervisor_leaves_no_process(folder: Folder):
