@@ -21,6 +21,13 @@ ATTENDANTS = ("provisioner",)
 PROCESSES = (*PARTS, *SERVICES, *ATTENDANTS)
 
 
+def write_closed(path: Path, text: str) -> None:
+    """Write a file anew that only its owner can read, from its first moment."""
+    path.unlink(missing_ok=True)  # whoever holds an older, open one does not get this
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+
+
 def kind_of(process: str) -> str:
     """Return what a process is one of: `docs` of `docs-2`, `kafka` of `kafka-3`."""
     return process.partition("-")[0]
@@ -43,6 +50,7 @@ class Folder:
         try:
             for folder in (self.path, self.logs, self.path / "blobs"):
                 folder.mkdir(parents=True, exist_ok=True)
+            self.logs.chmod(0o700)
         except OSError as error:
             raise Trouble(
                 f"the state folder {self.path} cannot be made: {error.strerror}",

@@ -42,3 +42,9 @@ def _version(java: Path) -> int:
         return 0
     major = re.search(r'version "(\d+)', done.stderr)
     return int(major[1]) if major else 0
+
+
+def quoted(word: str) -> str:
+    """Return a word as a file of Java's arguments holds it (`java @file`)."""
+    escaped = word.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

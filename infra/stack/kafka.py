@@ -17,8 +17,8 @@ from infra.kafka.jars import class_path
 from infra.kafka.provision import provision
 from infra.stack.brokers import broker_name, brokers_of, port_names
 from infra.stack.caches import alone
-from infra.stack.folder import TREE, Folder
-from infra.stack.java import java
+from infra.stack.folder import TREE, Folder, write_closed
+from infra.stack.java import java, quoted
 from infra.stack.launch import Launch
 from infra.stack.part import NotYet, Say
 from infra.stack.ports import listening
@@ -92,11 +92,11 @@ class Kafka:
 
     def _prepare(self, say: Say) -> None:
         self.data.parent.mkdir(parents=True, exist_ok=True)
+        self.data.parent.chmod(0o700)  # Kafka makes its files readable to all: topics, passwords
         jars = class_path(say)
         if not self.jwks.exists():  # the broker needs one to start; the provisioner fills it
             self.folder.write(JWKS, {"keys": []})
-        self._settings().write_text(self.settings(data=self.data, jwks=self.jwks))
-        self._settings().chmod(0o600)
+        write_closed(self._settings(), self.settings(data=self.data, jwks=self.jwks))
         # One node after the other: the first begins a cluster, the others find it.
         with alone(self.folder.path / "kafka.lock"):
             if not _formatted(self.data):
@@ -185,15 +185,22 @@ class Kafka:
         shutil.rmtree(self.data, ignore_errors=True)
         scram = f"SCRAM-SHA-256=[name=admin,password={self.folder.secret('admin')}]"
         tool = ("kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self._settings()))
-        argv = (
-            str(java()),
+        words = (
             *("-Xmx128m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"),
             f"-Dlog4j2.configurationFile={_CONFIG / 'log4j2.xml'}",
             *("-cp", jars),
             *tool,
             *("--add-scram", scram),
         )
-        done = subprocess.run(argv, check=False, capture_output=True, text=True)
+        # A command line is everybody's to read, and the tool takes the password nowhere else.
+        given = self.data.parent / "format.args"
+        write_closed(given, "".join(f"{quoted(word)}\n" for word in words))
+        try:
+            done = subprocess.run(
+                (str(java()), f"@{given}"), check=False, capture_output=True, text=True
+            )
+        finally:
+            given.unlink()
         if done.returncode:
             said = done.stdout + done.stderr
             shutil.rmtree(self.data, ignore_errors=True)

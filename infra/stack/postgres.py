@@ -20,7 +20,7 @@ from infra.postgres.provision import Secret, answers, provision
 from infra.stack.alive import Process
 from infra.stack.caches import alone
 from infra.stack.cluster import HALF_MADE, MARK, must_be_made, remember
-from infra.stack.folder import Folder
+from infra.stack.folder import Folder, write_closed
 from infra.stack.launch import Launch, run_as
 from infra.stack.part import NotYet, Say
 from infra.stack.trouble import Trouble
@@ -83,6 +83,8 @@ class Postgres:
             self._inside.symlink_to(home)
         if new:
             remember(self.folder, home)
+        _give(home)
+        home.chmod(0o700)  # its log holds values
         self._forget_stale_lock(home / "data")
         for folder in self.archive.folders():
             folder.mkdir(exist_ok=True)
@@ -172,8 +174,7 @@ class Postgres:
             (home / "backup").rename(home / f"backup-until-{time.strftime('%Y%m%dT%H%M%S')}")
         (home / "log").mkdir(exist_ok=True)
         password = home / "password"
-        password.write_text(self.folder.secret("postgres"))
-        password.chmod(0o600)
+        write_closed(password, self.folder.secret("postgres"))
         for path in (home, home / "log", password):
             _give(path)
         words = "-U postgres -A scram-sha-256 -E UTF8 --locale=C.UTF-8 --locale-provider=builtin"

@@ -186,3 +186,4 @@ def test_what_a_folder_that_was_removed_has_left_elsewhere_is_set_aside(small: F
     assert small.read(MARK) != before
     kept = [identifier(path / "data") for path in home.parent.glob(f"{home.name}-until-*")]
     assert kept == ([before["server"]] if outside else [])
+    assert _home(small).stat().st_mode & 0o777 == 0o700
