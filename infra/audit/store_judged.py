@@ -41,7 +41,8 @@ DISPATCHES: dict[str, Query] = {
     "docs_verdict": (
         "docs",
         """select dispatch_id as dispatch, sha256, judgement, indication, reason, judged_at,
-            evidence_sha256
+            evidence_sha256,
+            case when told_at is null then reason else told_reason end as told_reason
         from verdicts order by dispatch_id, sha256, judgement""",
     ),
     "docs_withdrawal": (

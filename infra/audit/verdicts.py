@@ -21,7 +21,8 @@ def weigh(
     """Return what judgements come to (withdrawn > bad > good > none yet), and why it may be so."""
     wanted = {file["sha256"] for file in files}
     bad = [one for one in judged if one["indication"] == "TOTAL-FAILED" and one["sha256"] in wanted]
-    reasons = {one["reason"] or _DEFAULT for one in bad}
+    # A restored signing may have judged again for another reason than the one that was acted on.
+    reasons = {one[name] or _DEFAULT for one in bad for name in ("reason", "told_reason")}
     if withdrawn:
         return "withdrawn", {one["reason"] for one in withdrawn} | reasons
     if bad:

@@ -21,7 +21,9 @@ def case(
     """Return a dispatch of which docs and signing know these withdrawals, by judgement."""
     judged = [{"sha256": FILE, "judgement": 2, "indication": "TOTAL-FAILED"}] if bad else []
     return {
-        "docs_verdict": [{**one, "reason": "SIG-4222"} for one in judged],
+        "docs_verdict": [
+            {**one, "reason": "SIG-4222", "told_reason": "SIG-4222"} for one in judged
+        ],
         "verdict": [],
         "examination": [],
         "resting": [{"sha256": FILE, "judgement": 1, "certificate": "c"} for _ in theirs],
@@ -66,13 +68,19 @@ def test_a_withdrawal_is_known_to_both_or_is_docs_own(
 
 def test_judgements_come_to_what_docs_decides() -> None:
     files = [{"sha256": FILE}]
-    good = {"sha256": FILE, "indication": "TOTAL-PASSED", "reason": None}
-    bad = {"sha256": FILE, "indication": "TOTAL-FAILED", "reason": "SIG-4222"}
-    other = {"sha256": "b" * 64, "indication": "TOTAL-FAILED", "reason": "SIG-4222"}
+    good = {"sha256": FILE, "indication": "TOTAL-PASSED", "reason": None, "told_reason": None}
+    failed = {"indication": "TOTAL-FAILED", "reason": "SIG-4222", "told_reason": "SIG-4222"}
+    bad, other = {"sha256": FILE, **failed}, {"sha256": "b" * 64, **failed}
     assert weigh(files, [], []) == (None, set())
     assert weigh(files, [good, other], []) == ("good", set())
     assert weigh(files, [good, bad], []) == ("bad", {"SIG-4222"})
     assert weigh(files, [good], [{"reason": "SIG-4225"}]) == ("withdrawn", {"SIG-4225"})
+
+
+def test_a_refusal_may_have_the_reason_of_before_it_was_judged_again() -> None:
+    again = {"indication": "TOTAL-FAILED", "reason": "SIG-4221", "told_reason": "SIG-4222"}
+    found = weigh([{"sha256": FILE}], [{"sha256": FILE, **again}], [])
+    assert found == ("bad", {"SIG-4221", "SIG-4222"})
 
 
 def judged(*, leans: bool, unit: dict[str, Any] | None = None) -> bytes:

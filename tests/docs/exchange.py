@@ -150,6 +150,8 @@ class Exchange:
         file: int | None = None,
         judgement: int = 1,
         reason: str | None = None,
+        at: datetime | None = None,
+        evidence: str = "00",
     ) -> None:
         """Hand in verdicts of all files, or one, as the consumer does."""
         row = await self.row(dispatch_id)
@@ -162,8 +164,8 @@ class Exchange:
                     judgement=judgement,
                     indication=indication,
                     reason=reason,
-                    judged_at=datetime.now(UTC),
-                    evidence_sha256="00" * 32,
+                    judged_at=at or datetime.now(UTC),
+                    evidence_sha256=evidence * 32,
                 )
                 await self.db.as_worker(lambda conn, e=event: judge.examined(conn, e, RECORD))
 

@@ -103,6 +103,7 @@ async def test_signing_knows_revocations_and_judges_again(site: Site):
     await signing.close()
     assert state == "revoked"
     assert newest > number
+    assert await _astray(site) == []
 
 
 async def test_the_gateway_lets_no_revoked_system_in(site: Site):
@@ -125,6 +126,22 @@ async def test_the_gateway_lets_no_revoked_system_in(site: Site):
     assert (await registrar.ask("GET", f"/v1/clients/{spare}")).json()["state"] == "revoked"
     with pytest.raises(Refused):
         await gone.ask("GET", "/v1/me")
+
+
+async def _astray(site: Site) -> list[str]:
+    """Return the files whose verdict at docs refers to other evidence than signing holds."""
+    verdicts = (
+        "select dispatch_id, sha256, judgement, indication, reason, judged_at, evidence_sha256"
+        " from verdicts"
+    )
+    found: list[dict[tuple[object, ...], tuple[object, ...]]] = []
+    for service in ("docs", "signing"):
+        connection = await site.database(service)
+        rows = await connection.fetch(verdicts)
+        found.append({tuple(row)[:4]: tuple(row)[4:] for row in rows})
+        await connection.close()
+    ours, theirs = found
+    return [str(key[1]) for key in ours.keys() & theirs.keys() if ours[key] != theirs[key]]
 
 
 async def test_a_point_that_cannot_be_reached_changes_nothing(site: Site):

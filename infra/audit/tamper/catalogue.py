@@ -23,6 +23,7 @@ class Table:
 
 _TRACE = "where a trace goes on; shown to operators"
 _WORK = "how far the work on it is; the next step of that writes it again"
+_TOLD = "what was told before signing, restored, judged again; what counts stands beside it"
 _ARRIVAL = "when this database heard of it: the event has its own time"
 
 TABLES: tuple[Table, ...] = (
@@ -41,7 +42,12 @@ TABLES: tuple[Table, ...] = (
     ),
     Table("docs", "receipts", ("delivery_id",), {"trace_id": _TRACE}),
     Table("docs", "statuses", ("step",), {"trace_id": _TRACE}),
-    Table("docs", "verdicts", ("judgement",), {"received_at": _ARRIVAL}),
+    Table(
+        "docs",
+        "verdicts",
+        ("judgement",),
+        {"received_at": _ARRIVAL, "told_at": _TOLD, "told_reason": _TOLD},
+    ),
     Table("docs", "withdrawals", ("dispatch_id",), {"received_at": _ARRIVAL}),
     Table(
         "docs",

@@ -61,8 +61,10 @@ _ALL = """
         p.recipients::text, p.id, split_part(p.traceparent, '-', 2)
     from dispatches as p where p.document_id = $1
     union all
-    select v.judged_at, 4, v.sha256 || v.judgement || v.indication, 'file.examined', null, null,
-        v.reason, v.indication, (select f.id from attachments as f
+    select coalesce(v.told_at, v.judged_at), 4, v.sha256 || v.judgement || v.indication,
+        'file.examined', null, null,
+        case when v.told_at is null then v.reason else v.told_reason end, v.indication,
+        (select f.id from attachments as f
             where f.document_id = $1 and f.sha256 = v.sha256 order by f.position limit 1),
         split_part(p.traceparent, '-', 2)
     from dispatches as p join verdicts as v on v.dispatch_id = p.id where p.document_id = $1

@@ -24,11 +24,23 @@ class Judgement:
 
 
 async def keep(conn: Connection, event: DocumentExamined) -> bool:
-    """Keep a verdict, of an unknown dispatch too; False when it was known."""
+    """Keep a verdict, of an unknown dispatch too; False when it was known.
+
+    A restored signing counts again and holds only its new evidence: a known verdict that was judged
+    later is referred to by that, and what the timeline has told of it stays. An older one, which
+    Kafka may repeat, changes nothing.
+    """
     new = await conn.fetchval(
-        """insert into verdicts (dispatch_id, sha256, judgement, indication, reason, judged_at,
+        """insert into verdicts as v (dispatch_id, sha256, judgement, indication, reason, judged_at,
             evidence_sha256)
-        values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing returning true""",
+        values ($1, $2, $3, $4, $5, $6, $7)
+        on conflict (dispatch_id, sha256, judgement, indication) do update set
+            reason = excluded.reason, judged_at = excluded.judged_at,
+            evidence_sha256 = excluded.evidence_sha256,
+            told_at = coalesce(v.told_at, v.judged_at),
+            told_reason = case when v.told_at is null then v.reason else v.told_reason end
+        where v.judged_at < excluded.judged_at
+        returning told_at is null""",
         event.dispatch_id,
         event.sha256,
         event.judgement,
@@ -37,14 +49,14 @@ async def keep(conn: Connection, event: DocumentExamined) -> bool:
         event.judged_at,
         event.evidence_sha256,
     )
-    return new is not None
+    return bool(new)
 
 
 async def of(conn: Connection, dispatch_id: DispatchId) -> list[Judgement]:
-    """Return all judgements of a dispatch's files, as they came in."""
+    """Return all judgements of a dispatch's files, in the order in which they were judged."""
     rows = await conn.fetch(
         """select sha256, judgement, indication, reason, judged_at, evidence_sha256 from verdicts
-        where dispatch_id = $1 order by received_at, judgement""",
+        where dispatch_id = $1 order by judged_at, judgement""",
         dispatch_id,
     )
     return [Judgement(**dict(row)) for row in rows]
