@@ -7,14 +7,14 @@ from contextlib import asynccontextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import asyncpg
-import orjson
 from asyncpg.pool import Pool, PoolConnectionProxy
 
 from shared.bell import Bell
 from shared.db_faults import AGAIN, LOST, NOT_YET
+from shared.db_session import OneDatabase
 from shared.errors import Unavailable
 from shared.failpoint import reach
 from shared.ids import AgencyId
@@ -79,32 +79,16 @@ class _Connection(asyncpg.Connection):
         return ""
 
 
-_JSONB_VERSION = b"\x01"
-
-
-def _to_jsonb(value: object) -> bytes:
-    return _JSONB_VERSION + orjson.dumps(value)
-
-
-def _from_jsonb(raw: bytes) -> Any:  # noqa: ANN401 (JSON is anything)
-    return orjson.loads(raw[1:])
-
-
-async def prepare(conn: Any) -> None:  # noqa: ANN401 (pools and plain connections alike)
-    """Make JSON columns dicts and lists, by orjson."""
-    await conn.set_type_codec(
-        "jsonb", schema="pg_catalog", format="binary", encoder=_to_jsonb, decoder=_from_jsonb
-    )
-
-
-def make_pool(dsn: str, *, size: int, name: str, **settings: str) -> "Pool[Record]":
+def make_pool(
+    dsn: str, *, size: int, name: str, only: OneDatabase | None = None, **settings: str
+) -> "Pool[Record]":
     """Return a pool whose connections keep the limits and `settings`; `await` it before use."""
     return asyncpg.create_pool(
         dsn,
         min_size=0,  # opens without PostgreSQL
         max_size=size,
         connection_class=_Connection,
-        init=prepare,
+        init=(only or OneDatabase()).enter,
         timeout=_CONNECT_SECONDS,
         command_timeout=_COMMAND_SECONDS,
         max_inactive_connection_lifetime=600,  # a new one learns types and plans anew, 50 ms
@@ -117,14 +101,22 @@ class Database:
 
     Every transaction has time limits (idle, whole, lock); a deadlock or lock time-out is tried
     again inside, so a step may run more than once and must only touch its connection. Until
-    `shared.migrate` has run, every transaction raises Unavailable.
+    `shared.migrate` has run, every transaction raises Unavailable. Once another database is in the
+    place of the first one, everything raises Replaced, which ends the process.
     """
 
     def __init__(
-        self, *, app: "Pool[Record]", worker: "Pool[Record]", looks: "Pool[Record]", alone: str
+        self,
+        *,
+        app: "Pool[Record]",
+        worker: "Pool[Record]",
+        looks: "Pool[Record]",
+        alone: str,
+        only: OneDatabase | None = None,
     ) -> None:
         """Use these pools; `open` makes them. `alone` is the DSN for connections outside them."""
         self._app, self._worker, self._looks, self._alone = app, worker, looks, alone
+        self._only = only or OneDatabase()
         self._lines = {pool: Line() for pool in (app, worker, looks)}
         self.bell = Bell()
         self.outbox_bell = Bell()
@@ -136,18 +128,19 @@ class Database:
     @asynccontextmanager
     async def open(cls, settings: ServiceSettings) -> "AsyncGenerator[Database]":
         """Open the pools for the length of a `with`."""
-        name = settings.instance
+        name, only = settings.instance, OneDatabase()
         alone = settings.database_worker.get_secret_value()
-        app = make_pool(settings.database_app.get_secret_value(), size=8, name=f"{name} app")
+        callers = settings.database_app.get_secret_value()
+        app = make_pool(callers, size=8, name=f"{name} app", only=only)
         plans = {"plan_cache_mode": _ONCE}
-        worker = make_pool(alone, size=8, name=f"{name} worker", **plans)
+        worker = make_pool(alone, size=8, name=f"{name} worker", only=only, **plans)
         reading = {"default_transaction_read_only": "on", **plans}
-        looks = make_pool(alone, size=4, name=f"{name} looks", **reading)
+        looks = make_pool(alone, size=4, name=f"{name} looks", only=only, **reading)
         pools = (app, worker, looks)
         for pool in pools:
             await pool
         try:
-            yield cls(app=app, worker=worker, looks=looks, alone=alone)
+            yield cls(app=app, worker=worker, looks=looks, alone=alone, only=only)
         finally:
             for pool in pools:
                 pool.terminate()
@@ -198,7 +191,7 @@ class Database:
         except NOT_YET as error:
             raise Unavailable(WHAT) from error
         try:
-            await prepare(conn)
+            await self._only.enter(conn)
             yield conn
         finally:
             conn.terminate()

@@ -22,7 +22,7 @@ Ask = Callable[[Connection], Awaitable[bool]]
 class Recovery:
     """This process's knowledge of whether its database still lacks something.
 
-    Every process begins with the database that it has until its end: once over is over for good.
+    Every process has one database until its end (`db_session.Replaced`): once over is for good.
     """
 
     def __init__(

@@ -6,8 +6,8 @@ import asyncpg
 import pytest
 
 from infra.stack.folder import TREE
-from shared import db as module
-from shared.db import Connection, prepare
+from shared.db import Connection
+from shared.db_session import OneDatabase
 from shared.errors import Unavailable
 from shared.migrate import bring_up
 from tests.fixtures.database import opened, settings_of
@@ -44,15 +44,17 @@ async def test_a_connection_that_ends_while_migrations_wait_is_made_anew(
 async def test_a_connection_that_ends_before_it_is_ready_is_unavailable(
     databases: Databases, backing: Backing, monkeypatch: pytest.MonkeyPatch
 ):
-    async def ended(conn: "asyncpg.Connection[asyncpg.Record]") -> None:
+    enter = OneDatabase.enter
+
+    async def ended(one: OneDatabase, conn: "asyncpg.Connection[asyncpg.Record]") -> None:
         conn.terminate()
         await asyncio.sleep(0.1)
-        await prepare(conn)
+        await enter(one, conn)
 
     async def one(conn: Connection) -> int:
         return int(await conn.fetchval("select 1"))
 
-    monkeypatch.setattr(module, "prepare", ended)
+    monkeypatch.setattr(OneDatabase, "enter", ended)
     async with opened(databases, "docs", backing) as db:
         with pytest.raises(Unavailable):
             await db.look(one)

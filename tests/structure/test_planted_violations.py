@@ -25,7 +25,7 @@ PLANTED: list[tuple[Rule, str, str, str]] = [
     (rules.functions_are_short, "infra/x.py", DOC + LONG_FUNCTION, "f has 41 lines"),
     (rules.modules_say_what_they_own, "shared/x.py", "x = 1\n", "no module docstring"),
     (rules.modules_say_what_they_own, "tests/x.py", '"""A.\n\nB.\nC.\nD.\n"""\n', "longer than 3"),
-    (rules.shared_stays_small, "shared/x.py", DOC + "\n" * 7_662, "7663 lines of 7662"),
+    (rules.shared_stays_small, "shared/x.py", DOC + "\n" * 7_704, "7705 lines of 7704"),
     (rules.shared_stays_small, "shared/x.py", DOC, "more than 25%"),
     (rules.names_say_something, "services/docs/helpers.py", DOC, "excludes nothing"),
     (rules.sql_stands_in_stores, "services/docs/api.py", 'x = "select id from t"\n', "SQL outside"),
