@@ -12,6 +12,7 @@ from infra.postgres.archive import Archive
 from infra.restore.base import bases, make
 from infra.restore.goal import LATEST
 from infra.restore.restore import list_remnants, restore
+from infra.restore.signals import interruptible
 from infra.restore.tools import megabytes
 from infra.stack.folder import SERVICES, Folder
 from infra.stack.postgres import Postgres
@@ -77,11 +78,11 @@ def main() -> int:
     parser.add_argument("--service", default="")
     parser.add_argument("--to", default="")
     try:
-        asyncio.run(_told(_work(parser.parse_args(), Folder.here())))
+        asyncio.run(interruptible(_told(_work(parser.parse_args(), Folder.here()))))
     except Trouble as trouble:
         print(trouble, file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         print("interrupted; make status shows whether the service runs", file=sys.stderr)
         return 130
     return 0

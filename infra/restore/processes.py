@@ -1,5 +1,6 @@
 """A service's processes: all ended and held down while its database is set back, then started."""
 
+import asyncio
 import json
 import time
 from collections.abc import AsyncGenerator, Sequence
@@ -38,25 +39,66 @@ async def instances(folder: Folder, service: str) -> dict[str, int | None]:
 
 
 @asynccontextmanager
-async def ended(folder: Folder, service: str) -> AsyncGenerator[Sequence[str]]:
+async def ended(folder: Folder, service: str) -> AsyncGenerator[None]:
     """End every process of a service, and start them again afterwards, whatever happened.
 
-    One that survived would publish what its database does not know any more.
+    One that survived would publish what its database does not know any more. So one that somebody
+    begins meanwhile is ended, too, before any is started again. Raises Trouble, also when one does
+    not run again; the others are started all the same.
     """
-    names = list(await instances(folder, service))
     began = time.monotonic()
+    names: list[str] = []
     try:
-        for name in names:
-            await _ask(folder, "kill", process=name, hold=True)
-        left = [name for name, pid in (await instances(folder, service)).items() if pid]
-        if left:
-            raise Trouble(f"{', '.join(left)} does not stay down", "make status; try again")
+        await _hold(folder, service, names)
         say(f"ended {', '.join(names) or 'nothing'}")
-        yield names
-    finally:
+        yield
+        await _hold(folder, service, names)
+    except BaseException:
+        for name, trouble in (await _started(folder, service, names)).items():
+            say(f"{name} does not run again: {trouble}")
+        raise
+    failed = await _started(folder, service, names)
+    if failed:
+        why = "; ".join(f"{name}: {trouble.what}" for name, trouble in failed.items())
+        raise Trouble(
+            f"does not run again: {why}", f"make status; make start P={next(iter(failed))}"
+        )
+    say(f"started again after {time.monotonic() - began:.1f} s")
+
+
+async def _hold(folder: Folder, service: str, names: list[str]) -> None:
+    """End the processes that there are now and hold them down; add those that are new to `names`.
+
+    Raises Trouble when one does not stay down.
+    """
+    for name in await instances(folder, service):
+        if name not in names:
+            names.append(name)
+        await _ask(folder, "kill", process=name, hold=True)
+    left = [name for name, pid in (await instances(folder, service)).items() if pid]
+    if left:
+        raise Trouble(f"{', '.join(left)} does not stay down", "make status; try again")
+
+
+async def _started(folder: Folder, service: str, names: Sequence[str]) -> dict[str, Trouble]:
+    """Start those of them that are still kept, at once; return which do not run, and why."""
+    failed: dict[str, Trouble] = {}
+    try:
+        kept = await instances(folder, service)
+    except Trouble as trouble:
+        return dict.fromkeys(names, trouble)
+    async with asyncio.TaskGroup() as group:
         for name in names:
-            await _ask(folder, "start", process=name)
-        say(f"started again after {time.monotonic() - began:.1f} s")
+            if name in kept:
+                group.create_task(_start(folder, name, failed))
+    return failed
+
+
+async def _start(folder: Folder, name: str, failed: dict[str, Trouble]) -> None:
+    try:
+        await _ask(folder, "start", process=name)
+    except Trouble as trouble:
+        failed[name] = trouble
 
 
 def gauge(folder: Folder, service: str, name: str) -> float | None:

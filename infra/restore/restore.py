@@ -50,11 +50,11 @@ async def restore(folder: Folder, archive: Archive, port: str, service: str, to:
         began = time.monotonic()
         async with ended(folder, service):
             await _in_place(folder, port, service, made=made, replaced=replaced)
+            say(f"{database_of(service)} stands at {goal.words}; the one before is {replaced}")
         down = time.monotonic() - began
     except BaseException:
         await _drop(folder, port, made)
         raise
-    say(f"{database_of(service)} stands at {goal.words}; the one before is {replaced}")
     recovering = await _completed(folder, service)
     return Restored(
         service,

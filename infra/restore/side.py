@@ -57,7 +57,7 @@ async def brought_up(
         say(f"brings a server beside it from {goal.base.name} to {goal.words}")
         log = home / "log"
         with log.open("ab") as output:
-            process = await started(launch, output)
+            process = await started(folder, launch, output)
         try:
             await _at_goal(folder, process, port, log, goal)
             yield f"127.0.0.1:{port}", home

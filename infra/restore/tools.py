@@ -20,8 +20,9 @@ _LINES = 6
 
 
 def say(text: str) -> None:
-    """Tell the person who waits."""
-    print(f"  {text}", flush=True)
+    """Tell the person who waits; nobody, when the terminal is gone: what was begun goes on."""
+    with suppress(OSError):
+        print(f"  {text}", flush=True)
 
 
 async def run(
@@ -33,7 +34,7 @@ async def run(
     """
     launch = tool(name, *words)
     secret = {"PGPASSWORD": folder.secret("postgres"), "PGCONNECT_TIMEOUT": "10"}
-    process = await started(launch.with_env(secret), asyncio.subprocess.PIPE)
+    process = await started(folder, launch.with_env(secret), asyncio.subprocess.PIPE)
     try:
         output = await _told(process, name, word)
     finally:
@@ -55,15 +56,20 @@ async def _told(process: asyncio.subprocess.Process, name: str, word: Callable[[
     return reading.result()[0].decode(errors="replace")
 
 
-async def started(launch: Launch, output: int | IO[bytes]) -> asyncio.subprocess.Process:
-    """Start a program as its launch says; the terminal's signals do not reach it."""
+async def started(
+    folder: Folder, launch: Launch, output: int | IO[bytes]
+) -> asyncio.subprocess.Process:
+    """Start a program as its launch says; the terminal's signals do not reach it.
+
+    It carries the stack's mark: what is left of a restore that was killed ends with `make down`.
+    """
     user = launch.user
     return await asyncio.create_subprocess_exec(
         *launch.argv,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=output,
         stderr=asyncio.subprocess.STDOUT,
-        env={**os.environ, **launch.env},
+        env={**os.environ, **launch.env, "LIENTHONG_STACK": str(folder.path)},
         cwd=launch.cwd,
         start_new_session=True,
         user=user,
