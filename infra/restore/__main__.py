@@ -11,6 +11,7 @@ import asyncpg
 from infra.postgres.archive import Archive
 from infra.restore.base import bases, make
 from infra.restore.goal import LATEST
+from infra.restore.lock import alone
 from infra.restore.restore import list_remnants, restore
 from infra.restore.signals import interruptible
 from infra.restore.tools import megabytes
@@ -21,7 +22,8 @@ from infra.stack.trouble import Trouble
 
 async def _backup(folder: Folder, archive: Archive, port: str) -> None:
     began = time.monotonic()
-    base = await make(folder, archive, port)
+    with alone(archive, "make backup"):
+        base = await make(folder, archive, port)
     print(
         f"BACKUP name={base.name} size={megabytes(archive.bases / base.name).replace(' ', '')}"
         f" log={megabytes(archive.log).replace(' ', '')} kept={len(bases(archive))}"
@@ -31,7 +33,8 @@ async def _backup(folder: Folder, archive: Archive, port: str) -> None:
 
 async def _restore(folder: Folder, archive: Archive, port: str, service: str, to: str) -> None:
     began = time.monotonic()
-    done = await restore(folder, archive, port, service, to)
+    with alone(archive, f"make restore SERVICE={service}"):
+        done = await restore(folder, archive, port, service, to)
     print(
         f"RESTORED service={done.service} to={done.goal.replace(' ', '_')} from={done.base}"
         f" down_s={done.down_s:.1f} recovering_s={done.recovering_s:.1f}"

@@ -82,12 +82,12 @@ async def _copy(folder: Folder, archive: Archive, port: str, connection: Connect
     say(f"verifies {megabytes(half)}")
     if wrong := await asyncio.to_thread(differences, half):
         raise Trouble(f"the backup is not what was sent: {', '.join(wrong[:5])}", "make backup")
-    half.rename(whole)
     ended = await moment(connection)
-    base = Base(name, ended, _first_piece(whole))
+    base = Base(name, ended, _first_piece(half))
     half_said = archive.bases / f".{name}"
-    said = {"ended": ended.isoformat(), "first_piece": base.first_piece, "bytes": bytes_in(whole)}
+    said = {"ended": ended.isoformat(), "first_piece": base.first_piece, "bytes": bytes_in(half)}
     half_said.write_text(json.dumps(said), encoding="utf-8")
+    half.rename(whole)
     half_said.rename(archive.bases / f"{name}.json")
     return base
 
@@ -117,14 +117,21 @@ async def _forget(folder: Folder, archive: Archive) -> None:
     """Remove all but the newest backups, and the log that nobody needs any more."""
     known = bases(archive)
     for old in known[:-KEPT]:
-        (archive.bases / f"{old.name}.json").unlink()
-        shutil.rmtree(archive.bases / old.name)
+        remove(archive, old.name)
         say(f"forgot the backup {old.name}")
     oldest = known[-KEPT:][0].first_piece
     words = ("-x", ".gz", archive.log, oldest)
     await run(
         folder, "pg_archivecleanup", *words, way_out="make backup", word=lambda: "clears the log"
     )
+
+
+def remove(archive: Archive, name: str) -> None:
+    """Remove a backup; what is left of it when that is broken off goes with the next one."""
+    half = archive.bases / f"half-{name}"
+    (archive.bases / f"{name}.json").unlink()
+    (archive.bases / name).rename(half)
+    shutil.rmtree(half)
 
 
 def newest_before(known: Sequence[Base], moment: datetime) -> Base | None:
