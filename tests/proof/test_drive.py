@@ -13,7 +13,7 @@ from tests.proof.checker import Counts
 from tests.proof.drive import batches
 from tests.proof.faults.failpoints import at_failpoints, deaths, latest, listed, read
 from tests.proof.faults.fault import Fault
-from tests.proof.faults.plan import QUICK, WHOLE, share
+from tests.proof.faults.plan import QUICK, WHOLE, one_broker, share
 from tests.proof.harness import Harness
 from tests.proof.ledger import Ledger, Pass
 from tests.proof.page import Ran, bounds, over_bound, page, table
@@ -67,6 +67,20 @@ def test_a_point_that_several_pass_is_first_of_who_has_fewest_and_damage_comes_l
         ("healing.topic_set_back", ""),
     ]
     assert {one.bound for one in faults} == {0}
+
+
+def test_in_a_quick_run_what_strikes_single_services_is_side_by_side_and_in_a_whole_one_nothing():
+    rows = [
+        "relay.after_send docs,signing,notify load shared/relay.py:171",
+        "healing.topic_set_back docs,notify wipe shared/outbox_rows.py:152",
+    ]
+    points = [read(row) for row in rows]
+    lanes = [batch for batch in batches(one_broker(QUICK, points)) if len(batch) > 1]
+    (names,) = [[fault.name for lane in batch for fault in lane] for batch in lanes]
+    of_one = ("fail point relay", "SIGKILL of ", "SIGSTOP of docs", "zombie ")
+    assert len(names) == 1 + 6 + 1 + 2
+    assert all(name.startswith(of_one) for name in names)
+    assert {fault.lane for fault in one_broker(WHOLE, points)} == {""}
 
 
 def test_a_point_that_kills_one_service_alone_has_its_recovery_bounded():

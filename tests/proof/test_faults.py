@@ -66,7 +66,7 @@ def test_what_a_broken_off_run_has_flipped_is_flipped_back_unless_it_is_whole(tm
 
 
 def test_no_recovery_is_promised_for_what_is_on_no_documents_way():
-    bounds = {fault.name: fault.bound for fault in at_any_moment()}
+    bounds = {fault.name: fault.bound for fault in at_any_moment(together=False)}
     assert bounds["SIGKILL of docs"] == 5
     assert bounds["SIGKILL of jaeger"] == bounds["SIGKILL of provisioner"] == 0
 

@@ -12,8 +12,11 @@ from tests.proof.harness import Harness
 from tests.proof.session import Session
 
 
-def freezes(pause: float) -> Iterator[Fault]:
-    """Yield the zombies: frozen for so many seconds, at any moment and at their worst one."""
+def freezes(pause: float, *, together: bool) -> Iterator[Fault]:
+    """Yield the zombies: frozen for so many seconds, at any moment and at their worst one.
+
+    `together` as in `at_failpoints`.
+    """
     for service in ("docs", "notify", "signing"):
         yield Fault(
             name=f"SIGSTOP of {service} for {pause:.0f} s beside a second instance",
@@ -21,6 +24,7 @@ def freezes(pause: float) -> Iterator[Fault]:
             inflict=partial(_freeze, service=service, pause=pause),
             passes=LONG,
             quick=service == "docs",
+            lane=service if together else "",
         )
     for service, point in (
         ("docs", "relay.before_mark"),
@@ -35,6 +39,7 @@ def freezes(pause: float) -> Iterator[Fault]:
             inflict=partial(_freeze_at, service=service, point=point, pause=pause),
             passes=LONG,
             quick=point in {"relay.before_mark", "consumer.after_inbox"},
+            lane=service if together else "",
         )
 
 

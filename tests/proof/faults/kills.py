@@ -19,20 +19,22 @@ _ANYWHEN = 1.0
 """Seconds within which the moment of a kill is drawn."""
 
 
-def at_any_moment() -> Iterator[Fault]:
-    """Yield the kills of single processes."""
+def at_any_moment(*, together: bool) -> Iterator[Fault]:
+    """Yield the kills of single processes; `together` as in `at_failpoints`."""
     for process in SERVICES:
         yield Fault(
             name=f"SIGKILL of {process}",
             group="SIGKILL of a service",
             inflict=partial(_kill, process=process),
-            bound=OF_SERVICE,
+            lane=process if together else "",
+            bound=0 if together else OF_SERVICE,
         )
     for process in ATTENDANTS:
         yield Fault(
             name=f"SIGKILL of {process}",
             group="SIGKILL of an attendant",  # on no document's way: no time is promised
             inflict=partial(_kill, process=process),
+            lane=process if together else "",
         )
     yield Fault("SIGKILL of supervisor", "SIGKILL of the supervisor", _kill_supervisor)
 

@@ -77,19 +77,23 @@ WHOLE = Extent(
 
 
 def one_broker(extent: Extent, points: Sequence[Point]) -> list[Fault]:
-    """Return what a stack with one broker goes through; small disks come while little is there."""
-    found = chain(
-        small_disks(extent.disk),
-        at_failpoints(points, together=extent.quick),
-        at_any_moment(),
+    """Return what a stack with one broker goes through; small disks come while little is there.
+
+    What may be inflicted side by side follows each other.
+    """
+    together = extent.quick
+    some = chain(
+        at_failpoints(points, together=together),
+        at_any_moment(together=together),
         instances(),
-        freezes(extent.frozen),
+        freezes(extent.frozen, together=together),
         of_postgres(extent.disk),
         of_kafka(frozen=extent.kafka_frozen, stopped=extent.kafka_stopped),
         flipped_bytes(extent.flipped),
         jumps(extent.clock),
         of_everything(extent.power_cuts),
     )
+    found = [*small_disks(extent.disk), *sorted(some, key=lambda fault: not fault.lane)]
     return [fault for fault in found if fault.quick or not extent.quick]
 
 
