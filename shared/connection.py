@@ -49,16 +49,13 @@ class Connection(HttpToolsProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 (uvicorn's own)
         """Begin with nothing received."""
         super().__init__(*args, **kwargs)
-        self._in_head = self._in_body = self._upgrading = False
+        self._in_head = self._in_body = self._upgrading = self._closing = self._last = False
         self._faulty: str | None = None
-        self._idle_bytes = self._thrown_away = 0
-        self._closing = self._last = False
         self._timers: dict[Callable[[], None], TimerHandle] = {}
-        self._written = self._taken = self._unread = 0
+        self._idle_bytes = self._thrown_away = self._written = self._taken = self._unread = 0
         self._answering: RequestResponseCycle | None = None
-        self._patience = (
-            STUCK_SECONDS if getattr(self.config.app, "edge", False) else BEHIND_SECONDS
-        )
+        edge = getattr(self.config.app, "edge", False)
+        self._patience = STUCK_SECONDS if edge else BEHIND_SECONDS
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         """Expect the first head."""
@@ -77,7 +74,12 @@ class Connection(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:  # noqa: ANN401
         self._answering = cycle
+        cycle.send_500_response = self._cut  # for what the end of this process cuts
         super()._start_asgi_task(cycle, app)
+
+    async def _cut(self) -> None:
+        """Answer nothing, as a death does: who asked knows how to ask again."""
+        self.transport.close()
 
     def data_received(self, data: bytes) -> None:
         """Parse what came, within the limits."""

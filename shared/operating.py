@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import structlog
 from fastapi import APIRouter, Depends, Request
+from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.responses import Response
 
@@ -77,9 +78,9 @@ def _level_told(service: Service) -> Told:
     )
 
 
-def router(service: Service) -> APIRouter:
+def router(service: Service, *, route_class: type[APIRoute] = APIRoute) -> APIRouter:
     """Return the operator's routes of one service."""
-    made = APIRouter(tags=["operating"])
+    made = APIRouter(tags=["operating"], route_class=route_class)
 
     @made.get(f"/v1/parked/{service}", **_list_told(service))
     async def get_parked(request: Request, _caller: Operator) -> ParkedPage:

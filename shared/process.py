@@ -57,10 +57,7 @@ async def _run(tasks: tuple[Task, ...]) -> None:
 
 
 def _die() -> NoReturn:
-    """Say what happened and end as a kill would: the loop's own end answers what it cuts with 500.
-
-    A connection that breaks is what clients and the gateway know how to ask again after.
-    """
+    """Say what happened and end as a kill would: nothing that is open is gone on with."""
     _log.critical("a task failed, the process ends", exc_info=True)
     telemetry.flush()
     sys.stdout.flush()

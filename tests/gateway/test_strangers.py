@@ -57,6 +57,7 @@ async def test_a_fixed_file_is_not_deflated_anew_for_each_request(
         (f"PATCH {DRAFT}", 401),
         ("POST /v1/documents", 401),
         ("POST /v1/clients", 401),
+        ("PUT /v1/log-level/gateway", 401),
         ("POST /v1/nothing", 404),
         (f"POST {DRAFT}", 405),
         ("POST /oauth/token", 415),
