@@ -19,6 +19,8 @@ _RSA = frozenset({oid("1.2.840.113549.1.1.1"), oid("1.2.840.113549.1.1.11")})
 _NULL = b"\x05\x00"
 _CERTIFICATE_VALUES = oid("1.2.840.113549.1.9.16.2.23")
 _SKI = 0x80
+_LISTS, _WITH_LISTS = 0xA1, 6
+"""The tag of `crls`, and how many parts SignedData has with them (RFC 5652 5.1)."""
 
 
 def letter(corpus: Corpus, base: bytes, mutant: bytes) -> str | None:
@@ -66,12 +68,21 @@ def _compared(corpus: Corpus, one: Node, other: Node) -> str | None:
     return ", ".join(word for word in told if word) or None
 
 
-def _frame(_corpus: Corpus, one: Node, other: Node) -> str | None:
-    """Compare what may differ in nothing: kinds, content, signed attributes, number of parts."""
+def _frame(corpus: Corpus, one: Node, other: Node) -> str | None:
+    """Compare what may differ in nothing: kinds, content, signed attributes, number of parts.
+
+    But for lists of this very chain, which may be added (EN 319 122-1 6.3; policy format.cms).
+    """
+    said = ""
     for node in (one, other):
-        if [part.tag for part in signed_data(node).parts or []] != [2, 0x31, 0x30, 0xA0, 0x31]:
+        parts = [*(signed_data(node).parts or [])]
+        if node is other and len(parts) == _WITH_LISTS and parts[4].tag == _LISTS:
+            if not {part.der() for part in parts.pop(4).parts or []} <= set(corpus.lists):
+                return None
+            said = "archive"
+        if [part.tag for part in parts] != [2, 0x31, 0x30, 0xA0, 0x31]:
             return None
-        if len(signed_data(node).at(4).parts or []) != 1:
+        if len(parts[4].parts or []) != 1:
             return None
     same = (
         one.at(0).der() == other.at(0).der()
@@ -79,7 +90,7 @@ def _frame(_corpus: Corpus, one: Node, other: Node) -> str | None:
         and _signed(one) == _signed(other)
         and len(one.parts or []) == len(other.parts or [])
     )
-    return "" if same else None
+    return said if same else None
 
 
 def _signed(root: Node) -> bytes | None:

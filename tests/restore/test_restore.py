@@ -59,10 +59,11 @@ async def lost_receipts(site: Site) -> list[str]:
 
 
 async def test_docs_goes_on_behind_every_number_that_was_given(site: Site):
+    before = set(await lost_receipts(site))  # by notify, if that was set back before
     line = await set_back(site, "docs")
     assert "RESTORED service=docs" in line
     await held(site)
-    assert await lost_receipts(site) == []
+    assert set(await lost_receipts(site)) <= before
     docs = await site.database("docs")
     try:
         assert await docs.fetchval("select count(*) from dispatches where adopted") > 0

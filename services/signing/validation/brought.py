@@ -50,13 +50,15 @@ def brought(signed: SignedData, attributes: Values, unsigned: Values) -> Brought
     bag = signed.certificates.as_list() if signed.certificates else []
     values = _certificate_values(unsigned)
     _check_amount(_MOST_CERTIFICATES, "certificates", bag, values)
-    stamps = unsigned.get(TIME_STAMP, ())
+    stamps = [encoded(one) for one in unsigned.get(TIME_STAMP, ())]
     _check_amount(_MOST_STAMPS, "time stamps", stamps)
+    for one in stamps:
+        check("stamp", one)
     lists, answers = _revocations(signed, attributes, unsigned)
     return Brought(
         certificates=tuple(encoded(one) for one in bag),
         more_certificates=tuple(encoded(one) for one in values),
-        stamps=tuple(encoded(one) for one in stamps),
+        stamps=tuple(stamps),
         lists=lists,
         answers=answers,
     )
@@ -68,7 +70,7 @@ def has_other_revocations(signed: SignedData) -> bool:
     return any(one.tag_bytes == _OTHER for one in held)
 
 
-def _check_amount(most: int, what: str, *these: Sequence[asn1.TLV]) -> None:
+def _check_amount(most: int, what: str, *these: Sequence[object]) -> None:
     amount = sum(len(one) for one in these)
     if amount > most:
         raise refused("FORMAT_FAILURE", "limits.heavy", TOO_HEAVY, f"{amount} {what}")

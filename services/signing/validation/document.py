@@ -9,11 +9,13 @@ Runs in a worker process only.
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from io import BytesIO
 from typing import Any
 
 from asn1crypto.parser import peek
 from pyhanko.pdf_utils.decode_limits import DecodePurpose
+from pyhanko.pdf_utils.generic import Reference as PdfReference
 from pyhanko.pdf_utils.misc import PdfDecodeLimitError, PdfError
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.pdf_utils.xref import XRefSectionType
@@ -22,12 +24,14 @@ from pyhanko.sign.fields import enumerate_sig_fields
 from pyhanko.sign.validation import EmbeddedPdfSignature, SignatureCoverageLevel
 
 from services.signing.finding import ALTERED, TOO_HEAVY, UNREADABLE, UNSIGNED
+from services.signing.validation import appended
 from services.signing.validation.failures import BROKEN
 from services.signing.validation.indication import Objection, Refused, refused
 from services.signing.validation.objects import value
 from services.signing.validation.policy import Policy
 from services.signing.validation.revisions import POLICY
 from services.signing.validation.security_store import Updated, check_archives
+from services.signing.validation.syntax import Odd, Reference
 from services.signing.validation.updates import (
     Reader,
     check_fields,
@@ -82,8 +86,9 @@ def read(content: bytes, policy: Policy) -> Document:
             raise refused("FORMAT_FAILURE", "format.pdf", UNSIGNED, "no signature")
         lists, answers = _store(reader)
         found = [_look(one, reader, content) for one in embedded]
-        _check_updates(reader, found, embedded, policy)
         found[-1] = _to_the_end(found[-1], embedded[-1], content)
+        _check_updates(reader, found, embedded, policy)
+        _check_appended(reader, found, embedded, content)
     except PdfDecodeLimitError:
         raise refused(
             "FORMAT_FAILURE", "limits.heavy", TOO_HEAVY, "a stream unpacks to more than is allowed"
@@ -230,10 +235,35 @@ def _check_updates(
         check_archives(reader, base)
         if reader.xrefs.total_revisions > base + 1:
             check_fields(reader, base, end, policy.page.format.changes)
-            check_forms(reader, base)
+            check_forms(reader, base, end)
             check_pages(reader)
     except Updated as why:
         found[first] = replace(found[first], changed=found[first].changed or _changed(str(why)))
+
+
+def _check_appended(
+    reader: Reader, found: list[Embedded], embedded: Sequence[EmbeddedPdfSignature], content: bytes
+) -> None:
+    """Say of the first signature whether what follows it is read alike by every reader."""
+    first = next(place for place, one in enumerate(found) if not one.stamp)
+    updates = reader.xrefs.total_revisions - embedded[first].signed_revision - 1
+    if not updates or any(one.objection for one in found if not one.stamp):
+        return
+    catalogue: Any = reader.trailer.raw_get("/Root")
+    try:
+        appended.check(
+            content,
+            found[first].ranges[-1][1],
+            updates=updates,
+            root=Reference(catalogue.idnum, catalogue.generation),
+            length_of=partial(_elsewhere, reader),
+        )
+    except Odd as why:
+        found[first] = replace(found[first], changed=found[first].changed or _changed(str(why)))
+
+
+def _elsewhere(reader: Reader, reference: Reference) -> object:
+    return reader.get_object(PdfReference(reference.number, reference.generation))
 
 
 class _Embedded(EmbeddedPdfSignature):

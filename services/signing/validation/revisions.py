@@ -2,22 +2,20 @@
 
 Runs in a worker process only.
 """
-# pyHanko and lxml are typed in part only:
+# pyHanko is typed in part only:
 # pyright: reportUnknownVariableType=false, reportUnknownMemberType=false
-# pyright: reportUnknownArgumentType=false, reportMissingTypeStubs=false
+# pyright: reportUnknownArgumentType=false
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable
 from typing import Any
 
-from lxml import etree  # pyright: ignore[reportAttributeAccessIssue]
-from pyhanko.pdf_utils.decode_limits import DecodePurpose
+from pyhanko.pdf_utils.generic import ArrayObject, DictionaryObject
 from pyhanko.pdf_utils.reader import HistoricalResolver
 from pyhanko.sign.diff_analysis import (
     CatalogModificationRule,
-    DocInfoRule,
     DSSCompareRule,
     FormUpdatingRule,
-    MetadataUpdateRule,
     ModificationLevel,
     ObjectStreamRule,
     SigFieldCreationRule,
@@ -28,31 +26,40 @@ from pyhanko.sign.diff_analysis import (
 )
 from pyhanko.sign.diff_analysis.rules_api import ReferenceUpdate
 
+from services.signing.validation.metadata import InfoRule, XmpRule
+from services.signing.validation.objects import value
+
 _FORM_LEVEL = ModificationLevel.LTA_UPDATES
-_OF_WRITERS = frozenset({"/ModDate", "/Producer"})
-"""What a program that adds a signature says of itself (ISO 32000-2 14.3.3)."""
-_OF_WRITERS_IN_XMP = frozenset({"ModifyDate", "MetadataDate", "Producer"})
-_RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
+_LOOKED_AT_APART = frozenset({"/AcroForm", "/DSS", "/Extensions", "/Metadata", "/Version"})
+_VERSION = re.compile(r"/(?:1\.[0-7]|2\.0)")
+_OF_AN_EXTENSION = {
+    "/Type": re.compile("/DeveloperExtensions"),
+    "/BaseVersion": _VERSION,
+    "/ExtensionLevel": re.compile("[0-9]{1,9}"),
+    "/URL": re.compile("https?://[A-Za-z0-9./_-]{1,100}"),
+    "/ExtensionRevision": re.compile(":[0-9]{4}"),
+}
+"""What a file says of the extensions of the format that it uses (ISO 32000-2 7.12)."""
+_MOST_EXTENSIONS = 20
 
 
-class InfoRule(DocInfoRule):
-    """Lets a writer name itself and the day in /Info: title and author stay as they were signed."""
+class CatalogueRule(CatalogModificationRule):
+    """Lets a writer say which version and extensions of the format its update needs."""
 
-    def apply(self, old: HistoricalResolver, new: HistoricalResolver) -> Iterable[ReferenceUpdate]:
+    def __init__(self) -> None:
+        """Let what other rules look at change, and nothing else beside them."""
+        super().__init__(_LOOKED_AT_APART)
+
+    def apply_qualified(
+        self, old: HistoricalResolver, new: HistoricalResolver
+    ) -> Iterable[tuple[ModificationLevel, ReferenceUpdate]]:
         """Yield what may change. Raises SuspiciousModification."""
-        if _info(old) != _info(new):
-            raise SuspiciousModification("/Info says something else than was signed")
-        return super().apply(old, new)
-
-
-class XmpRule(MetadataUpdateRule):
-    """The same for the XMP metadata, which viewers show before /Info."""
-
-    def apply(self, old: HistoricalResolver, new: HistoricalResolver) -> Iterable[ReferenceUpdate]:
-        """Yield what may change. Raises SuspiciousModification."""
-        if _xmp(old) != _xmp(new):
-            raise SuspiciousModification("/Metadata says something else than was signed")
-        return super().apply(old, new)
+        before, now = old.root, new.root
+        for key, fits in (("/Version", _is_version), ("/Extensions", _are_extensions)):
+            said: Any = value(now, key)
+            if said != value(before, key) and not fits(said):
+                raise SuspiciousModification(f"{key} says more than it has to")
+        return super().apply_qualified(old, new)
 
 
 # pyHanko's default policy also lets forms be filled in, which would change what is read: its rule
@@ -60,7 +67,7 @@ class XmpRule(MetadataUpdateRule):
 # what fields are drawn with is looked at by `updates.check_forms`.
 POLICY = StandardDiffPolicy(
     global_rules=[
-        CatalogModificationRule(),
+        CatalogueRule(),
         InfoRule().as_qualified(_FORM_LEVEL),
         XrefStreamRule().as_qualified(_FORM_LEVEL),
         ObjectStreamRule().as_qualified(_FORM_LEVEL),
@@ -75,38 +82,26 @@ POLICY = StandardDiffPolicy(
 )
 
 
-def _info(file: HistoricalResolver) -> dict[str, str]:
-    place: Any = file.trailer_view.get_value_as_reference("/Info", optional=True)
-    info: Any = {} if place is None else file.get_object(place)
-    return {str(key): repr(info[key]) for key in info if str(key) not in _OF_WRITERS}
+def _is_version(said: Any) -> bool:  # noqa: ANN401
+    return _VERSION.fullmatch(str(said)) is not None
 
 
-def _xmp(file: HistoricalResolver) -> set[tuple[str, tuple[str, ...]]]:
-    """Return the properties of the metadata with their texts, however they are written down."""
-    place: Any = file.root.get_value_as_reference("/Metadata", optional=True)
-    if place is None:
-        return set()
-    stream: Any = place.get_object()
-    parser = etree.XMLParser(resolve_entities=False, no_network=True)
-    try:
-        tree = etree.fromstring(stream.read_data(DecodePurpose.XMP_METADATA), parser)
-    except etree.LxmlError:
-        raise SuspiciousModification("/Metadata is not XML") from None
-    found: set[tuple[str, tuple[str, ...]]] = set()
-    for described in tree.iter(f"{_RDF}Description"):
-        found.update(_properties(described))
-    return found
+def _are_extensions(said: Any) -> bool:  # noqa: ANN401
+    """Say whether it is a list of extensions by the prefixes of who has made them."""
+    if not isinstance(said, DictionaryObject):
+        return False
+    named = [str(key) for key in said if str(key) != "/Type"]
+    each: list[Any] = [said.raw_get(key) for key in named]
+    every = [one for some in each for one in (some if isinstance(some, ArrayObject) else [some])]
+    return (
+        len(every) <= _MOST_EXTENSIONS
+        and all(re.fullmatch(r"/[A-Za-z0-9_]{1,20}", key) for key in named)
+        and all(isinstance(one, DictionaryObject) and _is_extension(one) for one in every)
+    )
 
 
-def _properties(described: Any) -> Iterator[tuple[str, tuple[str, ...]]]:  # noqa: ANN401
-    for name, value in described.attrib.items():
-        if not name.startswith(_RDF) and _local(name) not in _OF_WRITERS_IN_XMP:
-            yield name, (str(value).strip(),)
-    for child in described:
-        if isinstance(child.tag, str) and _local(child.tag) not in _OF_WRITERS_IN_XMP:
-            texts = (text.strip() for text in child.itertext())
-            yield child.tag, tuple(text for text in texts if text)
-
-
-def _local(name: str) -> str:
-    return name.rpartition("}")[2]
+def _is_extension(said: DictionaryObject) -> bool:
+    values: dict[str, Any] = {str(key): one for key, one in dict.items(said)}
+    return values.keys() <= _OF_AN_EXTENSION.keys() and all(
+        _OF_AN_EXTENSION[key].fullmatch(str(one)) for key, one in values.items()
+    )

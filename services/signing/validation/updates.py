@@ -175,24 +175,30 @@ def _is_blank(look: Any) -> bool:  # noqa: ANN401
     return set(words) <= {b"q", b"Q"}
 
 
-def check_forms(reader: PdfFileReader, base: int) -> None:
+def check_forms(reader: PdfFileReader, base: int, last: int) -> None:
     """Check that what all fields are drawn with is as it was signed. Raises Updated.
 
-    A program that adds a signature may add it, where nothing but signatures is drawn with it.
+    A program that adds a signature, the `last` one at the latest, may add it, where nothing but
+    signatures is drawn with it.
     """
     form: Any = value(reader.get_historical_resolver(base).root, "/AcroForm", {})
     fields: Any = value(form, "/Fields", ())
     bare = all(value(fields[number], "/FT") == "/Sig" for number in range(len(fields)))
     for key in _DRAWN_WITH:
-        signed: Any = form.raw_get(key) if key in form else None
+        signed, at_last = (_drawn_with(reader, one, key) for one in (base, last))
         kept = not isinstance(signed, IndirectObject) or (
             reader.xrefs.get_last_change(signed.reference) <= base
         )
         for revision in range(base + 1, reader.xrefs.total_revisions):
-            now: Any = value(reader.get_historical_resolver(revision).root, "/AcroForm", {})
-            later: Any = now.raw_get(key) if key in now else None
-            if not kept or (later != signed and not (signed is None and bare)):
+            later = _drawn_with(reader, revision, key)
+            added = signed is None and bare and revision <= last
+            if not kept or (later != (signed if revision <= last else at_last) and not added):
                 raise Updated("what fields are drawn with was changed")
+
+
+def _drawn_with(reader: PdfFileReader, revision: int, key: str) -> Any:  # noqa: ANN401
+    form: Any = value(reader.get_historical_resolver(revision).root, "/AcroForm", {})
+    return form.raw_get(key) if key in form else None
 
 
 def check_pages(file: PdfHandler) -> None:

@@ -1,9 +1,11 @@
 """What came after a signature: only signatures, time stamps and archive data may."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from tests.conformance import cms, pdf, updates
 from tests.conformance.case import Case
+from tests.conformance.cases import raw_updates
 from tests.conformance.cases.letters import changed_letters
 from tests.conformance.cases.shadow import Shadows
 from tests.conformance.pdf import Pdf, Place
@@ -41,6 +43,7 @@ def changes(world: World) -> Iterator[Case]:
     yield from _forbidden(made)
     yield from _mixed(made)
     yield from _shadows(made)
+    yield from _raw(made)
     yield from changed_letters(world)
 
 
@@ -139,6 +142,18 @@ def _shadows(made: _Made) -> Iterator[Case]:
     for of_them in (shadows.refused, shadows.junk, shadows.behind, shadows.allowed):
         for name, file in of_them():
             yield made.main(name, file)
+
+
+def _raw(made: _Made) -> Iterator[Case]:
+    """What readers may read in several ways."""
+    for of_them in (raw_updates.refused, raw_updates.allowed):
+        for name, file in of_them(made.both):
+            yield made.main(name, file)
+    hidden = dict(raw_updates.refused(made.led))["update-hidden-page-without-root"]
+    yield made.main("update-hidden-page-without-root-between", made.seal(hidden))
+    stamped = made.stamp(made.both)
+    behind = replace(stamped, content=stamped.content + b"khong ai ky dong nay\n")
+    yield made.main("words-behind-a-stamp", behind)
 
 
 def _back(file: Pdf) -> Pdf:

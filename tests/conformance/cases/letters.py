@@ -18,6 +18,7 @@ from infra.letter.render import Paper, Place, render_letter, stamp
 from infra.letter.sample import sample_letter
 from infra.pki.sign import CachedKeySigner, Frame, sign
 from tests.conformance.case import Case, Dimension
+from tests.conformance.cases import said
 from tests.conformance.pki import Holder
 from tests.conformance.trial import paper
 from tests.conformance.world import World, row, rows
@@ -44,6 +45,9 @@ def changed_letters(world: World) -> Iterator[Case]:
         yield _case(world, "changes", name, change(_signed(world)))
 
     yield _case(world, "changes", "letter-archived", _archived(world))
+    for of_them in (said.refused, said.allowed):
+        for name, file in of_them(_signed(world)):
+            yield _case(world, "changes", f"letter-{name}", file)
 
 
 def _archived(world: World) -> bytes:

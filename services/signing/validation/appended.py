@@ -1,0 +1,227 @@
+"""What was appended to a signed file, byte by byte: updates that every reader reads alike.
+
+A reader that stumbles over an update looks for objects by itself, and shows what no table names.
+So nothing may stand there that its own cross-references do not list, and nothing to stumble over
+(ISO 32000-2 7.5). Runs in a worker process only.
+"""
+# pyHanko is typed in part only:
+# pyright: reportUnknownVariableType=false, reportUnknownMemberType=false
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from pyhanko.pdf_utils.decode_limits import DecodePurpose
+from pyhanko.pdf_utils.generic import DictionaryObject, NameObject, NumberObject, StreamObject
+
+from services.signing.validation.cross_references import Table, of_stream, of_table
+from services.signing.validation.syntax import (
+    END,
+    WHITE,
+    Name,
+    Odd,
+    Reference,
+    Value,
+    parse,
+    space,
+)
+
+_OF_A_WRITER = re.compile(rb"%(?!%)[ -~\x80-\xff]{0,100}(?=[\r\n])")
+"""The line in which a writer names itself."""
+_NUMBERED = rb"(\d{1,10})%(W)b+(\d{1,5})%(W)b+obj" % {b"W": WHITE}
+_OBJECT = re.compile(_NUMBERED + END)
+_LOOKS_LIKE_ONE = re.compile(rb"\d%(W)b+\d+%(W)b*obj" % {b"W": WHITE})
+_STREAM = re.compile(rb"stream\r?\n")
+_STREAM_END = re.compile(rb"(?:\r\n|\n|\r)?endstream" + END)
+_END = re.compile(rb"endobj" + END)
+_LAST_WORDS = re.compile(
+    rb"startxref(?:\r\n|\n|\r)(\d{1,19})(?:\r\n|\n|\r)%%EOF(?=[\r\n]|\Z)(?:\r\n|\n|\r)?"
+)
+_STARTXREF = re.compile(rb"startxref\s+(\d{1,19})\s")
+_CHECKSUM, _HEX = b"DocChecksum", re.compile(rb"[0-9A-Fa-f]{32}")
+"""LibreOffice writes it, and writers of updates carry it along."""
+_OF_A_TRAILER = frozenset((b"Size", b"Root", b"Info", b"ID", b"Prev", _CHECKSUM))
+_OF_A_STREAM = _OF_A_TRAILER | {b"Type", b"W", b"Index", b"Length", b"Filter", b"DecodeParms"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """An indirect object as it stands in the file."""
+
+    at: int
+    generation: int
+    said: Value
+    data: bytes | None
+    """Of a stream, packed."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Update:
+    """One update."""
+
+    objects: Mapping[int, _Found]
+    table: Table
+    trailer: Mapping[bytes, Value]
+    begins: int
+    """Where its cross-references are."""
+    last: int | None
+    """The number of the object that they are in, when they are in one."""
+    end: int
+
+
+LengthOf = Callable[[Reference], object]
+
+
+def check(
+    content: bytes, start: int, *, updates: int, root: Reference, length_of: LengthOf
+) -> None:
+    """Check all that stands behind the byte `start`, the end of a signed revision. Raises Odd.
+
+    `updates`: how many pyHanko sees there; `root`: its catalogue; `length_of`: a stream's length
+    that stands elsewhere.
+    """
+    known = [int(one[1]) for one in _STARTXREF.finditer(content, 0, start)]
+    at, previous, seen = space(content, start), known[-1] if known else -1, 0
+    while at < len(content):
+        update = _update(content, at, length_of)
+        _check_raw(content[at : update.end], update)
+        _check_trailer(update, previous, root)
+        _check_listed(update)
+        previous, seen = update.begins, seen + 1
+        at = space(content, update.end)
+    if seen != updates:
+        raise Odd(f"{seen} updates where {updates} are read")
+
+
+def _update(content: bytes, at: int, length_of: LengthOf) -> _Update:
+    objects: dict[int, _Found] = {}
+    last, at = None, space(content, at)
+    while head := _OBJECT.match(content, at):
+        last = int(head[1])
+        if last in objects:
+            raise Odd(f"object {last} stands twice in one update")
+        objects[last], at = _object(content, head, length_of)
+        at = space(content, at)
+    if content.startswith(b"xref", at):
+        begins, last = at, None
+        table, trailer, at = of_table(content, at)
+    elif last is not None:
+        begins, trailer = objects[last].at, _dictionary(objects[last])
+        table = of_stream(trailer, _unpacked(objects[last], b"XRef"))
+    else:
+        raise Odd(f"neither an object nor cross-references at byte {at}")
+    at = space(content, at)
+    line = _OF_A_WRITER.match(content, at)
+    words = _LAST_WORDS.match(content, space(content, line.end()) if line else at)
+    if words is None or int(words[1]) != begins:
+        raise Odd(f"no end of an update at byte {at}")
+    return _Update(objects, table, trailer, begins, last, words.end())
+
+
+def _object(content: bytes, head: "re.Match[bytes]", length_of: LengthOf) -> tuple[_Found, int]:
+    said, at = parse(content, head.end())
+    data, begin = None, _STREAM.match(content, space(content, at))
+    if begin is not None and isinstance(said, dict):
+        length = said.get(b"Length")
+        length = length_of(length) if isinstance(length, Reference) else length
+        if not isinstance(length, int) or length < 0:
+            raise Odd(f"a stream without a length at byte {at}")
+        data = content[begin.end() : begin.end() + length]
+        at = _must(_STREAM_END, content, begin.end() + length)
+    at = _must(_END, content, space(content, at))
+    return _Found(head.start(), int(head[2]), said, data), at
+
+
+def _check_raw(raw: bytes, update: _Update) -> None:
+    """Check that who looks for objects by their looks finds no others either. Raises Odd."""
+    looks = sum(1 for _ in _LOOKS_LIKE_ONE.finditer(raw))
+    tables = 0 if update.last is not None else 1
+    words = (raw.count(b"trailer"), raw.count(b"startxref"), raw.count(b"%%EOF"))
+    if looks != len(update.objects) or words != (tables, 1, 1):
+        raise Odd("something that looks like a part of the file, and is none")
+
+
+def _check_trailer(update: _Update, previous: int, root: Reference) -> None:
+    said = update.trailer
+    allowed = _OF_A_TRAILER if update.last is None else _OF_A_STREAM
+    checksum = said.get(_CHECKSUM)
+    if checksum is not None and not (isinstance(checksum, Name) and _HEX.fullmatch(checksum.value)):
+        raise Odd("a checksum that is none")
+    if not said.keys() <= allowed:
+        raise Odd("a trailer that says more than it has to")
+    size, info, names = said.get(b"Size"), said.get(b"Info"), said.get(b"ID", [b"", b""])
+    numbers = {*update.table.used, *update.table.packed, *update.table.free}
+    if type(size) is not int or size <= max(numbers, default=0):
+        raise Odd("a trailer with another size")
+    if said.get(b"Root") != root or type(said.get(b"Prev")) is not int or said[b"Prev"] != previous:
+        raise Odd("a trailer that does not follow the one before it")
+    plain = isinstance(names, list) and [type(one) for one in names] == [bytes, bytes]
+    if not plain or not (info is None or isinstance(info, Reference)):
+        raise Odd("a trailer that is not plain")
+
+
+def _check_listed(update: _Update) -> None:
+    """Check that what is listed is what is there. Raises Odd."""
+    listed = dict(update.table.used)
+    there = {number: (one.at, one.generation) for number, one in update.objects.items()}
+    if update.last is not None:
+        listed.setdefault(update.last, there[update.last])  # it may list itself
+    if listed != there:
+        raise Odd("objects that are not listed, or not where they are listed")
+    packed: dict[int, tuple[int, int]] = {}
+    for number, one in update.objects.items():
+        if isinstance(one.said, dict) and one.said.get(b"Type") == Name(b"ObjStm"):
+            packed |= {inner: (number, place) for place, inner in enumerate(_inside(one))}
+    if packed != update.table.packed:
+        raise Odd("objects of a stream that are not listed, or listed and not there")
+
+
+def _inside(stream: _Found) -> list[int]:
+    """Return the numbers of a stream's objects, each read to its end. Raises Odd."""
+    said, unpacked = _dictionary(stream), _unpacked(stream, b"ObjStm")
+    first, count = said.get(b"First"), said.get(b"N")
+    if type(first) is not int or type(count) is not int or b"Extends" in said:
+        raise Odd("a stream of objects that is not plain")
+    words = unpacked[: max(first, 0)].split()
+    if len(words) != 2 * count or not all(word.isdigit() for word in words):
+        raise Odd("a stream of objects with another list")
+    numbers, places = [int(one) for one in words[::2]], [int(one) for one in words[1::2]]
+    if len({*numbers}) != count:
+        raise Odd("a stream with one object twice")
+    at = first
+    for place in places:
+        if space(unpacked, at) != first + place and at != first + place:
+            raise Odd("a stream of objects with something between them")
+        _, at = parse(unpacked, first + place)
+    if space(unpacked, at) != len(unpacked):
+        raise Odd("a stream of objects with something behind them")
+    return numbers
+
+
+def _dictionary(stream: _Found) -> dict[bytes, Value]:
+    if not isinstance(stream.said, dict) or stream.data is None:
+        raise Odd(f"no stream at byte {stream.at}")
+    return stream.said
+
+
+def _unpacked(stream: _Found, kind: bytes) -> bytes:
+    said = _dictionary(stream)
+    if said.get(b"Type") != Name(kind) or said.get(b"Filter") not in (None, Name(b"FlateDecode")):
+        raise Odd(f"no stream of its kind at byte {stream.at}")
+    entries = DictionaryObject()
+    if b"Filter" in said:
+        entries[NameObject("/Filter")] = NameObject("/FlateDecode")
+    given = said.get(b"DecodeParms")
+    if isinstance(given, dict):
+        plain = {key.decode("latin-1"): one for key, one in given.items() if type(one) is int}
+        parameters = {NameObject(f"/{key}"): NumberObject(one) for key, one in plain.items()}
+        entries[NameObject("/DecodeParms")] = DictionaryObject(parameters)
+    packed = StreamObject(entries, encoded_data=stream.data)
+    return bytes(packed.read_data(DecodePurpose.GENERIC))
+
+
+def _must(pattern: "re.Pattern[bytes]", content: bytes, at: int) -> int:
+    found = pattern.match(content, at)
+    if found is None:
+        raise Odd(f"an object that does not end at byte {at}")
+    return found.end()

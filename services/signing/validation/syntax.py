@@ -1,0 +1,118 @@
+"""PDF objects as every reader reads them alike (ISO 32000-2 7.2, 7.3): what is odd is refused.
+
+pyHanko, as other readers, forgives much, and each of them something else.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
+
+_DEEPEST = 32
+"""Arrays and dictionaries in each other."""
+WHITE = rb"[\0\t\n\f\r ]"
+END = rb"(?![^\0\t\n\f\r ()<>\[\]{}/%])"
+"""Behind a word or a number: white space or a delimiter."""
+_TOKEN = re.compile(
+    rb"(?P<reference>(\d{1,10})%(W)b+(\d{1,5})%(W)b+R%(E)b)"
+    rb"|(?P<integer>[+-]?\d{1,20}%(E)b)"
+    rb"|(?P<real>[+-]?(?:\d{1,20}\.\d{0,20}|\.\d{1,20})%(E)b)"
+    rb"|/(?P<name>(?:[^\0\t\n\f\r ()<>\[\]{}/%%#]|\#(?!00)[0-9A-Fa-f]{2})*)%(E)b"
+    rb"|<(?P<digits>(?:[0-9A-Fa-f]|%(W)b)*)>"
+    rb"|(?P<dictionary><<)|(?P<array>\[)|(?P<text>\()"
+    rb"|(?P<word>true|false|null)%(E)b" % {b"W": WHITE, b"E": END}
+)
+_ESCAPED = re.compile(rb"#([0-9A-Fa-f]{2})")
+_IN_TEXT = re.compile(rb"[()]|\\.", re.DOTALL)
+_SPACE = re.compile(WHITE + rb"*")
+_WORDS = {b"true": True, b"false": False, b"null": None}
+
+
+class Odd(Exception):  # noqa: N818 (what the bytes are)
+    """Bytes that readers may read in several ways; the text says where."""
+
+
+class Reference(NamedTuple):
+    """A reference to an indirect object."""
+
+    number: int
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A name, its escapes undone."""
+
+    value: bytes
+
+
+Value: TypeAlias = (
+    "bool | int | float | bytes | Name | Reference | list[Value] | dict[bytes, Value] | None"
+)
+
+
+def space(content: bytes, at: int) -> int:
+    """Return where the white space that begins here ends."""
+    found = _SPACE.match(content, at)
+    return found.end() if found else at
+
+
+def parse(content: bytes, at: int, depth: int = 0) -> tuple[Value, int]:
+    """Return the object that begins behind white space, and where it ends. Raises Odd."""
+    token = _TOKEN.match(content, space(content, at))
+    if token is None or depth > _DEEPEST:
+        raise Odd(f"no plain object at byte {at}")
+    kind, end = str(token.lastgroup), token.end()
+    match kind:
+        case "dictionary":
+            return _dictionary(content, end, depth)
+        case "array":
+            return _array(content, end, depth)
+        case "text":
+            return _text(content, end)
+        case _:
+            return _single(kind, token), end
+
+
+def _single(kind: str, token: "re.Match[bytes]") -> Value:
+    said = token[kind]
+    match kind:
+        case "reference":
+            return Reference(int(token[2]), int(token[3]))
+        case "integer":
+            return int(said)
+        case "real":
+            return float(said)
+        case "name":
+            return Name(_ESCAPED.sub(lambda one: bytes.fromhex(one[1].decode()), said))
+        case "digits":
+            return said
+        case _:
+            return _WORDS[said]
+
+
+def _array(content: bytes, at: int, depth: int) -> tuple[list[Value], int]:
+    found: list[Value] = []
+    while content[(at := space(content, at)) : at + 1] != b"]":
+        one, at = parse(content, at, depth + 1)
+        found.append(one)
+    return found, at + 1
+
+
+def _dictionary(content: bytes, at: int, depth: int) -> tuple[dict[bytes, Value], int]:
+    found: dict[bytes, Value] = {}
+    while content[(at := space(content, at)) : at + 2] != b">>":
+        key, at = parse(content, at, depth + 1)
+        if not isinstance(key, Name) or key.value in found:
+            raise Odd(f"a key that is no name, or twice there, before byte {at}")
+        found[key.value], at = parse(content, at, depth + 1)
+    return found, at + 2
+
+
+def _text(content: bytes, at: int) -> tuple[bytes, int]:
+    """Return a literal string as it is written, its brackets in pairs."""
+    begin, inside = at, 1
+    for found in _IN_TEXT.finditer(content, at):
+        inside += {b"(": 1, b")": -1}.get(found[0], 0)
+        if not inside:
+            return content[begin : found.start()], found.end()
+    raise Odd(f"a text without an end at byte {begin}")
