@@ -18,6 +18,7 @@ _CURVE = oid("1.2.840.10045.3.1.7")
 _RSA = frozenset({oid("1.2.840.113549.1.1.1"), oid("1.2.840.113549.1.1.11")})
 _NULL = b"\x05\x00"
 _CERTIFICATE_VALUES = oid("1.2.840.113549.1.9.16.2.23")
+_REVOCATION_VALUES = oid("1.2.840.113549.1.9.16.2.24")
 _SKI = 0x80
 _LISTS, _WITH_LISTS = 0xA1, 6
 """The tag of `crls`, and how many parts SignedData has with them (RFC 5652 5.1)."""
@@ -189,6 +190,8 @@ def _archived(attributes: Node) -> Iterator[bytes]:
         values = attribute.at(1).at(0)
         if attribute.at(0).der() == _CERTIFICATE_VALUES:
             yield from (one.der() for one in values.parts or [])
+        elif attribute.at(0).der() == _REVOCATION_VALUES and values.der() == b"\x30\x00":
+            continue  # each of its members may be left out (RFC 5126 6.3.4)
         elif len(values.parts or []) == 1 and values.at(0).tag == 0xA0:
             yield from (one.der() for one in values.at(0, 0).parts or [])
         else:
