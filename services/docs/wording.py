@@ -4,6 +4,10 @@ from dataclasses import dataclass
 
 from shared.errors import problem_types
 
+WITHDRAWN = (
+    "Kết luận kiểm tra bị rút lại: không còn tin cậy được",
+    "The verdict was withdrawn: it can no longer be trusted",
+)
 STATUS_TEXTS = {
     "01": ("Đã đến, chờ văn thư xử lý", "Arrived, waits for the clerk"),
     "02": ("Từ chối không tiếp nhận", "Refused"),
@@ -33,10 +37,7 @@ _TEXTS = {
     ),
     "dispatch.cleared": ("Đã phát hành tới mọi nơi nhận", "Cleared for all recipients"),
     "dispatch.refused": ("Bị từ chối, không phát hành", "Refused, sent to nobody"),
-    "dispatch.withdrawn": (
-        "Kết luận kiểm tra bị rút lại: không còn tin cậy được",
-        "The verdict was withdrawn: it can no longer be trusted",
-    ),
+    "dispatch.withdrawn": WITHDRAWN,
     "delivery.failed": ("Không giao được cho nơi nhận này", "This recipient could not be reached"),
     "delivery.in_transit": ("Đang chuyển tới hộp thư nơi nhận", "On its way to the mailbox"),
     "delivery.available": ("Đã vào hộp thư nơi nhận", "Available in the mailbox"),

@@ -4,16 +4,18 @@ import argparse
 import re
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from services.signing import alone, hexstring
+from services.signing import alone, hexstring, withdrawal
 from services.signing.again import Repeated, Unreadable, repeat
 from services.signing.bundle import unpack
 from services.signing.evidence import Incomplete
 from services.signing.finding import OWN
 from services.signing.validation.describe import SOFTWARE
 from services.signing.validation.material import digest
+from services.signing.withdrawal import Withdrawal
 from shared.events.types import Indication
 
 EXITS: dict[Indication, int] = {"TOTAL-PASSED": 0, "TOTAL-FAILED": 1, "INDETERMINATE": 3}
@@ -28,6 +30,16 @@ _ROOT_HELP = (
 )
 _YEARS = range(1990, 9000)
 """Of a moment: some days before and after it are still moments."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """A verdict that was made now, and what is to be said of it."""
+
+    again: Repeated
+    by: list[str]
+    withdrawn: Withdrawal | None = None
+    """The verdict that was stored no longer holds, whatever is judged now."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -59,22 +71,27 @@ def _check_use(verify: argparse.ArgumentParser, given: argparse.Namespace) -> No
 
 def _verified(given: argparse.Namespace) -> int:
     try:
-        judged, by = _again(given) if given.evidence else _alone(given)
+        judged = _again(given) if given.evidence else _alone(given)
     except Unreadable as error:
         print(f"TOTAL-FAILED: FORMAT_FAILURE the file cannot be read ({error})")  # noqa: T201
         return EXITS["TOTAL-FAILED"]
-    _tell(judged, by)
-    return DIFFERENT if judged.differs else EXITS[judged.verdict.indication]
+    _tell(judged)
+    if judged.again.differs:
+        return DIFFERENT
+    return EXITS["TOTAL-FAILED" if judged.withdrawn else judged.again.verdict.indication]
 
 
-def _again(given: argparse.Namespace) -> tuple[Repeated, list[str]]:
+def _again(given: argparse.Namespace) -> _Judged:
     """Judge by evidence; returns what that is, too. Raises Incomplete where it is not trusted."""
     roots = {digest(alone.certificate(path.read_bytes())) for path in given.root}
-    evidence, kept = unpack(given.evidence)
-    sha256 = digest(evidence)
+    bundle = unpack(given.evidence)
+    sha256 = digest(bundle.evidence)
     if given.sha256 not in (None, sha256):
         raise Incomplete(f"the evidence has the SHA-256 {sha256}, not {given.sha256}")
-    judged = repeat(evidence, kept, given.file.read_bytes(), at=given.at)
+    withdrawn = None
+    if bundle.withdrawal is not None:
+        withdrawn = withdrawal.read(bundle.withdrawal, evidence_sha256=sha256)
+    judged = repeat(bundle.evidence, bundle.kept, given.file.read_bytes(), at=given.at)
     for one in judged.anchors:
         if roots and one.used and one.sha256 not in roots:
             raise Incomplete(f"the evidence rests on {one.name} ({one.sha256}), not on --root")
@@ -82,10 +99,10 @@ def _again(given: argparse.Namespace) -> tuple[Repeated, list[str]]:
     if given.sha256 is None:
         word = "the register of signers, the policy" if roots else "roots, register, policy"
         by.append(f"  {word} are the evidence's own word: compare its SHA-256 (--sha256)")
-    return judged, by
+    return _Judged(judged, by, withdrawn)
 
 
-def _alone(given: argparse.Namespace) -> tuple[Repeated, list[str]]:
+def _alone(given: argparse.Namespace) -> _Judged:
     """Judge by a trust list; returns what that is, too."""
     lists, answers = (
         {str(path): path.read_bytes() for path in paths} for paths in (given.crl, given.ocsp)
@@ -97,7 +114,7 @@ def _alone(given: argparse.Namespace) -> tuple[Repeated, list[str]]:
     rests_on = alone.material(export, lists, answers)
     judged = alone.judge(given.file.read_bytes(), signature, rests_on, at)
     by = [f"  trust list {export.version}, made at {export.made_at.isoformat()}"]
-    return judged, [*by, *_anchors(judged)]
+    return _Judged(judged, [*by, *_anchors(judged)])
 
 
 def _anchors(judged: Repeated) -> list[str]:
@@ -114,9 +131,10 @@ def _parsers() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
     verify = commands.add_parser(
         "verify",
         help="verify a file: again, with the evidence of its verdict, or by a trust list alone",
-        epilog="Exit code: 0 TOTAL-PASSED, 1 TOTAL-FAILED, 3 INDETERMINATE; 2 wrong use, 4 a file"
-        " cannot be used (evidence of another form than this software reads, too) or it cannot be"
-        " told, 5 another verdict than the stored one. Nothing is fetched from anywhere.",
+        epilog="Exit code: 0 TOTAL-PASSED, 1 TOTAL-FAILED (withdrawn since, too), 3 INDETERMINATE;"
+        " 2 wrong use, 4 a file cannot be used (evidence of another form than this software reads,"
+        " too) or it cannot be told, 5 another verdict than the stored one. Nothing is fetched from"
+        " anywhere.",
     )
     verify.add_argument("file", type=Path, metavar="FILE", help="the file that is judged")
     _add_moment_and_evidence(verify)
@@ -179,10 +197,23 @@ def _digest(text: str) -> str:
     return text.lower()
 
 
-def _tell(again: Repeated, by: Sequence[str]) -> None:
+def _withdrawn(one: Withdrawal) -> list[str]:
+    """Return what comes before the verdict that no longer holds."""
+    at = one.withdrawn_at.isoformat() if one.withdrawn_at else "a moment that was not kept"
+    lines = [f"TOTAL-FAILED: withdrawn {one.reason}, at {at}"]
+    if (cause := one.certificate) is not None:
+        since = f" since {cause.revoked_at.isoformat()}" if cause.revoked_at else ""
+        why = f" for {cause.reason}" if cause.reason else ""
+        lines.append(f"  revoked{since}{why}: {cause.kind} certificate {cause.sha256}")
+    return [*lines, "what was judged before that, and is withdrawn:"]
+
+
+def _tell(judged: _Judged) -> None:
+    again, by = judged.again, judged.by
     verdict, finding = again.verdict, again.finding
     sub = f" {verdict.sub_indication}" if verdict.sub_indication else ""
     lines = [
+        *(_withdrawn(judged.withdrawn) if judged.withdrawn else ()),
         f"{verdict.indication}: {verdict.validation}{sub} {verdict.reason or ''}".rstrip(),
         f"  at {finding.checked_at}, {finding.size} bytes",
         f"  policy {finding.policy} {finding.policy_sha256}",

@@ -108,6 +108,10 @@ async def test_a_withdrawal_outweighs_the_verdict(docs: Running, exchange: Excha
         body = (await party.ask("GET", f"{path}/validation")).json()
         assert (body["indication"], body["withdrawn"]) == ("TOTAL-FAILED", True)
         assert body["reason"]["code"] == "SIG-4225"
+        [file] = body["files"]
+        assert (file["indication"], file["reason"]["code"]) == ("TOTAL-FAILED", "SIG-4225")
+        assert file["text"] == "Kết luận kiểm tra bị rút lại: không còn tin cậy được"
+        assert file["evidence"]["content"]["verdict"]["indication"] == "TOTAL-PASSED"
 
 
 async def test_what_was_not_examined_says_so(docs: Running, shelf: Shelf):

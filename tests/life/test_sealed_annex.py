@@ -83,10 +83,10 @@ async def test_an_annex_with_a_detached_seal_is_delivered_and_verified_offline(
     file, bundle = tmp_path / NAME, tmp_path / "bundle.zip"
     bundle.write_bytes((await province.ask("GET", path, acting=PROVINCE)).body)
     file.write_bytes(content.body)
-    evidence, kept = unpack(bundle)
-    signature = named(json.loads(evidence)).signature
+    held = unpack(bundle)
+    signature = named(json.loads(held.evidence)).signature
     assert signature == named_there["signature_sha256"]
-    assert kept[signature or ""] == sent.seal
+    assert held.kept[signature or ""] == sent.seal
     assert main(["verify", str(file), "--evidence", str(bundle)]) == 0
     report = path.replace("form=bundle", "form=html")
     words = (await province.ask("GET", report, acting=PROVINCE)).body.decode()

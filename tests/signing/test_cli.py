@@ -3,16 +3,21 @@
 import hashlib
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import orjson
 import pytest
 
+from services.signing import withdrawal
 from services.signing.bundle import pack, unpack
 from services.signing.cli import main
 from services.signing.validation.describe import SOFTWARE
+from services.signing.withdrawal import Cause, Withdrawal
 from tests.fixtures.papers import Papers
 from tests.signing.elsewhere import make_ca
 from tests.signing.test_evidence import FILES, der, judged, kept, known
@@ -114,7 +119,7 @@ def test_it_says_what_it_trusts_and_by_which_evidence(
     assert main(["verify", str(paper), "--evidence", str(evidence)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert f"  trust anchor root {sha256(der(papers.office.root))}" in lines
-    assert f"  evidence {sha256(unpack(evidence)[0])}" in lines
+    assert f"  evidence {sha256(unpack(evidence).evidence)}" in lines
     assert any("roots, register, policy are the evidence's own word" in one for one in lines)
 
 
@@ -139,12 +144,53 @@ def test_the_evidence_has_to_be_the_one_that_was_told(
     papers: Papers, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     paper, evidence = laid(papers, tmp_path)
-    told = sha256(unpack(evidence)[0])
+    told = sha256(unpack(evidence).evidence)
     verify = ["verify", str(paper), "--evidence", str(evidence), "--sha256"]
     assert main([*verify, told.upper()]) == 0
     assert "own word" not in capsys.readouterr().out
     assert main([*verify, "0" * 64]) == 4
     assert told in capsys.readouterr().err
+
+
+GONE = Withdrawal(
+    UUID(int=5),
+    "SIG-4225",
+    datetime(2026, 11, 27, 3, tzinfo=UTC),
+    Cause("c" * 64, "leader", "issuing", datetime(2026, 11, 27, 2, tzinfo=UTC), "keyCompromise"),
+)
+
+
+@pytest.mark.parametrize("as_folder", [False, True])
+def test_what_was_withdrawn_is_told_and_fails(
+    papers: Papers, tmp_path: Path, capsys: pytest.CaptureFixture[str], *, as_folder: bool
+) -> None:
+    paper, bundle = laid(papers, tmp_path)
+    held = unpack(bundle)
+    gone = withdrawal.written(GONE, evidence_sha256=sha256(held.evidence))
+    bundle.write_bytes(pack(held.evidence, held.kept, gone))
+    given = tmp_path / "unpacked" if as_folder else bundle
+    if as_folder:
+        zipfile.ZipFile(bundle).extractall(given)
+    told = ["--sha256", sha256(held.evidence)]
+    assert main(["verify", str(paper), "--evidence", str(given), *told]) == 1
+    now, why, _, before, *_ = capsys.readouterr().out.splitlines()
+    assert now == "TOTAL-FAILED: withdrawn SIG-4225, at 2026-11-27T03:00:00+00:00"
+    assert why.split(": ") == [
+        "  revoked since 2026-11-27T02:00:00+00:00 for keyCompromise",
+        f"leader certificate {'c' * 64}",
+    ]
+    assert before == "TOTAL-PASSED: TOTAL-PASSED"
+
+
+def test_a_withdrawal_is_of_the_verdict_that_it_names(
+    papers: Papers, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paper, bundle = laid(papers, tmp_path)
+    held = unpack(bundle)
+    for broken in (withdrawal.written(GONE, evidence_sha256="0" * 64), b"{}", b"\xff"):
+        bundle.write_bytes(pack(held.evidence, held.kept, broken))
+        assert main(["verify", str(paper), "--evidence", str(bundle)]) == 4
+        assert "the withdrawal is" in capsys.readouterr().err
 
 
 def test_a_name_in_evidence_cannot_pass_for_another_line(
@@ -153,7 +199,7 @@ def test_a_name_in_evidence_cannot_pass_for_another_line(
     paper, evidence = changed(papers, tmp_path, _name_the_root)
     assert main(["verify", str(paper), "--evidence", str(evidence)]) == 0
     lines = capsys.readouterr().out.splitlines()
-    own = sha256(unpack(evidence)[0])
+    own = sha256(unpack(evidence).evidence)
     assert [one.split()[1] for one in lines if one.startswith("  evidence ")] == [own]
 
 

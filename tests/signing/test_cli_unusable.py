@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from services.signing import again, bundle
-from services.signing.bundle import MOST_BYTES, TooLarge, pack, unpack
+from services.signing.bundle import MOST_BYTES, Bundle, TooLarge, pack, unpack
 from services.signing.cli import main
 from services.signing.evidence import SCHEMA, Incomplete
 from services.signing.validation.material import LARGEST
@@ -118,7 +118,7 @@ def test_what_is_packed_is_unpacked_however_large_its_lists(tmp_path: Path) -> N
     lists = {f"{number:064x}": bytes(LARGEST) for number in range(6)}
     packed = tmp_path / "evidence.zip"
     packed.write_bytes(pack(b"{}", lists))
-    assert unpack(packed) == (b"{}", lists)
+    assert unpack(packed) == Bundle(b"{}", lists, None)
 
 
 def test_neither_is_there_more_than_can_be_read(
@@ -138,4 +138,4 @@ def test_neither_is_there_more_than_can_be_read(
     with pytest.raises(TooLarge, match="more than"):
         pack(b"{}", pieces)
     monkeypatch.setattr(bundle, "MOST_BYTES", 101)
-    assert unpack(folder) == unpack(packed) == (b"{}", pieces)
+    assert unpack(folder) == unpack(packed) == Bundle(b"{}", pieces, None)

@@ -6,19 +6,21 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx2
 import pytest
 from cryptography import x509
 from structlog.testing import capture_logs
 
-from services.signing import bundle, cli
+from services.signing import bundle, cli, withdrawal
 from services.signing.examine import settle
+from tests.fixtures.eventually import eventually
 from tests.fixtures.stack import Backing
 from tests.notify.issuer import AUDIENCE, Issuer
 from tests.signing.desk import Desk
 from tests.signing.served import System, served
-from tests.signing.test_revocation import digest, looked
+from tests.signing.test_revocation import change, digest, looked, withdrawn
 
 _SYSTEMS = {
     "registrar": System(("registrar", "directory")),
@@ -141,6 +143,45 @@ async def judged_well(desk: Desk) -> dict[str, Any]:
     await desk.db.as_worker(lambda conn: settle(conn, held, look))
     (event,) = await desk.events(dispatch)
     return event
+
+
+async def test_a_bundle_brings_the_withdrawal_of_its_verdict(face: Face, tmp_path: Path) -> None:
+    desk, event = face.desk, await judged_well(face.desk)
+    place = f"/internal/verdicts/{event['evidence_sha256']}"
+    headers = face.headers("service-docs", "internal", audience=INTERNAL)
+    await change(desk, "leader", "keyCompromise")
+    await eventually(
+        lambda: withdrawn(desk, UUID(event["dispatch_id"])), "it is withdrawn", timeout=30
+    )
+    for said in ("", "?withdrawn=SIG-4225"):  # docs may not have heard of it yet
+        answer = await face.client.get(f"{place}/bundle{said}", headers=headers)
+        path = tmp_path / "bundle.zip"
+        await asyncio.to_thread(path.write_bytes, answer.content)
+        held = bundle.unpack(path)
+        assert sha256(held.evidence).hexdigest() == event["evidence_sha256"]
+        gone = withdrawal.read(held.withdrawal or b"", evidence_sha256=event["evidence_sha256"])
+        assert (gone.reason, str(gone.dispatch_id)) == ("SIG-4225", event["dispatch_id"])
+        assert gone.withdrawn_at
+        assert gone.certificate
+        assert gone.certificate.sha256 == digest(desk, "leader")
+        assert (gone.certificate.kind, gone.certificate.reason) == ("leader", "keyCompromise")
+    told = await face.client.get(f"{place}/etsi", headers=headers)
+    assert "total-passed" not in told.text
+
+
+async def test_a_withdrawal_that_docs_alone_knows_of_is_in_the_bundle(
+    face: Face, tmp_path: Path
+) -> None:
+    event = await judged_well(face.desk)
+    place = f"/internal/verdicts/{event['evidence_sha256']}/bundle?withdrawn=SIG-4221"
+    headers = face.headers("service-docs", "internal", audience=INTERNAL)
+    path = tmp_path / "bundle.zip"
+    answer = await face.client.get(place, headers=headers)
+    await asyncio.to_thread(path.write_bytes, answer.content)
+    paper = tmp_path / "paper.pdf"
+    await asyncio.to_thread(paper.write_bytes, face.desk.papers.good_main.content)
+    command = ["verify", str(paper), "--evidence", str(path)]
+    assert await asyncio.to_thread(cli.main, command) == 1
 
 
 async def test_docs_reads_reports_and_the_bundle_repeats_the_verdict(

@@ -13,8 +13,8 @@ from services.docs.api.answers import Lent, answer
 from services.docs.api.matrix import reason
 from services.docs.document import Attachment, Role
 from services.docs.store.verdicts import Judgement
-from services.docs.validation import Report, evidence, rendered, report
-from services.docs.wording import INDICATIONS
+from services.docs.validation import FAILED, Report, evidence, rendered, report
+from services.docs.wording import INDICATIONS, WITHDRAWN
 from shared.blobs import BlobStore
 from shared.db import Database
 from shared.identity import Caller, Scoped
@@ -67,12 +67,14 @@ class ValidatedFile(BaseModel):
     name: str
     role: Role
     sha256: str
-    indication: str | None = Field(description="None before it was examined.")
+    indication: str | None = Field(
+        description="None before it was examined; TOTAL-FAILED once the verdict was withdrawn."
+    )
     text: str
     text_en: str
     reason: Reason | None
     judged_at: datetime | None
-    evidence: EvidenceItem | None
+    evidence: EvidenceItem | None = Field(description="What was judged, also if it is withdrawn.")
 
 
 class ValidationReport(BaseModel):
@@ -137,12 +139,14 @@ def _as_json(document_id: UUID, found: Report, shown: Mapping[str, Any]) -> dict
         **_text(found.indication),
         "reason": reason(found.reason),
         "withdrawn": found.withdrawn is not None,
-        "files": [_file(attachment, one, shown) for attachment, one in found.files],
+        "files": [
+            _file(attachment, one, found.withdrawn, shown) for attachment, one in found.files
+        ],
     }
 
 
 def _file(
-    attachment: Attachment, one: Judgement | None, shown: Mapping[str, Any]
+    attachment: Attachment, one: Judgement | None, withdrawn: str | None, shown: Mapping[str, Any]
 ) -> dict[str, Any]:
     announced = attachment.announced
     described: dict[str, Any] = {
@@ -150,9 +154,7 @@ def _file(
         "name": announced.name,
         "role": announced.role,
         "sha256": announced.sha256,
-        "indication": None if one is None else one.indication,
-        **_text(None if one is None else one.indication),
-        "reason": None if one is None else reason(one.reason),
+        **_standing(one, withdrawn),
         "judged_at": None if one is None else one.judged_at,
         "evidence": None,
     }
@@ -164,6 +166,20 @@ def _file(
             "content": shown[one.evidence_sha256] if known else None,
         }
     return described
+
+
+def _standing(one: Judgement | None, withdrawn: str | None) -> dict[str, Any]:
+    """Return what one file's verdict is worth now: a withdrawal is of the dispatch, for good."""
+    if one is None:
+        return {"indication": None, **_text(None), "reason": None}
+    if withdrawn is None or one.indication == FAILED:
+        return {
+            "indication": one.indication,
+            **_text(one.indication),
+            "reason": reason(one.reason),
+        }
+    vi, en = WITHDRAWN
+    return {"indication": FAILED, "text": vi, "text_en": en, "reason": reason(withdrawn)}
 
 
 def _text(indication: str | None) -> dict[str, str]:

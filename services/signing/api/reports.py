@@ -2,20 +2,24 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
+from uuid import UUID
 
 import orjson
 import structlog
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
+from services.signing import withdrawal
 from services.signing.api.pki import Digest
 from services.signing.bundle import TooLarge, pack
 from services.signing.evidence import Incomplete, OtherForm, material, named, opened
 from services.signing.report import etsi, page, printed
-from services.signing.store import examinations, materials
+from services.signing.store import examinations, materials, withdrawals
 from services.signing.validation.material import digest
 from services.signing.validation.policy import NEWEST, Policy, load
+from services.signing.withdrawal import Withdrawal
 from shared.db import Connection, Database
 from shared.errors import Problem
 from shared.identity import Caller, Scoped
@@ -25,6 +29,16 @@ router = APIRouter(tags=["internal"])
 _log = structlog.get_logger()
 
 Form = Literal["etsi", "html", "pdf", "bundle"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """A verdict as it is stored, and what became of it."""
+
+    evidence: bytes
+    kept: Mapping[str, bytes]
+    """The pieces that its form needs."""
+    withdrawn: Withdrawal | None
 
 
 @router.get(
@@ -45,13 +59,14 @@ async def get_report(
 ) -> Response:
     """Return the report on the verdict whose evidence has this SHA-256.
 
+    `withdrawn`: why it no longer holds, as docs knows, which may know of more than signing.
     What is not offered is a 406: a bundle that would be too large (the other forms are), and any
     report on evidence of an older or newer form (SIG-4061): its bytes are shown as they are.
     """
     db: Database = request.app.state.db
     try:
-        evidence, kept = await db.as_worker(lambda conn: _stored(conn, sha256, form))
-        content, media_type = await asyncio.to_thread(_made, form, evidence, kept, withdrawn)
+        stored = await db.as_worker(lambda conn: _stored(conn, sha256, form, withdrawn))
+        content, media_type = await asyncio.to_thread(_made, form, stored)
     except TooLarge as error:
         raise Problem("REQ-4061", en=f"The bundle cannot be made: {error}.") from None
     except OtherForm as error:
@@ -63,8 +78,8 @@ async def get_report(
     return Response(content, media_type=media_type)
 
 
-async def _stored(conn: Connection, sha256: str, form: Form) -> tuple[bytes, dict[str, bytes]]:
-    """Return a verdict's evidence, and the pieces that a form of it needs.
+async def _stored(conn: Connection, sha256: str, form: Form, withdrawn: str | None) -> _Stored:
+    """Return a verdict's evidence, the pieces that a form of it needs, and its withdrawal.
 
     Raises Problem REQ-4041, Incomplete, OtherForm.
     """
@@ -74,22 +89,30 @@ async def _stored(conn: Connection, sha256: str, form: Form) -> tuple[bytes, dic
     if digest(evidence) != sha256:
         raise Incomplete(f"the evidence has the digest {digest(evidence)}")
     said = opened(evidence)
+    gone = await _withdrawal(conn, UUID(said["subject"]["dispatch_id"]), withdrawn)
     if said.get("material") is None:
-        return evidence, {}
+        return _Stored(evidence, {}, gone)
     names = named(said)
     wanted = names.digests() if form == "bundle" else {names.policy}  # lists are of megabytes
-    return evidence, await materials.find(conn, wanted)
+    return _Stored(evidence, await materials.find(conn, wanted), gone)
 
 
-def _made(
-    form: Form, evidence: bytes, kept: Mapping[str, bytes], withdrawn: str | None
-) -> tuple[bytes, str]:
+async def _withdrawal(conn: Connection, dispatch_id: UUID, told: str | None) -> Withdrawal | None:
+    known = await withdrawals.of(conn, dispatch_id)
+    if known is None and told is not None:
+        return Withdrawal(dispatch_id, told, None, None)
+    return known
+
+
+def _made(form: Form, stored: _Stored) -> tuple[bytes, str]:
+    evidence, kept, gone = stored.evidence, stored.kept, stored.withdrawn
     said: dict[str, Any] = orjson.loads(evidence)
     if form == "bundle":
         if said["material"] is not None:
             material(named(said), kept)  # each piece is there, and is what it was
-        return pack(evidence, kept), "application/zip"
-    policy = _policy(said, kept)
+        member = withdrawal.written(gone, evidence_sha256=digest(evidence)) if gone else None
+        return pack(evidence, kept, member), "application/zip"
+    policy, withdrawn = _policy(said, kept), gone.reason if gone else None
     if form == "etsi":
         report = etsi.report(said, policy, withdrawn=withdrawn)
         return orjson.dumps(report), "application/json"

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from services.signing.withdrawal import Cause, Withdrawal
 from shared.db import Connection
 from shared.events import VerdictWithdrawn
 
@@ -137,6 +138,27 @@ async def known(conn: Connection, dispatch_ids: Sequence[UUID]) -> list[VerdictW
         list(dispatch_ids),
     )
     return [VerdictWithdrawn(**dict(row)) for row in rows]
+
+
+async def of(conn: Connection, dispatch_id: UUID) -> Withdrawal | None:
+    """Return the withdrawal of one dispatch, with what was revoked; None: its verdict stands."""
+    row = await conn.fetchrow(
+        """
+        select w.reason, w.withdrawn_at, w.certificate, c.kind, c.issuer, c.revoked_at,
+            c.reason as revoked_for
+        from withdrawals w left join certificates c on c.sha256 = w.certificate
+        where w.dispatch_id = $1
+        """,
+        dispatch_id,
+    )
+    if row is None:
+        return None
+    cause = None
+    if row["kind"] is not None:
+        cause = Cause(
+            row["certificate"], row["kind"], row["issuer"], row["revoked_at"], row["revoked_for"]
+        )
+    return Withdrawal(dispatch_id, row["reason"], row["withdrawn_at"], cause)
 
 
 async def count_open(conn: Connection) -> float:
