@@ -5,6 +5,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TypeAlias
 
+from services.signing.patience import Patience
 from services.signing.pipe import Preparation
 from services.signing.pool import Look, Present, Worker
 from services.signing.store import answers
@@ -25,13 +26,16 @@ async def look(
     read: Read,
     prepare: Preparation | None = None,
     detached: bytes | None = None,
+    patience: Patience | None = None,
 ) -> Look:
     """Have a worker look at a file as `Worker.look` does, with all that is held about it.
 
     Whose certificates are in it only a worker can tell: so where answers are held about them, it
     looks twice. Evidence then names these answers, and no others. Raises what `read` raises.
     """
-    first = await worker.look(path, sha256, present, prepare=prepare, detached=detached)
+    first = await worker.look(
+        path, sha256, present, prepare=prepare, detached=detached, patience=patience
+    )
     finding = first.answer.finding if first.answer else None
     if finding is None or not any(one.ocsp for one in present.material.authorities):
         return first
@@ -46,5 +50,11 @@ async def look(
     # At a later moment: an answer that has just come would be of a time to come.
     then = Present(present.material, now)
     return await worker.look(
-        path, sha256, then, prepare=prepare, detached=detached, answers=tuple(found)
+        path,
+        sha256,
+        then,
+        prepare=prepare,
+        detached=detached,
+        answers=tuple(found),
+        patience=patience,
     )

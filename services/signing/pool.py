@@ -13,6 +13,7 @@ import structlog
 
 from services.signing.finding import Unit
 from services.signing.forks import Fork, Forks, Overcome
+from services.signing.patience import Patience
 from services.signing.pipe import ALTERED, Answer, Job, Preparation, Reading, Request
 from services.signing.validation.material import Material
 
@@ -23,6 +24,8 @@ _OWN_FAULT = frozenset(
 _TICKS = os.sysconf("SC_CLK_TCK")
 _DYING_SECONDS = 2.0
 """From the end of a worker's connection to its own."""
+WALL_CLOCK = "wall clock"
+"""The detail of a limit that was met by waiting alone: the machine may be at fault."""
 _log = structlog.get_logger()
 
 
@@ -131,6 +134,7 @@ class Worker:
         prepare: Preparation | None = None,
         detached: bytes | None = None,
         answers: tuple[bytes, ...] = (),
+        patience: Patience | None = None,
     ) -> Look:
         """Have the worker look at a file, and prepare it for a signature when told to.
 
@@ -144,7 +148,7 @@ class Worker:
         except OSError as error:
             return Look(Answer(None, "store", type(error).__name__), material=present.material)
         with file:  # the worker opens nothing: it reads what it is given
-            seen = await self._give(job, present.material, file.fileno())
+            seen = await self._give(job, present.material, file.fileno(), patience or Patience())
         if seen.material is None or not answers:
             return seen
         return replace(seen, material=replace(seen.material, answers=answers))
@@ -152,9 +156,11 @@ class Worker:
     async def read(self, reading: Reading, present: Present) -> Look:
         """Have the worker read a piece of a PKI. Never raises for what is in it."""
         job = replace(reading, cpu_seconds=self._limits.cpu_seconds, at=present.at)
-        return await self._give(job, present.material)
+        return await self._give(job, present.material, None, Patience())
 
-    async def _give(self, job: Job | Reading, material: Material, file: int | None = None) -> Look:
+    async def _give(
+        self, job: Job | Reading, material: Material, file: int | None, patience: Patience
+    ) -> Look:
         await self.warm()
         fork = self._fork
         if fork is None:
@@ -163,12 +169,14 @@ class Worker:
             return Look(None, "died", f"trust material: {failed}")
         try:
             self._reading = self._reading_seconds(file)
-            async with asyncio.timeout(self._wall_seconds()) as self._deadline:
-                self._began = self._cpu_seconds()
-                answer = await fork.ask(Request(job=job), file)
+            most = min(self._wall_seconds(), patience.seconds)
+            with patience.spent():
+                async with asyncio.timeout(most) as self._deadline:
+                    self._began = self._cpu_seconds()
+                    answer = await fork.ask(Request(job=job), file)
         except TimeoutError:
             await self.end()
-            return Look(None, "limit", "wall clock")
+            return Look(None, "limit", WALL_CLOCK)
         except Overcome as why:
             await self.end()
             return Look(None, "limit", str(why))

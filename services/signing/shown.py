@@ -2,21 +2,34 @@
 
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
 from services.signing import informed
-from services.signing.bench import Bench
+from services.signing.bench import LIMITS, Bench
 from services.signing.certificate import Registered
 from services.signing.finding import STORE_TROUBLE, TOO_HEAVY, UNREADABLE, Finding
-from services.signing.pool import Look
+from services.signing.patience import Patience
+from services.signing.pool import WALL_CLOCK, Look
 from services.signing.store import certificates
 from services.signing.verdict import Verdict, heeded, unless_revoked, unread, used
 from shared.errors import Problem, Unavailable
 from shared.ids import AgencyId
 from shared.sizes import VALIDATED_BYTES
 
+TURN_SECONDS, LOOK_SECONDS = 15.0, 12.0
+"""For a turn, and for all looks at one file: 8 s less than the gateway waits for an answer
+(`ANSWER_SECONDS`), for what PostgreSQL and the disk take."""
+_TOO_LONG = (
+    f"not judged within {LOOK_SECONDS:.0f} s: try again later, or send it with a document, where it"
+    " may take longer"
+)
+_OVERCAME = (
+    f"it takes more than one file may use here ({LIMITS.cpu_seconds} s of a processor,"
+    f" {LIMITS.memory >> 20} MiB) and will do so again: export it in a simpler form (PDF/A) and"
+    " sign it again"
+)
 Parts: TypeAlias = Callable[[bytes], tuple[bytes, bytes]]
 """Takes a body apart into a file of any kind and its detached signature. May raise Problem."""
 
@@ -40,13 +53,14 @@ async def judge(
     With `parts` the file is within what comes, beside its signature. That lies on disk until it is
     its turn: memory holds as many as there are workers, however many come at once. Raises Problem
     REQ-4131 for a file over 64 MiB (SIG-4132 where the door counts `chunks`, which it does first),
-    REQ-4291 for too many at once, and what `parts` raises; Unavailable.
+    REQ-4291 for too many at once or a turn that does not come within 15 s, and what `parts`
+    raises; Unavailable.
     """
     with bench.blobs.stage() as stage:
         # Whole on disk before it counts: a slow client takes nobody's place.
         blob, detached = await stage.write(chunks, limit=VALIDATED_BYTES), None
         with bench.turns.admitted(agency, "validation"):
-            async with bench.turns.of(agency) as worker:
+            async with bench.turns.of(agency, within=TURN_SECONDS) as worker:
                 if parts is not None:
                     body = stage.path(blob.sha256)
                     content, detached = await asyncio.to_thread(_taken_apart, body, parts)
@@ -54,7 +68,13 @@ async def judge(
                 present = await bench.db.as_worker(bench.anchor.now)
                 path = stage.path(blob.sha256)
                 look = await informed.look(
-                    worker, path, blob.sha256, present, read=bench.db.look, detached=detached
+                    worker,
+                    path,
+                    blob.sha256,
+                    present,
+                    read=bench.db.look,
+                    detached=detached,
+                    patience=Patience(LOOK_SECONDS),
                 )
     finding = look.answer.finding if look.answer else None
     if finding is None:
@@ -81,5 +101,8 @@ def _unread(look: Look) -> Verdict:
             raise Unavailable("the process that verifies")
         case "parser":
             return unread(UNREADABLE, look.cause, final=True)
-        case _:
-            return unread(TOO_HEAVY, look.cause, final=True)
+        case _ if look.cause == WALL_CLOCK:
+            return unread(TOO_HEAVY, f"{_TOO_LONG} ({look.cause})", final=True)
+        case _:  # no later look at it would come to another end
+            detail = f"{_OVERCAME} ({look.cause})"
+            return replace(unread(TOO_HEAVY, detail, final=True), sub_indication=None)

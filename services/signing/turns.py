@@ -37,6 +37,10 @@ _ALL: dict[Work, tuple[str, str]] = {
         f"The exchange is validating {MOST} files of all agencies, the most at the same time.",
     ),
 }
+_NO_TURN = (
+    "Các tệp khác đang được kiểm tra, nên chưa đến lượt tệp này: chưa có kết luận nào về nó.",
+    "Other files are being looked at, and this one's turn has not come: nothing was judged of it.",
+)
 _Queue = deque[asyncio.Future[Worker]]
 
 
@@ -83,23 +87,35 @@ class Turns:
                 del under_way[agency]
 
     @asynccontextmanager
-    async def of(self, agency: AgencyId) -> AsyncGenerator[Worker]:
-        """Wait for the agency's turn and hold a worker for the length of a `with`."""
+    async def of(self, agency: AgencyId, *, within: float | None = None) -> AsyncGenerator[Worker]:
+        """Wait for the agency's turn and hold a worker for the length of a `with`.
+
+        Raises Problem REQ-4291 when its turn does not come `within` so many seconds; None: it waits
+        for as long as it takes.
+        """
         mine: asyncio.Future[Worker] = asyncio.get_running_loop().create_future()
         self._queues.setdefault(agency, deque()).append(mine)
         self._hand_out()
         try:
-            worker = await mine
+            async with asyncio.timeout(within):
+                worker = await self._turn(agency, mine)
+        except TimeoutError:
+            vi, en = _NO_TURN
+            raise Problem(_TOO_MANY, vi=vi, en=en, retry_after=_RETRY_SECONDS) from None
+        try:
+            yield worker
+        finally:
+            self._take_back(agency, worker)
+
+    async def _turn(self, agency: AgencyId, mine: asyncio.Future[Worker]) -> Worker:
+        try:
+            return await mine
         except asyncio.CancelledError:
             if mine.done() and not mine.cancelled():
                 self._take_back(agency, mine.result())  # handed out and cancelled at once
             else:
                 self._leave(agency, mine)
             raise
-        try:
-            yield worker
-        finally:
-            self._take_back(agency, worker)
 
     def _hand_out(self) -> None:
         """Give free workers to the agencies that have waited longest and have none."""

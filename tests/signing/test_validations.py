@@ -92,7 +92,7 @@ async def test_what_the_register_alone_has_revoked_does_not_pass(idle: Trusting)
     await idle.work()
 
     async def seen() -> Shown:
-        return await judge(idle.bench, AgencyId(AGENCIES[SENDER]), _chunks(sheet.content))
+        return await judge(idle.bench, AgencyId(AGENCIES[SENDER]), chunks(sheet.content))
 
     assert (await seen()).verdict.validation == "TOTAL-PASSED"
     sha256 = await desk.db.as_worker(
@@ -109,7 +109,8 @@ async def test_what_the_register_alone_has_revoked_does_not_pass(idle: Trusting)
     )
 
 
-async def _chunks(content: bytes) -> AsyncIterator[bytes]:
+async def chunks(content: bytes) -> AsyncIterator[bytes]:
+    """Yield a file as it comes."""
     yield content
 
 
@@ -172,7 +173,7 @@ async def test_memory_holds_as_many_bodies_as_there_are_workers(signer: Signer) 
     async with asyncio.TaskGroup() as group:
         for _ in range(4):
             agency = AgencyId(uuid4())
-            group.create_task(judge(signer.bench, agency, _chunks(b"x"), parts=parts))
+            group.create_task(judge(signer.bench, agency, chunks(b"x"), parts=parts))
     assert most == len(signer.bench.turns.workers) == 1
 
 

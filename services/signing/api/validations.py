@@ -125,7 +125,9 @@ async def post_validation(request: Request, caller: Anybody) -> Response:
     A PDF may have 64 MiB; the JSON with another file and its signature 12 MiB, which is a file of
     8 MiB.
 
-    The answer is 200 whatever the signatures are worth; the file is not kept. Whether the signers
+    The answer is 200 whatever the signatures are worth, within 30 s: a file that takes longer, or
+    more than one may use, is INDETERMINATE with `SIG-4131`, and `detail` says whether to try again;
+    429 says that its turn has not come. The file is not kept. Whether the signers
     may sign for the sender, and in which order, is judged when a document is dispatched.
     """
     bench: Bench = request.app.state.bench

@@ -13,6 +13,7 @@ from services.signing.validation.cms import read as read_cms
 from services.signing.validation.describe import Described, Place, Seen, found, refusal
 from services.signing.validation.document import Document, Embedded
 from services.signing.validation.document import read as read_document
+from services.signing.validation.ending import check_end
 from services.signing.validation.indication import Objection, Refused
 from services.signing.validation.signature import Around, Judged, Stamp, judge
 from services.signing.validation.timestamp import stamp
@@ -27,6 +28,7 @@ def validate_pdf(content: bytes, trust: Trust, at: datetime) -> Finding:
 def describe_pdf(content: bytes, trust: Trust, at: datetime) -> Described:
     """Return that, and what is told beside it."""
     try:
+        check_end(content)
         document = read_document(content, trust.policy)
     except Refused as why:
         return refusal(why.objection, trust, at, len(content))
