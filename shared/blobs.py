@@ -7,7 +7,7 @@ import os
 import tempfile
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Generator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -79,10 +79,7 @@ class BlobStore:
 
     @contextmanager
     def stage(self) -> Generator["Stage"]:
-        """Lend a place for files that are kept together or not at all; what is left is removed.
-
-        Raises as `write` does.
-        """
+        """Lend a place for files to be kept together or not at all. Raises as `write` does."""
         if not self._made:
             self._make()
         stage = Stage(self._begun, self._keep)
@@ -90,6 +87,17 @@ class BlobStore:
             yield stage
         finally:
             stage.clear()
+
+    async def lent(self, chunks: AsyncIterable[bytes], *, limit: int) -> tuple[Blob, BinaryIO]:
+        """Return them as a file without a name, to be closed: a death leaves nothing of it."""
+        if not self._made:
+            self._make()
+        with _disk_told(), ExitStack() as opened:
+            file = opened.enter_context(tempfile.TemporaryFile(dir=self._begun, buffering=0))
+            blob = await _taken(file, chunks, limit)
+            file.seek(0)
+            opened.pop_all()
+            return blob, file
 
     def _keep(self, written: Path, sha256: str) -> None:
         final = self.path(sha256)
@@ -192,10 +200,6 @@ class Stage:
         """Return where a file that was written here lies until it is kept, or cleared away."""
         return next(path for path, digest in self._written if digest == sha256)
 
-    def lend(self, sha256: str) -> BinaryIO:
-        """Open a file that was written here: it can be read until it is closed, cleared or not."""
-        return self.path(sha256).open("rb", buffering=0)
-
     async def keep(self) -> None:
         """Keep every file that was written here; a second time does nothing."""
         with _disk_told():
@@ -228,12 +232,8 @@ async def _taken(file: BinaryIO, chunks: AsyncIterable[bytes], limit: int) -> Bl
     pending = bytearray()
     async for chunk in chunks:
         if intake.size + len(pending) + len(chunk) > limit:
-            raise Problem(
-                "REQ-4131",
-                vi=f"Tối đa {limit} byte.",
-                en=f"At most {limit} bytes.",
-                limit=limit,
-            )
+            vi, en = f"Tối đa {limit} byte.", f"At most {limit} bytes."
+            raise Problem("REQ-4131", vi=vi, en=en, limit=limit)
         pending += chunk
         while len(pending) >= BLOCK:
             await asyncio.to_thread(intake.take, bytes(pending[:BLOCK]))

@@ -174,10 +174,9 @@ def _judged(found: Report, attachment_id: AttachmentId | None) -> Judgement:
 
 
 async def _lent(internal: Internal, blobs: BlobStore, path: str) -> BinaryIO:
-    with blobs.stage() as stage:
-        async with aclosing(internal.chunks("signing", path, most=BUNDLE_BYTES)) as chunks:
-            blob = await stage.write(chunks, limit=BUNDLE_BYTES)
-        return stage.lend(blob.sha256)
+    async with aclosing(internal.chunks("signing", path, most=BUNDLE_BYTES)) as chunks:
+        _, file = await blobs.lent(chunks, limit=BUNDLE_BYTES)
+        return file
 
 
 def _checked(content: bytes, sha256: str) -> Any:  # noqa: ANN401 (any JSON)

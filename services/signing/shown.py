@@ -2,16 +2,17 @@
 
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import BinaryIO, TypeAlias
 
 from services.signing import informed
 from services.signing.bench import LIMITS, Bench
 from services.signing.certificate import Registered
 from services.signing.finding import STORE_TROUBLE, TOO_HEAVY, UNREADABLE, Finding
 from services.signing.patience import Patience
-from services.signing.pool import WALL_CLOCK, Look
+from services.signing.pool import WALL_CLOCK, Look, Worker
 from services.signing.store import certificates
 from services.signing.verdict import Verdict, heeded, unless_revoked, unread, used
 from shared.errors import Problem, Unavailable
@@ -56,36 +57,57 @@ async def judge(
     REQ-4291 for too many at once or a turn that does not come within 15 s, and what `parts`
     raises; Unavailable.
     """
-    with bench.blobs.stage() as stage:
+    with ExitStack() as lent:
         # Whole on disk before it counts: a slow client takes nobody's place.
-        blob, detached = await stage.write(chunks, limit=VALIDATED_BYTES), None
+        sent = await _lent(bench, lent, chunks)
         with bench.turns.admitted(agency, "validation"):
             async with bench.turns.of(agency, within=TURN_SECONDS) as worker:
+                detached = None
                 if parts is not None:
-                    body = stage.path(blob.sha256)
-                    content, detached = await asyncio.to_thread(_taken_apart, body, parts)
-                    blob = await stage.write(_whole(content), limit=VALIDATED_BYTES)
-                present = await bench.db.as_worker(bench.anchor.now)
-                path = stage.path(blob.sha256)
-                look = await informed.look(
-                    worker,
-                    path,
-                    blob.sha256,
-                    present,
-                    read=bench.db.look,
-                    detached=detached,
-                    patience=Patience(LOOK_SECONDS),
-                )
+                    content, detached = await asyncio.to_thread(_taken_apart, sent, parts)
+                    sent = await _lent(bench, lent, _whole(content))
+                look = await _looked(bench, worker, sent, detached)
     finding = look.answer.finding if look.answer else None
     if finding is None:
-        return Shown(blob.sha256, _unread(look), None, {})
+        return Shown(sent.sha256, _unread(look), None, {})
     registered = await bench.db.as_worker(lambda conn: certificates.known(conn, used(finding)))
     registered = heeded(registered, look.units)
-    return Shown(blob.sha256, unless_revoked(finding, registered), finding, registered)
+    return Shown(sent.sha256, unless_revoked(finding, registered), finding, registered)
 
 
-def _taken_apart(body: Path, parts: Parts) -> tuple[bytes, bytes]:
-    return parts(body.read_bytes())
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """Bytes on disk, in a file that has no name and so ends with this process at the latest."""
+
+    sha256: str
+    file: BinaryIO
+
+    @property
+    def path(self) -> Path:
+        """Return where this process can open the file anew, while it is open."""
+        return Path(f"/proc/self/fd/{self.file.fileno()}")  # proc(5)
+
+
+async def _lent(bench: Bench, lent: ExitStack, chunks: AsyncIterable[bytes]) -> _Sent:
+    blob, file = await bench.blobs.lent(chunks, limit=VALIDATED_BYTES)
+    return _Sent(blob.sha256, lent.enter_context(file))
+
+
+async def _looked(bench: Bench, worker: Worker, sent: _Sent, detached: bytes | None) -> Look:
+    present = await bench.db.as_worker(bench.anchor.now)
+    return await informed.look(
+        worker,
+        sent.path,
+        sent.sha256,
+        present,
+        read=bench.db.look,
+        detached=detached,
+        patience=Patience(LOOK_SECONDS),
+    )
+
+
+def _taken_apart(body: _Sent, parts: Parts) -> tuple[bytes, bytes]:
+    return parts(body.file.read())
 
 
 async def _whole(content: bytes) -> AsyncIterator[bytes]:

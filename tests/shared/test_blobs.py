@@ -213,6 +213,42 @@ def test_a_killed_writer_leaves_no_file_with_a_digest(tmp_path: Path):
     assert all(path.parent == tmp_path / "begun" for path in files(tmp_path))
 
 
+LENT = """
+import asyncio, os, signal, sys
+from pathlib import Path
+from shared.blobs import BLOCK, BlobStore
+
+async def then_death(after):
+    for _ in range(after):
+        yield bytes(BLOCK)
+    if after < 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+async def main(after):
+    await BlobStore(Path(sys.argv[1])).lent(then_death(after), limit=10 * BLOCK)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+asyncio.run(main(int(sys.argv[2])))
+"""
+
+
+@pytest.mark.parametrize("after", ["2", "3"])
+def test_a_killed_process_leaves_nothing_of_what_was_lent(tmp_path: Path, after: str):
+    done = subprocess.run([sys.executable, "-c", LENT, str(tmp_path), after], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert files(tmp_path) == []
+
+
+async def test_what_is_lent_is_read_and_never_kept(tmp_path: Path):
+    store = BlobStore(tmp_path)
+    blob, file = await store.lent(pieces(b"van ban"), limit=BLOCK)
+    with file:
+        assert (file.read(), blob.sha256) == (b"van ban", hashlib.sha256(b"van ban").hexdigest())
+        assert files(tmp_path) == []
+    with pytest.raises(Problem):
+        await store.lent(pieces(b"van ban"), limit=2)
+
+
 async def test_memory_is_bounded_whatever_the_size(tmp_path: Path):
     async def zeros() -> AsyncIterator[bytes]:
         for _ in range(64 * 16):

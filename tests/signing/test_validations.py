@@ -199,16 +199,19 @@ async def test_other_kinds_are_refused(signer: Signer) -> None:
 
 
 async def test_slow_uploads_take_nobodys_place(signer: Signer) -> None:
-    whole, begun = asyncio.Event(), signer.desk.blobs.path("0" * 64).parents[2] / "begun"
+    whole, begun = asyncio.Event(), list[None]()
 
     async def slow() -> AsyncIterator[bytes]:
         yield b"khong "
+        begun.append(None)
         await whole.wait()
         yield b"phai PDF"
 
     async with asyncio.TaskGroup() as group:
         late = [group.create_task(shown(signer, slow())) for _ in range(AT_ONCE)]
-        await eventually(lambda: len(list(begun.iterdir())) == AT_ONCE, "all have begun")
+        await eventually(lambda: len(begun) == AT_ONCE, "all have begun")
+        folder = signer.desk.blobs.path("0" * 64).parents[2] / "begun"
+        assert list(folder.iterdir()) == [], "a killed process leaves nothing"
         assert (await shown(signer, b"khong phai PDF")).status_code == 200
         whole.set()
     assert {one.result().status_code for one in late} == {200}
