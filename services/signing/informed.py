@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -33,9 +34,10 @@ async def look(
     Whose certificates are in it only a worker can tell: so where answers are held about them, it
     looks twice. Evidence then names these answers, and no others. Raises what `read` raises.
     """
-    first = await worker.look(
-        path, sha256, present, prepare=prepare, detached=detached, patience=patience
+    glance = partial(
+        worker.look, path, sha256, prepare=prepare, detached=detached, patience=patience
     )
+    first = await glance(present)
     finding = first.answer.finding if first.answer else None
     if finding is None or not any(one.ocsp for one in present.material.authorities):
         return first
@@ -49,12 +51,4 @@ async def look(
         return first
     # At a later moment: an answer that has just come would be of a time to come.
     then = Present(present.material, now)
-    return await worker.look(
-        path,
-        sha256,
-        then,
-        prepare=prepare,
-        detached=detached,
-        answers=tuple(found),
-        patience=patience,
-    )
+    return await glance(then, answers=tuple(found))
