@@ -73,8 +73,12 @@ def _difference(own: Entries, one: AddAuthority) -> Difference:
 
 
 def read_told(told: Mapping[str, Any]) -> AddAuthority:
-    """Return an authority of an export as a change that adds it. Raises ValueError."""
+    """Return an authority of an export as a change that adds it. Raises ValueError.
+
+    What a later release tells besides is left out, as it was signed for whoever understands it.
+    """
+    known = {name: told[name] for name in AddAuthority.model_fields if name in told}
     der = base64.b64decode(str(told.get("certificate", "")), validate=True)
     return AddAuthority.model_validate(
-        {**told, "action": "add", "certificate": ssl.DER_cert_to_PEM_cert(der)}
+        {**known, "action": "add", "certificate": ssl.DER_cert_to_PEM_cert(der)}
     )

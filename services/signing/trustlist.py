@@ -56,6 +56,8 @@ def _pem(text: str) -> str:
         raise PydanticCustomError("one_pem", "One certificate in PEM") from None
 
 
+_AS_NAMED = ConfigDict(frozen=True, extra="forbid")
+"""A mistyped name of an optional member would be another change than was meant, without a word."""
 Name = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$", examples=["vgca-g2"])]
 Address = Annotated[str, Field(max_length=400), AfterValidator(_address)]
 Pem = Annotated[str, Field(max_length=_MOST_CERTIFICATE), AfterValidator(_pem)]
@@ -87,6 +89,8 @@ class AuthorityTerms(BaseModel):
 class AddAuthority(AuthorityTerms):
     """Trust one more authority. Its certificate never changes: a new one is a new name."""
 
+    model_config = _AS_NAMED
+
     action: Literal["add"]
     name: Name
     certificate: Pem = Field(description="PEM.")
@@ -96,6 +100,8 @@ class AddAuthority(AuthorityTerms):
 class ChangeAuthority(AuthorityTerms):
     """Other terms for an authority: all of them anew."""
 
+    model_config = _AS_NAMED
+
     action: Literal["change"]
     name: Name
 
@@ -103,7 +109,7 @@ class ChangeAuthority(AuthorityTerms):
 class EndAuthority(BaseModel):
     """Trust an authority no more, for good: verdicts that rest on it are withdrawn."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = _AS_NAMED
 
     action: Literal["end"]
     name: Name

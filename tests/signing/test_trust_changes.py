@@ -1,5 +1,6 @@
 """Changing the trust list: two clients, once, in order; and taking it over from elsewhere."""
 
+import json
 import ssl
 from collections.abc import AsyncIterator
 from typing import Any
@@ -40,6 +41,39 @@ async def test_the_list_begins_with_the_two_of_the_folder(face: Face) -> None:
     ] * 2
     await face.desk.register.tend()
     assert (await face.list())["version"] == 2, "it begins once"
+
+
+async def test_a_member_that_nobody_knows_is_refused(face: Face) -> None:
+    """A mistyped `trusted_until` would be a trust without end."""
+    right: dict[str, Any] = {"reason": "QĐ 12", "change": adding()}
+    for wrong, pointer in (
+        ({**right, "zz": 1}, "/zz"),
+        ({**right, "change": adding(trusted_untl="2027-01-01T00:00:00Z")}, "/change/trusted_untl"),
+        ({**right, "change": {"action": "end", "name": "x", "why": ""}}, "/change/why"),
+    ):
+        answer = await face.ask("POST", "/changes", "operator-a", wrong)
+        told = answer.json()
+        assert (answer.status_code, told["code"]) == (422, "REQ-4221")
+        assert told["errors"][0]["pointer"] == pointer
+    answer = await face.ask(
+        "POST", "/imports", "operator-a", {"reason": "a", "export": "x", "y": 1}
+    )
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/y")
+    assert (await face.ask("GET", "/changes?state=proposed", "operator-a")).json()["items"] == []
+
+
+async def test_a_member_that_is_there_twice_is_refused(face: Face) -> None:
+    change = json.dumps(adding())
+    for raw in (
+        f'{{"reason": "a", "change": {change}, "r\\u0065ason": "b"}}',
+        f'{{"reason": "a", "change": {change[:-1]}, "anchor": false}}}}',
+    ):
+        answer = await face.ask("POST", "/changes", "operator-a", raw.encode())
+        assert (answer.status_code, answer.json()["code"]) == (400, "REQ-4001"), answer.text
+        assert "xuất hiện hai lần" in answer.json()["detail"]
+    raw = b'{"reason": "a", "export": "x", "export": "y"}'
+    assert (await face.ask("POST", "/imports", "operator-a", raw)).status_code == 400
+    assert (await face.ask("GET", "/changes?state=proposed", "operator-a")).json()["items"] == []
 
 
 async def test_a_change_takes_two_clients(face: Face) -> None:

@@ -81,6 +81,14 @@ async def test_whoever_decides_sees_whose_export_it_is_and_of_when(face: Face) -
     assert waiting["reason"].startswith("đồng bộ [bản xuất do other ký, phiên bản 7, lập lúc ")
 
 
+async def test_what_a_later_release_tells_besides_is_left_out(face: Face) -> None:
+    third = adding(name="third", certificate=told(THIRD), colour="red")
+    answer = await take(face, exported([*await own(face), third]))
+    assert answer.status_code == 201, answer.text
+    (made,) = answer.json()["proposed"]
+    assert "colour" not in made["change"]
+
+
 async def test_an_export_that_lacks_an_authority_ends_it_only_when_that_is_asked_for(
     face: Face,
 ) -> None:

@@ -54,7 +54,7 @@ def add(name: str = "one", **other: Any) -> AddAuthority:  # noqa: ANN401 (field
 
 def alter(**other: Any) -> ChangeAuthority:  # noqa: ANN401 (as above)
     """Return a change of the terms of `one`."""
-    same = {name: value for name, value in add().model_dump().items() if name != "certificate"}
+    same = add().model_dump(exclude={"certificate", "anchor"})
     return ChangeAuthority.model_validate({**same, "action": "change", **other})
 
 

@@ -193,6 +193,12 @@ async def test_a_body_that_is_not_understood_is_refused(signer: Signer, body: ob
     assert answer.json()["errors"]
 
 
+async def test_a_body_that_names_a_member_twice_is_refused(signer: Signer) -> None:
+    raw = b'{"content": "eA==", "signature": "eA==", "content": "eQ=="}'
+    answer = await shown(signer, raw, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["code"]) == (400, "REQ-4001")
+
+
 async def test_other_kinds_are_refused(signer: Signer) -> None:
     other = await shown(signer, b"x", headers={"Content-Type": "text/plain"})
     assert other.status_code == 415

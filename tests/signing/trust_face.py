@@ -40,6 +40,9 @@ class Face:
         if by is not None:
             token = self.issuer.token(by, [], scope=" ".join(CLIENTS[by].scopes))
             headers["Authorization"] = f"Bearer {token}"
+        if isinstance(body, bytes):
+            headers["Content-Type"] = "application/json"
+            return await self.client.request(method, PATH + path, content=body, headers=headers)
         return await self.client.request(method, PATH + path, json=body, headers=headers)
 
     async def propose(self, change: dict[str, Any], by: str = "operator-a") -> str:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from services.signing.api.answered import CertificatePage
+from services.signing.api.once import check_once
 from services.signing.api.pki import Digest
 from services.signing.bench import Bench
 from services.signing.certificate import State
@@ -137,6 +138,7 @@ async def post_revocation(
     """Revoke, suspend or restore a certificate; public in the next list, which exists already."""
     db: Database = request.app.state.db
     authorities: Authorities = request.app.state.authorities
+    check_once(await request.body())
     change = await revoke_lasting(db, authorities, sha256=sha256, reason=body.reason)
     return Revocation(
         sha256=change.sha256,

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from services.signing import entrust, export
+from services.signing.api.once import check_once
 from services.signing.api.trusted import (
     NewTrustChange,
     TrustChange,
@@ -114,6 +115,7 @@ async def post_trust_change(request: Request, body: NewTrustChange, caller: Trus
     The answer shows what was read in the certificate: compare `sha256` with what the authority
     itself has told you, not with where the certificate came from.
     """
+    check_once(await request.body())
     facts = await _facts(request.app.state.bench, body.change)
     wanted = Wanted(body.change, body.reason, facts, caller.client_id)
 
@@ -238,6 +240,7 @@ async def post_trust_import(request: Request, body: TrustImport, caller: Trustee
     """
     db: Database = request.app.state.db
     bench: Bench = request.app.state.bench
+    check_once(await request.body())
     theirs, own = await db.look(lambda conn: export.accepted(conn, body.export))
     found = [
         (one, await _facts(bench, one.change) if one.change else None)

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from cryptography import x509
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from services.signing.compare import Difference
 from services.signing.pipe import CertificateFacts
@@ -107,12 +107,16 @@ class TrustChangePage(BaseModel):
 class NewTrustChange(BaseModel):
     """A change that is wanted, and why."""
 
+    model_config = ConfigDict(extra="forbid")
+
     reason: str = Field(min_length=1, max_length=500, examples=["Quyết định 12/QĐ-BTTTT"])
     change: Change
 
 
 class TrustImport(BaseModel):
     """An export of another exchange's list, to be proposed here."""
+
+    model_config = ConfigDict(extra="forbid")
 
     reason: str = Field(min_length=1, max_length=500, examples=["Đồng bộ từ trục quốc gia"])
     export: str = Field(min_length=1, max_length=400_000, description="As exported: a JWS.")

@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from services.signing import shown
 from services.signing.api.answered import Reason
+from services.signing.api.once import check_once
 from services.signing.bench import Bench
 from services.signing.certificate import Registered
 from services.signing.shown import Shown
@@ -153,6 +154,7 @@ def _parts(body: bytes) -> tuple[bytes, bytes]:
         vi, en = "Chỉ gồm content và signature.", "It consists of content and signature."
         raise Problem("REQ-4221", faults=[Fault("", vi, en)])
     value = strict_json(body)
+    check_once(body)
     try:
         given = DetachedSignature.model_validate(value)
     except ValidationError as error:
