@@ -20,6 +20,8 @@ POLICY = load(PAGE)
 AGENCY = AgencyId(UUID(int=22))
 JUDGED_AT = "2026-11-26T00:31:02+00:00"
 STAMPED_AT = "2026-11-25T20:15:00+00:00"
+DIGEST = "5e" * 32
+"""Of the evidence that is reported on, as if it had been stored."""
 ROOT, ISSUING, LIST = b"goc", b"cap", b"danh sach"
 LEADER, SEAL = digest(b"lanh dao"), digest(b"co quan")
 SOUND = Signature(

@@ -21,7 +21,17 @@ from services.signing.report.etsi import report
 from services.signing.validation.indication import Objection, decisive
 from services.signing.verdict import NotBound, judge
 from shared.ids import AgencyId
-from tests.signing.reported import AGENCY, HELD, LEADER, POLICY, SEAL, SOUND, evidence, finding
+from tests.signing.reported import (
+    AGENCY,
+    DIGEST,
+    HELD,
+    LEADER,
+    POLICY,
+    SEAL,
+    SOUND,
+    evidence,
+    finding,
+)
 
 FALSE = Objection("HASH_FAILURE", "signature.digest", ALTERED, "")
 FORGED = Objection("SIG_CRYPTO_FAILURE", "signature.value", ALTERED, "")
@@ -68,7 +78,7 @@ def test_a_report_tells_the_forgery_and_not_the_revocation_that_is_unknown() -> 
         "TOTAL-FAILED",
         ALTERED,
     )
-    said = content(stored, POLICY, withdrawn=None)
+    said = content(stored, POLICY, sha256=DIGEST, withdrawn=None)
     assert (said.outcome, said.headline) == ("failed", "KHÔNG ĐẠT")
     assert said.objection is not None
     assert (said.objection.rule, said.objection.whole) == ("signature.value", False)

@@ -17,7 +17,7 @@ from services.signing.report.etsi import report
 from tests.fixtures.papers import Papers
 from tests.fixtures.stack import Backing
 from tests.signing.desk import Desk
-from tests.signing.reported import POLICY, SEALED, SOUND, evidence
+from tests.signing.reported import DIGEST, POLICY, SEALED, SOUND, evidence
 from tests.signing.served import System, served
 from tests.signing.test_cli import changed
 from tests.signing.test_routes import INTERNAL, Face, judged_well
@@ -28,9 +28,10 @@ OLD, NEW = "lienthong/verdict/1", "lienthong/verdict/3"
 @pytest.mark.parametrize("form", [OLD, NEW])
 def test_no_report_is_made_of_another_form(form: str) -> None:
     old = {**evidence(SOUND, SEALED), "schema": form}
-    for made in (content, report):
-        with pytest.raises(OtherForm, match=f"is of the form {form}"):
-            made(old, POLICY, withdrawn=None)
+    with pytest.raises(OtherForm, match=f"is of the form {form}"):
+        content(old, POLICY, sha256=DIGEST, withdrawn=None)
+    with pytest.raises(OtherForm, match=f"is of the form {form}"):
+        report(old, POLICY, withdrawn=None)
 
 
 @pytest.mark.parametrize("form", [None, 1, "lienthong/verdict/1\x1b[2J", "another/1"])

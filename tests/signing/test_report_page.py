@@ -13,6 +13,7 @@ from services.signing.report.page import render
 from services.signing.verdict import unread as no_answer
 from tests.fixtures.papers import Papers
 from tests.signing.reported import (
+    DIGEST,
     HELD,
     LEADER,
     POLICY,
@@ -63,7 +64,7 @@ class Page(HTMLParser):
 
 def page(stored: dict[str, Any], withdrawn: str | None = None) -> Page:
     """Return the page on a verdict."""
-    return Page(render(stored, POLICY, withdrawn=withdrawn))
+    return Page(render(stored, POLICY, sha256=DIGEST, withdrawn=withdrawn))
 
 
 def test_what_passed_says_so_with_all_that_it_rests_on() -> None:
@@ -77,7 +78,8 @@ def test_what_passed_says_so_with_all_that_it_rests_on() -> None:
     assert "07:31:02 ngày 26/11/2026, giờ Việt Nam (UTC+7)" in text
     assert "Chữ ký 1: chữ ký của người có thẩm quyền" in text
     assert "Chữ ký 2: chữ ký của cơ quan" in text
-    assert "lienthong verify FILE --evidence DIR" in text
+    assert f"lienthong verify FILE --evidence DIR --root ROOT --sha256 {DIGEST}" in text
+    assert f"Giá trị băm của bằng chứng (SHA-256) {DIGEST}" in text
     digests = {stored["subject"]["sha256"], SOUND.certificate, SEALED.certificate, POLICY.sha256}
     material = stored["material"]
     digests |= {one["sha256"] for one in (*material["authorities"], *material["lists"])}
@@ -165,7 +167,7 @@ def test_what_a_file_says_is_shown_as_text(bad: str, place: str) -> None:
     plain = page(evidence(REVOKED, SEALED), withdrawn="x" if place == "withdrawn" else None)
     one = replace(REVOKED, **{place: bad}) if hasattr(REVOKED, place) else REVOKED
     stored = evidence(one, SEALED, code=bad if place == "code" else "7816/VPCP-TTĐT")
-    content = render(stored, POLICY, withdrawn=bad if place == "withdrawn" else None)
+    content = render(stored, POLICY, sha256=DIGEST, withdrawn=bad if place == "withdrawn" else None)
     found = Page(content)
     assert found.tags == plain.tags
     assert len(content) < 40_000
@@ -182,7 +184,9 @@ def test_nothing_runs_and_nothing_is_fetched() -> None:
     }
     names = {name for _, attributes in found.tags for name in attributes}
     assert not {name for name in names if name.startswith("on")} | names & {"src", "href", "style"}
-    style = render(evidence(SOUND), POLICY, withdrawn=None).decode().split("</style>")[0]
+    style = (
+        render(evidence(SOUND), POLICY, sha256=DIGEST, withdrawn=None).decode().split("</style>")[0]
+    )
     assert "url(" not in style
     assert "@import" not in style
 

@@ -13,6 +13,7 @@ from services.signing.finding import UNREADABLE
 from services.signing.report.printed import render
 from services.signing.verdict import unread as no_answer
 from tests.signing.reported import (
+    DIGEST,
     HELD,
     POLICY,
     REVOKED,
@@ -61,31 +62,41 @@ def text(pdf: bytes) -> str:
 def test_paper_says_the_verdict_and_the_reason(
     stored: dict[str, Any], headline: str, reason: str
 ) -> None:
-    said = text(render(stored, POLICY, withdrawn=None))
+    said = text(render(stored, POLICY, sha256=DIGEST, withdrawn=None))
     assert f"Kết luận chung {headline}" in said
     assert reason in said
     assert stored["subject"]["sha256"] in said
-    assert "lienthong verify FILE --evidence DIR" in said
+    assert f"lienthong verify FILE --evidence DIR --root ROOT --sha256 {DIGEST}" in said
+    assert f"Giá trị băm của bằng chứng (SHA-256) {DIGEST}" in said
 
 
 def test_paper_tells_all_signatures_and_their_times() -> None:
-    said = text(render(evidence(STAMPED, SEALED), POLICY, withdrawn=None))
+    said = text(render(evidence(STAMPED, SEALED), POLICY, sha256=DIGEST, withdrawn=None))
     assert "Chữ ký 1: chữ ký của người có thẩm quyền" in said
     assert "Chữ ký 2: chữ ký của cơ quan" in said
     assert "Đã được chứng minh bằng dấu thời gian" in said
     assert "Tự khai, không được chứng minh" in said
 
 
+def test_ids_and_digests_can_be_copied_from_paper() -> None:
+    stored = evidence(STAMPED, SEALED)
+    pdf = render(stored, POLICY, sha256=DIGEST, withdrawn=None)
+    said = text(pdf)
+    assert "\u200b" not in said
+    for name in ("document_id", "dispatch_id", "sender_id", "sha256"):
+        assert stored["subject"][name] in said
+
+
 def test_a_verdict_that_no_longer_holds_says_so() -> None:
-    said = text(render(evidence(SOUND, SEALED), POLICY, withdrawn="SIG-4225"))
+    said = text(render(evidence(SOUND, SEALED), POLICY, sha256=DIGEST, withdrawn="SIG-4225"))
     assert "Kết luận chung ĐÃ RÚT KẾT LUẬN" in said
     assert "Chứng thư số đã bị thu hồi hoặc tạm dừng (SIG-4225)" in said
 
 
 def test_the_same_evidence_makes_the_same_bytes() -> None:
     stored = evidence(REVOKED, SEALED)
-    first = render(stored, POLICY, withdrawn=None)
-    assert first == render(stored, POLICY, withdrawn=None)
+    first = render(stored, POLICY, sha256=DIGEST, withdrawn=None)
+    assert first == render(stored, POLICY, sha256=DIGEST, withdrawn=None)
     facts = pypdfium2.PdfDocument(first).get_metadata_dict()
     assert facts["CreationDate"].startswith("D:20261126003102")
     assert facts["Title"] == "Báo cáo kiểm tra chữ ký số: KHÔNG ĐẠT"
@@ -95,7 +106,7 @@ def test_the_same_evidence_makes_the_same_bytes() -> None:
 @pytest.mark.parametrize("place", ["field", "detail"])
 def test_what_a_file_says_is_shown_as_text(bad: str, place: str) -> None:
     stored = evidence(replace(REVOKED, **{place: bad}), SEALED, code=bad)
-    pdf = render(stored, POLICY, withdrawn=bad)
+    pdf = render(stored, POLICY, sha256=DIGEST, withdrawn=bad)
     assert len(pypdfium2.PdfDocument(pdf)) < 8
     said = "".join(text(pdf).replace("\u200b", "").split())
     if bad.isascii() and bad.isprintable() and len(bad) < 100:
@@ -108,7 +119,10 @@ def test_nothing_runs_over_the_edge_of_the_paper() -> None:
     wide = "W" * 300
     document = pypdfium2.PdfDocument(
         render(
-            evidence(replace(REVOKED, field=wide, detail=wide), code=wide), POLICY, withdrawn=wide
+            evidence(replace(REVOKED, field=wide, detail=wide), code=wide),
+            POLICY,
+            sha256=DIGEST,
+            withdrawn=wide,
         )
     )
     for page in document:

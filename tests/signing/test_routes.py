@@ -197,6 +197,7 @@ async def test_docs_reads_reports_and_the_bundle_repeats_the_verdict(
     assert {one.status_code for one in answers.values()} == {200}
     assert "total-passed" in answers["etsi"].text
     assert 'lang="vi"' in answers["html"].text
+    assert f"--sha256 {event['evidence_sha256']}" in answers["html"].text
     assert answers["pdf"].content.startswith(b"%PDF-")
     withdrawn = await face.client.get(f"{place}/html?withdrawn=SIG-4225", headers=headers)
     assert withdrawn.text != answers["html"].text

@@ -29,6 +29,10 @@ router = APIRouter(tags=["internal"])
 _log = structlog.get_logger()
 
 Form = Literal["etsi", "html", "pdf", "bundle"]
+_RENDERED = {
+    "html": (page.render, "text/html; charset=utf-8"),
+    "pdf": (printed.render, "application/pdf"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +120,8 @@ def _made(form: Form, stored: _Stored) -> tuple[bytes, str]:
     if form == "etsi":
         report = etsi.report(said, policy, withdrawn=withdrawn)
         return orjson.dumps(report), "application/json"
-    if form == "html":
-        return page.render(said, policy, withdrawn=withdrawn), "text/html; charset=utf-8"
-    return printed.render(said, policy, withdrawn=withdrawn), "application/pdf"
+    render, kind = _RENDERED[form]
+    return render(said, policy, sha256=digest(evidence), withdrawn=withdrawn), kind
 
 
 def _policy(said: Mapping[str, Any], kept: Mapping[str, bytes]) -> Policy:

@@ -34,6 +34,10 @@ _OUTCOMES: dict[str, tuple[Outcome, str, str]] = {
 }
 """What is said of a file. Of its document, too, only what follows from this file alone: another may
 have failed, and then all of it was refused."""
+_BEFORE_COMMAND = (
+    "Với tệp, bằng chứng đã tải về (DIR) và chứng thư số CA gốc lấy từ nguồn khác (ROOT), không cần"
+    " kết nối mạng, chạy:"
+)
 _ROLES = {"MAIN": "Văn bản chính", "ANNEX": "Phụ lục ở tệp riêng"}
 
 
@@ -53,11 +57,17 @@ class Content:
     signatures: tuple[Part, ...]
     materials: tuple[Material, ...]
     software: str
+    before_command: str
     command: str
 
 
-def content(evidence: Mapping[str, Any], policy: Policy, *, withdrawn: str | None) -> Content:
-    """Return what is to be said of a stored verdict. Raises Incomplete."""
+def content(
+    evidence: Mapping[str, Any], policy: Policy, *, sha256: str, withdrawn: str | None
+) -> Content:
+    """Return what is to be said of a stored verdict; `sha256` is its evidence's. Raises Incomplete.
+
+    On paper that digest alone leads back to what was judged.
+    """
     stored = read(evidence, policy)
     outcome, headline, consequence = _OUTCOMES[stored.verdict.indication]
     if withdrawn is not None:
@@ -71,13 +81,14 @@ def content(evidence: Mapping[str, Any], policy: Policy, *, withdrawn: str | Non
         withdrawn=_withdrawal(stored, withdrawn),
         objection=_objection(stored, policy),
         subject=_subject(stored),
-        judgement=_judgement(stored, policy),
+        judgement=_judgement(stored, policy, sha256),
         signatures=tuple(
             signatures.part(stored, place, policy) for place in range(len(stored.signatures))
         ),
         materials=_materials(stored, policy),
         software=_software(stored),
-        command="lienthong verify FILE --evidence DIR",
+        before_command=_BEFORE_COMMAND,
+        command=f"lienthong verify FILE --evidence DIR --root ROOT --sha256 {sha256}",
     )
 
 
@@ -117,7 +128,7 @@ def _subject(stored: Stored) -> tuple[Fact, ...]:
     )
 
 
-def _judgement(stored: Stored, policy: Policy) -> tuple[Fact, ...]:
+def _judgement(stored: Stored, policy: Policy, sha256: str) -> tuple[Fact, ...]:
     verdict, finding = stored.verdict, stored.finding
     indication = " / ".join(filter(None, (verdict.validation, verdict.sub_indication)))
     judged = "không có: tệp chưa được kiểm tra đến cùng"
@@ -131,6 +142,7 @@ def _judgement(stored: Stored, policy: Policy) -> tuple[Fact, ...]:
             f"{day(policy.page.in_force.isoformat())}",
         ),
         Fact("Giá trị băm của chính sách (SHA-256)", policy.sha256, code=True),
+        Fact("Giá trị băm của bằng chứng (SHA-256)", sha256, code=True),
     )
 
 

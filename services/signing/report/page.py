@@ -13,9 +13,11 @@ _STYLE = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 
-def render(evidence: Mapping[str, Any], policy: Policy, *, withdrawn: str | None) -> bytes:
+def render(
+    evidence: Mapping[str, Any], policy: Policy, *, sha256: str, withdrawn: str | None
+) -> bytes:
     """Return the report as HTML in UTF-8; `withdrawn`: why, by problem code. Raises Incomplete."""
-    said = content(evidence, policy, withdrawn=withdrawn)
+    said = content(evidence, policy, sha256=sha256, withdrawn=withdrawn)
     body = "\n".join(
         (
             f"<h1>{escape(said.title)}</h1>",
@@ -154,7 +156,7 @@ def _again(said: Content) -> str:
     return _section(
         "kiem-tra-lai",
         "Cách tự kiểm tra lại",
-        "<p>Với tệp và thư mục bằng chứng đã tải về, không cần kết nối mạng, chạy:</p>\n"
+        f"<p>{escape(said.before_command)}</p>\n"
         f"<pre><code>{escape(said.command)}</code></pre>\n"
         "<p>Lệnh này xét lại tệp tại đúng thời điểm nêu trên, chỉ bằng các tài liệu nêu trên, và "
         f"phải cho cùng một kết luận.</p>\n{software}"

@@ -17,17 +17,20 @@ from services.signing.validation.policy import Policy
 
 _HERE = Path(__file__).parent
 _FONTS = _HERE.parent / "stamps" / "fonts"
-_LONG = re.compile(r"(?![0-9a-f]{64}(?!\S))(?<!\S)\S{33,}")
-"""Words that may not fit into a line; a digest does."""
+_WHOLE = r"[0-9a-f]{64}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_LONG = re.compile(rf"(?<!\S)(?!(?:{_WHOLE})[.,;:)]?(?!\S))\S{{33,}}")
+"""Words that may not fit into a line; a digest does, and a UUID: who copies one gets what it is."""
 _PART = re.compile(r"(\S{12})(?=\S)")
 
 
-def render(evidence: Mapping[str, Any], policy: Policy, *, withdrawn: str | None) -> bytes:
+def render(
+    evidence: Mapping[str, Any], policy: Policy, *, sha256: str, withdrawn: str | None
+) -> bytes:
     """Return the report as PDF; `withdrawn` is why, by problem code. Raises Incomplete.
 
     It is PDF/UA-1, and PDF/A-2a where a moment was judged: that wants a date. Takes some 50 ms.
     """
-    said = asdict(content(evidence, policy, withdrawn=withdrawn))
+    said = asdict(content(evidence, policy, sha256=sha256, withdrawn=withdrawn))
     said["printed"] = printed = _printed(evidence)
     said["file"] = evidence["subject"]["sha256"]
     return typst.compile(
