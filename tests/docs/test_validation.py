@@ -212,7 +212,7 @@ async def test_a_summary_asks_nobody(docs: Running, exchange: Exchange, shelf: S
     path = await judged(docs, exchange)
     sender = await docs.system(SENDER)
     [file] = (await sender.ask("GET", f"{path}/validation?form=summary")).json()["files"]
-    assert file["evidence"] == {"sha256": KEPT, "state": "unavailable", "content": None}
+    assert file["evidence"] == {"sha256": KEPT, "state": "not_asked", "content": None}
     assert shelf.asked == []
 
 

@@ -56,8 +56,10 @@ class EvidenceItem(BaseModel):
     """What a verdict rests on; shown only with the digest that was kept when it was judged."""
 
     sha256: str
-    state: Literal["verified", "unavailable"]
-    content: dict[str, Any] | None = Field(description="None while signing does not show it.")
+    state: Literal["verified", "unavailable", "not_asked"] = Field(
+        description="`unavailable`: signing does not show it now; `not_asked`: in a summary."
+    )
+    content: dict[str, Any] | None = Field(description="Of what is `verified`, else none.")
 
 
 class ValidatedFile(BaseModel):
@@ -113,7 +115,8 @@ async def get_validation(
     """Return the verdict on each file (ETSI EN 319 102-1) to the sender and to recipients.
 
     The evidence is shown only if it has the digest that was kept when it was judged; while signing
-    does not answer it is marked as unavailable, and the verdicts stand without it.
+    does not answer it is marked as unavailable, and the verdicts stand without it, as they do in a
+    summary, for which it is not asked.
     """
     db: Database = request.app.state.db
     internal: Internal = request.app.state.internal
@@ -126,12 +129,12 @@ async def get_validation(
         blobs: BlobStore = request.app.state.blobs
         file = await rendered(internal, blobs, found, form, attachment_id=wanted)
         return Lent(file, media_type=MEDIA[form], headers=_SHOWN)
-    nothing: Mapping[str, Any] = {}
-    shown = await evidence(internal, found) if form == "full" else nothing
+    shown = await evidence(internal, found) if form == "full" else None
     return answer(_as_json(document_id, found, shown))
 
 
-def _as_json(document_id: UUID, found: Report, shown: Mapping[str, Any]) -> dict[str, Any]:
+def _as_json(document_id: UUID, found: Report, shown: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the answer; `shown` is the evidence by its digest, None if nobody was asked for it."""
     return {
         "document_id": document_id,
         "dispatch_id": found.dispatch_id,
@@ -146,7 +149,10 @@ def _as_json(document_id: UUID, found: Report, shown: Mapping[str, Any]) -> dict
 
 
 def _file(
-    attachment: Attachment, one: Judgement | None, withdrawn: str | None, shown: Mapping[str, Any]
+    attachment: Attachment,
+    one: Judgement | None,
+    withdrawn: str | None,
+    shown: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
     announced = attachment.announced
     described: dict[str, Any] = {
@@ -159,13 +165,16 @@ def _file(
         "evidence": None,
     }
     if one is not None:
-        known = one.evidence_sha256 in shown
-        described["evidence"] = {
-            "sha256": one.evidence_sha256,
-            "state": "verified" if known else "unavailable",
-            "content": shown[one.evidence_sha256] if known else None,
-        }
+        described["evidence"] = _evidence(one.evidence_sha256, shown)
     return described
+
+
+def _evidence(sha256: str, shown: Mapping[str, Any] | None) -> dict[str, Any]:
+    if shown is None:
+        return {"sha256": sha256, "state": "not_asked", "content": None}
+    content = shown.get(sha256)
+    state = "unavailable" if content is None else "verified"
+    return {"sha256": sha256, "state": state, "content": content}
 
 
 def _standing(one: Judgement | None, withdrawn: str | None) -> dict[str, Any]:
