@@ -185,14 +185,14 @@ OTHER_BODY: Mapping[str, Mapping[str, Any]] = {
     "POST /v1/trust-list/changes": {"reason": "khác"},
     "POST /v1/trust-list/imports": {"reason": "khác"},
 }
-"""Where a further member changes nothing: another value of a member that is known."""
+"""Where a further member changes nothing or is refused: another value of one that is known."""
 _ONE_BODY = frozenset({"post_subscription"})
 """Operations that have one good body only, as long as there is one kind of subscription."""
 
 
 def _repeated_key(right: Right) -> Asked:
     sent: dict[str, Any] = right.exchange.sent or {}
-    changed = {**sent, "further": 1, **OTHER_BODY.get(right.name, {})}
+    changed = {**sent, **OTHER_BODY.get(right.name, {"further": 1})}
     # The same place too: a key belongs to a path.
     return right.asked(path=right.exchange.path, body=json.dumps(changed).encode())
 
