@@ -25,7 +25,7 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 _DYING_SECONDS = 2.0
 """From the end of a worker's connection to its own."""
 WALL_CLOCK = "wall clock"
-"""The detail of a limit that was met by waiting alone: the machine may be at fault."""
+"""The detail of a limit that was met by the clock, not by a processor's time or by memory."""
 _log = structlog.get_logger()
 
 
@@ -69,6 +69,8 @@ class Look:
     """What an answer rests on."""
     detached: bytes | None = None
     """The file's signature, where that does not stand in the file itself."""
+    busy_seconds: float = 0.0
+    """Of a processor, where the limit was the clock's: little, and the machine is to blame."""
 
     @property
     def failure(self) -> str:
@@ -175,8 +177,9 @@ class Worker:
                     self._began = self._cpu_seconds()
                     answer = await fork.ask(Request(job=job), file)
         except TimeoutError:
+            busy = self.busy_seconds
             await self.end()
-            return Look(None, "limit", WALL_CLOCK)
+            return Look(None, "limit", WALL_CLOCK, busy_seconds=busy)
         except Overcome as why:
             await self.end()
             return Look(None, "limit", str(why))

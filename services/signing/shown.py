@@ -27,10 +27,13 @@ _TOO_LONG = (
     " may take longer"
 )
 _OVERCAME = (
-    f"it takes more than one file may use here ({LIMITS.cpu_seconds} s of a processor,"
-    f" {LIMITS.memory >> 20} MiB) and will do so again: export it in a simpler form (PDF/A) and"
-    " sign it again"
+    f"it takes too much for one file ({LIMITS.cpu_seconds} s of a processor and"
+    f" {LIMITS.memory >> 20} MiB are allowed) and will do so again: export it in a simpler form"
+    " (PDF/A) and sign it again"
 )
+_BUSY_SECONDS = 3.0
+"""Of a processor: files of 64 MiB take one or two. What takes more and comes to no end is heavy,
+however little of a processor a busy machine gives it."""
 Parts: TypeAlias = Callable[[bytes], tuple[bytes, bytes]]
 """Takes a body apart into a file of any kind and its detached signature. May raise Problem."""
 
@@ -123,7 +126,7 @@ def _unread(look: Look) -> Verdict:
             raise Unavailable("the process that verifies")
         case "parser":
             return unread(UNREADABLE, look.cause, final=True)
-        case _ if look.cause == WALL_CLOCK:
+        case _ if look.cause == WALL_CLOCK and look.busy_seconds < _BUSY_SECONDS:
             return unread(TOO_HEAVY, f"{_TOO_LONG} ({look.cause})", final=True)
         case _:  # no later look at it would come to another end
             detail = f"{_OVERCAME} ({look.cause})"

@@ -88,12 +88,16 @@ async def test_a_turn_that_does_not_come_says_when_to_come_again(
     assert (await shown(signer, content)).status_code == 200
 
 
-async def test_a_file_that_overcomes_its_limits_is_not_told_to_come_again(signer: Signer) -> None:
+@pytest.mark.parametrize("limits", [Limits(cpu_seconds=1), Limits(wall_seconds=5.0)])
+async def test_a_file_that_overcomes_its_limits_is_not_told_to_come_again(
+    signer: Signer, monkeypatch: pytest.MonkeyPatch, limits: Limits
+) -> None:
+    monkeypatch.setattr(showing, "_BUSY_SECONDS", 1.0)
     async with AsyncExitStack() as opened:
-        worker = Worker(Limits(cpu_seconds=1), signer.desk.forks)
+        worker = Worker(replace(limits, wall_seconds_per_mib=0.0), signer.desk.forks)
         opened.push_async_callback(worker.end)
         bench = replace(signer.bench, turns=Turns((worker,)))
-        found = await judge(bench, AgencyId(AGENCIES[SENDER]), chunks(blanks(20_000_000)))
+        found = await judge(bench, AgencyId(AGENCIES[SENDER]), chunks(blanks(40_000_000)))
     verdict = found.verdict
     assert (verdict.validation, verdict.sub_indication) == ("INDETERMINATE", None)
     assert verdict.reason == "SIG-4131"
