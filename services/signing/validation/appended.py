@@ -1,8 +1,6 @@
-"""What was appended to a signed file, byte by byte: updates that every reader reads alike.
+"""What was appended to a signed file, byte by byte: what its tables list, and nothing else.
 
-A reader that stumbles over an update looks for objects by itself, and shows what no table names.
-So nothing may stand there that its own cross-references do not list, and nothing to stumble over
-(ISO 32000-2 7.5). Runs in a worker process only.
+A reader that stumbles over an update looks for objects by itself. Runs in a worker process only.
 """
 # pyHanko is typed in part only:
 # pyright: reportUnknownVariableType=false, reportUnknownMemberType=false
