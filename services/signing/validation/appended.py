@@ -2,25 +2,23 @@
 
 A reader that stumbles over an update looks for objects by itself. Runs in a worker process only.
 """
-# pyHanko is typed in part only:
-# pyright: reportUnknownVariableType=false, reportUnknownMemberType=false
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from pyhanko.pdf_utils.decode_limits import DecodePurpose
-from pyhanko.pdf_utils.generic import DictionaryObject, NameObject, NumberObject, StreamObject
-
-from services.signing.validation.cross_references import Table, of_stream, of_table
+from services.signing.validation.cross_references import Table, of_stream, of_table, width
+from services.signing.validation.packed import unpacked
 from services.signing.validation.syntax import (
     END,
+    HIGHEST,
     WHITE,
     Name,
     Odd,
     Reference,
     Value,
     parse,
+    reference,
     space,
 )
 
@@ -28,7 +26,8 @@ _OF_A_WRITER = re.compile(rb"%(?!%)[ -~\x80-\xff]{0,100}(?=[\r\n])")
 """The line in which a writer names itself."""
 _NUMBERED = rb"(\d{1,10})%(W)b+(\d{1,5})%(W)b+obj" % {b"W": WHITE}
 _OBJECT = re.compile(_NUMBERED + END)
-_LOOKS_LIKE_ONE = re.compile(rb"\d%(W)b+\d+%(W)b*obj" % {b"W": WHITE})
+_LOOKS_LIKE_ONE = re.compile(rb"[0-9\0\t\n\v\f\r .]obj(?=[^A-Za-z_]|\Z)")
+"""However its numbers are written: by chance in one of 2,000 million bytes."""
 _STREAM = re.compile(rb"stream\r?\n")
 _STREAM_END = re.compile(rb"(?:\r\n|\n|\r)?endstream" + END)
 _END = re.compile(rb"endobj" + END)
@@ -40,6 +39,11 @@ _CHECKSUM, _HEX = b"DocChecksum", re.compile(rb"[0-9A-Fa-f]{32}")
 """LibreOffice writes it, and writers of updates carry it along."""
 _OF_A_TRAILER = frozenset((b"Size", b"Root", b"Info", b"ID", b"Prev", _CHECKSUM))
 _OF_A_STREAM = _OF_A_TRAILER | {b"Type", b"W", b"Index", b"Length", b"Filter", b"DecodeParms"}
+_OF_OBJECTS = frozenset((b"Type", b"N", b"First", b"Length", b"Filter"))
+_ELSEWHERE = frozenset((b"F", b"FFilter", b"FDecodeParms", b"DP", b"DL"))
+"""Of a stream: what it holds stands in another file, or is unpacked in words of inline images."""
+_HALVES, _LONGEST = 2, 256
+"""Of an /ID, and how many bytes of it each may have, as written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,63 +71,75 @@ class _Update:
     end: int
 
 
-LengthOf = Callable[[Reference], object]
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What a signature covers: the file up to its end."""
+
+    end: int
+    root: Reference
+    numbers: Collection[int]
+    """Of all objects that its revisions list."""
 
 
-def check(
-    content: bytes, start: int, *, updates: int, root: Reference, length_of: LengthOf
-) -> None:
-    """Check all that stands behind the byte `start`, the end of a signed revision. Raises Odd.
+def check(content: bytes, before: Before, *, updates: int) -> None:
+    """Check all that stands behind a signed revision. Raises Odd.
 
-    `updates`: how many pyHanko sees there; `root`: its catalogue; `length_of`: a stream's length
-    that stands elsewhere.
+    `updates`: how many pyHanko sees there.
     """
-    known = [int(one[1]) for one in _STARTXREF.finditer(content, 0, start)]
-    at, previous, seen = space(content, start), known[-1] if known else -1, 0
+    known = [int(one[1]) for one in _STARTXREF.finditer(content, 0, before.end)]
+    at, previous, seen = space(content, before.end), known[-1] if known else -1, 0
+    numbers = {*before.numbers}
     while at < len(content):
-        update = _update(content, at, length_of)
+        update = _update(content, at)
         _check_raw(content[at : update.end], update)
-        _check_trailer(update, previous, root)
-        _check_listed(update)
+        _check_trailer(update, previous, before.root)
+        _check_listed(update, numbers)
+        numbers |= {*update.table.used, *update.table.packed, *update.objects}
         previous, seen = update.begins, seen + 1
         at = space(content, update.end)
     if seen != updates:
         raise Odd(f"{seen} updates where {updates} are read")
 
 
-def _update(content: bytes, at: int, length_of: LengthOf) -> _Update:
+def _update(content: bytes, at: int) -> _Update:
     objects: dict[int, _Found] = {}
-    last, at = None, space(content, at)
+    last, at = None, _behind_a_line(content, at)
     while head := _OBJECT.match(content, at):
-        last = int(head[1])
+        last = reference(int(head[1]), int(head[2])).number
         if last in objects:
             raise Odd(f"object {last} stands twice in one update")
-        objects[last], at = _object(content, head, length_of)
+        objects[last], at = _object(content, head)
         at = space(content, at)
     if content.startswith(b"xref", at):
         begins, last = at, None
         table, trailer, at = of_table(content, at)
     elif last is not None:
         begins, trailer = objects[last].at, _dictionary(objects[last])
-        table = of_stream(trailer, _unpacked(objects[last], b"XRef"))
+        data = objects[last].data or b""
+        table = of_stream(trailer, unpacked(trailer, data, columns=width(trailer)))
     else:
         raise Odd(f"neither an object nor cross-references at byte {at}")
-    at = space(content, at)
-    line = _OF_A_WRITER.match(content, at)
-    words = _LAST_WORDS.match(content, space(content, line.end()) if line else at)
+    words = _LAST_WORDS.match(content, _behind_a_line(content, at))
     if words is None or int(words[1]) != begins:
         raise Odd(f"no end of an update at byte {at}")
     return _Update(objects, table, trailer, begins, last, words.end())
 
 
-def _object(content: bytes, head: "re.Match[bytes]", length_of: LengthOf) -> tuple[_Found, int]:
+def _behind_a_line(content: bytes, at: int) -> int:
+    """Return where what follows begins: behind white space, and a line in which a writer names
+    itself."""
+    at = space(content, at)
+    line = _OF_A_WRITER.match(content, at)
+    return space(content, line.end()) if line else at
+
+
+def _object(content: bytes, head: "re.Match[bytes]") -> tuple[_Found, int]:
     said, at = parse(content, head.end())
     data, begin = None, _STREAM.match(content, space(content, at))
     if begin is not None and isinstance(said, dict):
         length = said.get(b"Length")
-        length = length_of(length) if isinstance(length, Reference) else length
-        if not isinstance(length, int) or length < 0:
-            raise Odd(f"a stream without a length at byte {at}")
+        if type(length) is not int or length < 0 or said.keys() & _ELSEWHERE:
+            raise Odd(f"a stream that does not say plainly where it ends, at byte {at}")
         data = content[begin.end() : begin.end() + length]
         at = _must(_STREAM_END, content, begin.end() + length)
     at = _must(_END, content, space(content, at))
@@ -134,8 +150,15 @@ def _check_raw(raw: bytes, update: _Update) -> None:
     """Check that who looks for objects by their looks finds no others either. Raises Odd."""
     looks = sum(1 for _ in _LOOKS_LIKE_ONE.finditer(raw))
     tables = 0 if update.last is not None else 1
-    words = (raw.count(b"trailer"), raw.count(b"startxref"), raw.count(b"%%EOF"))
-    if looks != len(update.objects) or words != (tables, 1, 1):
+    streams = sum(one.data is not None for one in update.objects.values())
+    wanted = {
+        b"trailer": tables,
+        b"startxref": 1,
+        b"%%EOF": 1,
+        b"endobj": len(update.objects),
+        b"endstream": streams,
+    }
+    if looks != len(update.objects) or any(raw.count(one) != n for one, n in wanted.items()):
         raise Odd("something that looks like a part of the file, and is none")
 
 
@@ -149,17 +172,21 @@ def _check_trailer(update: _Update, previous: int, root: Reference) -> None:
         raise Odd("a trailer that says more than it has to")
     size, info, names = said.get(b"Size"), said.get(b"Info"), said.get(b"ID", [b"", b""])
     numbers = {*update.table.used, *update.table.packed, *update.table.free}
-    if type(size) is not int or size <= max(numbers, default=0):
+    if type(size) is not int or not max(numbers, default=0) < size <= HIGHEST + 1:
         raise Odd("a trailer with another size")
     if said.get(b"Root") != root or type(said.get(b"Prev")) is not int or said[b"Prev"] != previous:
         raise Odd("a trailer that does not follow the one before it")
-    plain = isinstance(names, list) and [type(one) for one in names] == [bytes, bytes]
+    plain = isinstance(names, list) and len(names) == _HALVES and all(map(_is_short, names))
     if not plain or not (info is None or isinstance(info, Reference)):
         raise Odd("a trailer that is not plain")
 
 
-def _check_listed(update: _Update) -> None:
-    """Check that what is listed is what is there. Raises Odd."""
+def _is_short(name: Value) -> bool:
+    return isinstance(name, bytes) and len(name) <= _LONGEST
+
+
+def _check_listed(update: _Update, known: Collection[int]) -> None:
+    """Check that what is listed is what is there, and its own structure new. Raises Odd."""
     listed = dict(update.table.used)
     there = {number: (one.at, one.generation) for number, one in update.objects.items()}
     if update.last is not None:
@@ -167,20 +194,25 @@ def _check_listed(update: _Update) -> None:
     if listed != there:
         raise Odd("objects that are not listed, or not where they are listed")
     packed: dict[int, tuple[int, int]] = {}
+    structure = [] if update.last is None else [update.last]
     for number, one in update.objects.items():
         if isinstance(one.said, dict) and one.said.get(b"Type") == Name(b"ObjStm"):
             packed |= {inner: (number, place) for place, inner in enumerate(_inside(one))}
+            structure.append(number)
+    if any(number in known for number in structure):
+        raise Odd("a stream of objects or cross-references in the place of something else")
     if packed != update.table.packed:
         raise Odd("objects of a stream that are not listed, or listed and not there")
 
 
 def _inside(stream: _Found) -> list[int]:
     """Return the numbers of a stream's objects, each read to its end. Raises Odd."""
-    said, unpacked = _dictionary(stream), _unpacked(stream, b"ObjStm")
+    said = _dictionary(stream)
     first, count = said.get(b"First"), said.get(b"N")
-    if type(first) is not int or type(count) is not int or b"Extends" in said:
+    if type(first) is not int or type(count) is not int or not said.keys() <= _OF_OBJECTS:
         raise Odd("a stream of objects that is not plain")
-    words = unpacked[: max(first, 0)].split()
+    content = unpacked(said, stream.data or b"")
+    words = content[: max(first, 0)].split()
     if len(words) != 2 * count or not all(word.isdigit() for word in words):
         raise Odd("a stream of objects with another list")
     numbers, places = [int(one) for one in words[::2]], [int(one) for one in words[1::2]]
@@ -188,34 +220,18 @@ def _inside(stream: _Found) -> list[int]:
         raise Odd("a stream with one object twice")
     at = first
     for place in places:
-        if space(unpacked, at) != first + place and at != first + place:
+        if space(content, at) != first + place and at != first + place:
             raise Odd("a stream of objects with something between them")
-        _, at = parse(unpacked, first + place)
-    if space(unpacked, at) != len(unpacked):
+        _, at = parse(content, first + place)
+    if space(content, at) != len(content):
         raise Odd("a stream of objects with something behind them")
-    return numbers
+    return [reference(number, 0).number for number in numbers]
 
 
 def _dictionary(stream: _Found) -> dict[bytes, Value]:
     if not isinstance(stream.said, dict) or stream.data is None:
         raise Odd(f"no stream at byte {stream.at}")
     return stream.said
-
-
-def _unpacked(stream: _Found, kind: bytes) -> bytes:
-    said = _dictionary(stream)
-    if said.get(b"Type") != Name(kind) or said.get(b"Filter") not in (None, Name(b"FlateDecode")):
-        raise Odd(f"no stream of its kind at byte {stream.at}")
-    entries = DictionaryObject()
-    if b"Filter" in said:
-        entries[NameObject("/Filter")] = NameObject("/FlateDecode")
-    given = said.get(b"DecodeParms")
-    if isinstance(given, dict):
-        plain = {key.decode("latin-1"): one for key, one in given.items() if type(one) is int}
-        parameters = {NameObject(f"/{key}"): NumberObject(one) for key, one in plain.items()}
-        entries[NameObject("/DecodeParms")] = DictionaryObject(parameters)
-    packed = StreamObject(entries, encoded_data=stream.data)
-    return bytes(packed.read_data(DecodePurpose.GENERIC))
 
 
 def _must(pattern: "re.Pattern[bytes]", content: bytes, at: int) -> int:

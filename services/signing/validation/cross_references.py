@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from services.signing.validation.syntax import Odd, Value, parse, space
+from services.signing.validation.syntax import Odd, Value, parse, reference, space
 
 _LINE = rb" *(?:\r\n|\n|\r)"
 _BEGIN = re.compile(rb"xref" + _LINE)
@@ -39,6 +39,7 @@ class Table:
         if kind == _FREE:
             self.free.add(number)
         elif kind in (_USED, _PACKED):
+            reference(number, third if kind == _USED else 0)
             (self.used if kind == _USED else self.packed)[number] = (second, third)
         else:
             raise Odd(f"object {number} is listed in a way that is not known")
@@ -52,6 +53,8 @@ def of_table(content: bytes, at: int) -> tuple[Table, Mapping[bytes, Value], int
     table, at = Table(), begin.end()
     while section := _SECTION.match(content, at):
         at = section.end()
+        if not int(section[2]):
+            raise Odd("a section of cross-references that is empty")
         for number in range(int(section[1]), int(section[1]) + int(section[2])):
             entry = _ENTRY.match(content, at)
             if entry is None:
@@ -68,18 +71,26 @@ def of_table(content: bytes, at: int) -> tuple[Table, Mapping[bytes, Value], int
     return table, trailer, at
 
 
+def width(said: Mapping[bytes, Value]) -> int:
+    """Return how many bytes a row of a stream of cross-references has. Raises Odd."""
+    widths = _numbers(said.get(b"W"))
+    if len(widths) != 3 or widths[0] != 1 or max(widths) > _WIDEST:  # noqa: PLR2004
+        raise Odd("widths of cross-references")
+    return sum(widths)
+
+
 def of_stream(said: Mapping[bytes, Value], rows: bytes) -> Table:
     """Return the entries of a stream of cross-references, its rows unpacked. Raises Odd."""
-    widths, table = _numbers(said.get(b"W")), Table()
-    if len(widths) != 3 or not all(0 <= one <= _WIDEST for one in widths) or not widths[0]:  # noqa: PLR2004
-        raise Odd("widths of cross-references")
+    row, table = width(said), Table()
     pairs = _numbers(said.get(b"Index", [0, said.get(b"Size")]))
     begins, counts = pairs[::2], pairs[1::2]
-    if len(begins) != len(counts) or len(rows) != sum(counts) * sum(widths):
+    if not all(counts) or len(begins) != len(counts) or len(rows) != sum(counts) * row:
         raise Odd("cross-references of another length than they say")
     sections = zip(begins, counts, strict=True)
     numbers = [one for begin, count in sections for one in range(begin, begin + count)]
-    for number, (kind, second, third) in zip(numbers, _rows(rows, widths), strict=True):
+    for number, (kind, second, third) in zip(
+        numbers, _rows(rows, _numbers(said.get(b"W"))), strict=True
+    ):
         table.add(number, kind, second, third)
     return table
 

@@ -9,13 +9,11 @@ Runs in a worker process only.
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from io import BytesIO
 from typing import Any
 
 from asn1crypto.parser import peek
 from pyhanko.pdf_utils.decode_limits import DecodePurpose
-from pyhanko.pdf_utils.generic import Reference as PdfReference
 from pyhanko.pdf_utils.misc import PdfDecodeLimitError, PdfError
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.pdf_utils.xref import XRefSectionType
@@ -250,20 +248,16 @@ def _check_appended(
     if not updates or any(one.objection for one in found if not one.stamp):
         return
     catalogue: Any = reader.trailer.raw_get("/Root")
+    signed = range(embedded[first].signed_revision + 1)
+    before = appended.Before(
+        found[first].ranges[-1][1],
+        Reference(catalogue.idnum, catalogue.generation),
+        {one.idnum for number in signed for one in reader.xrefs.explicit_refs_in_revision(number)},
+    )
     try:
-        appended.check(
-            content,
-            found[first].ranges[-1][1],
-            updates=updates,
-            root=Reference(catalogue.idnum, catalogue.generation),
-            length_of=partial(_elsewhere, reader),
-        )
+        appended.check(content, before, updates=updates)
     except Odd as why:
         found[first] = replace(found[first], changed=found[first].changed or _changed(str(why)))
-
-
-def _elsewhere(reader: Reader, reference: Reference) -> object:
-    return reader.get_object(PdfReference(reference.number, reference.generation))
 
 
 class _Embedded(EmbeddedPdfSignature):

@@ -6,6 +6,7 @@ Runs in a worker process only.
 # pyright: reportUnknownVariableType=false, reportUnknownMemberType=false
 # pyright: reportUnknownArgumentType=false
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +31,9 @@ _OF_ONE: _Kinds = {
     "/OCSP": _STORE["/OCSPs"],
 }
 _BESIDE_IN_STORE, _BESIDE_IN_ONE = frozenset(("/Type", "/VRI")), frozenset(("/Type", "/TU", "/TS"))
+
+_DATE = re.compile(r"D:[0-9]{4,14}(?:Z|[+-][0-9]{2}'?(?:[0-9]{2}'?)?)?(?:00'00'?)?")
+"""ISO 32000-2 7.9.4."""
 
 
 class Updated(Exception):  # noqa: N818 (what the file is)
@@ -68,6 +72,8 @@ class _Store:
                 continue
             one: Any = of_signatures[name]
             self._check_pieces(one, _OF_ONE, _BESIDE_IN_ONE)
+            if self.revision > self.base and not _DATE.fullmatch(str(value(one, "/TU", "D:2026"))):
+                raise Updated("a moment in the security store that is none")
             if "/TS" in one:
                 self._check_piece(one.raw_get("/TS"), "stamp", DecodePurpose.GENERIC)
 

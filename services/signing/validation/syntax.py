@@ -16,11 +16,14 @@ _TOKEN = re.compile(
     rb"(?P<reference>(\d{1,10})%(W)b+(\d{1,5})%(W)b+R%(E)b)"
     rb"|(?P<integer>[+-]?\d{1,20}%(E)b)"
     rb"|(?P<real>[+-]?(?:\d{1,20}\.\d{0,20}|\.\d{1,20})%(E)b)"
-    rb"|/(?P<name>(?:[^\0\t\n\f\r ()<>\[\]{}/%%#]|\#(?!00)[0-9A-Fa-f]{2})*)%(E)b"
-    rb"|<(?P<digits>(?:[0-9A-Fa-f]|%(W)b)*)>"
+    rb"|/(?P<name>(?:[^\0\t\n\f\r ()<>\[\]{}/%%#]++|\#(?!00)[0-9A-Fa-f]{2})*+)%(E)b"
+    rb"|<(?P<digits>[0-9A-Fa-f\0\t\n\f\r ]*+)>"
     rb"|(?P<dictionary><<)|(?P<array>\[)|(?P<text>\()"
     rb"|(?P<word>true|false|null)%(E)b" % {b"W": WHITE, b"E": END}
 )
+HIGHEST = 8_388_607
+"""Of an object's number (ISO 32000-1 C.2): readers count beyond it in different ways."""
+_HIGHEST_GENERATION = 65_535
 _ESCAPED = re.compile(rb"#([0-9A-Fa-f]{2})")
 _IN_TEXT = re.compile(rb"[()]|\\.", re.DOTALL)
 _SPACE = re.compile(WHITE + rb"*")
@@ -50,6 +53,13 @@ Value: TypeAlias = (
 )
 
 
+def reference(number: int, generation: int) -> Reference:
+    """Return a reference to an object that there may be. Raises Odd."""
+    if not 0 < number <= HIGHEST or generation > _HIGHEST_GENERATION:
+        raise Odd(f"object {number} {generation} cannot be")
+    return Reference(number, generation)
+
+
 def space(content: bytes, at: int) -> int:
     """Return where the white space that begins here ends."""
     found = _SPACE.match(content, at)
@@ -77,7 +87,7 @@ def _single(kind: str, token: "re.Match[bytes]") -> Value:
     said = token[kind]
     match kind:
         case "reference":
-            return Reference(int(token[2]), int(token[3]))
+            return reference(int(token[2]), int(token[3]))
         case "integer":
             return int(said)
         case "real":

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 from tests.conformance.pdf import CATALOG, FONT, PAGE, PAGES, Pdf, catalog, page, stream
-from tests.conformance.updates import archived
 
 _EMPTY = b"0 1\n0000000000 65535 f \n"
 
@@ -77,11 +76,25 @@ def refused(pdf: Pdf) -> Iterator[tuple[str, Pdf]]:
         "listed-and-not-there": Raw(entries=_EMPTY + b"%d 1\n0000000020 00000 n \n" % pdf.count),
         "catalogue-with-pages-twice": Raw(objects={CATALOG: _with_other_pages(b"/Pages")}),
         "catalogue-with-pages-by-escape": Raw(objects={CATALOG: _with_other_pages(b"/P#61ges")}),
+        "section-that-is-empty": Raw(entries=_EMPTY + b"9999999999 0\n"),
+        "size-beyond-all-bounds": Raw(size=_huge),
+        "object-of-number-0": Raw(entries=b"", objects={0: b"(noi dung them)"}),
+        "object-beyond-32-bits": Raw(objects={(1 << 32) + PAGE: b"(noi dung them)"}),
+        "hidden-page-by-comments": _in_a_name(pdf, b"%x\n"),
+        "hidden-page-by-signs": _in_a_name(pdf, b" +"),
+        "hidden-page-by-points": _in_a_name(pdf, b". "),
+        "hidden-page-by-vertical-tabs": _in_a_name(pdf, b"\v"),
+        "stream-whose-length-is-elsewhere": Raw(
+            objects={pdf.count: b"4", pdf.count + 1: _long_elsewhere(pdf.count)}
+        ),
         "font-in-a-stream-that-runs-on": Raw(objects={pdf.count: _runs_on(pdf)}),
     }.items():
         yield f"update-{name}", raw.behind(pdf)
     yield "update-stream-with-a-hidden-object", _streamed(pdf, hidden=_hidden(pdf))
     yield "update-packed-object-that-is-not-listed", _streamed(pdf, unlisted=True)
+    yield "update-objects-packed-in-other-words", _streamed(pdf, more=b"/DP<</Predictor 12>>")
+    yield "update-references-in-the-place-of-the-page", _streamed(pdf, listing=PAGE)
+    yield "update-references-in-rows-as-they-are", _streamed(pdf, rows=0)
 
 
 def allowed(pdf: Pdf) -> Iterator[tuple[str, Pdf]]:
@@ -91,6 +104,8 @@ def allowed(pdf: Pdf) -> Iterator[tuple[str, Pdf]]:
     yield "update-without-a-last-line-end", Raw(end=b"").behind(pdf)
     yield "update-in-lines-of-two-characters", _two_characters(pdf)
     yield "update-with-an-archive-in-streams", _streamed(pdf)
+    yield "update-with-references-in-rows", _streamed(pdf, rows=2)
+    yield "update-that-begins-with-its-writer-s-name", Raw(body=b"% Written by MuPDF\n").behind(pdf)
 
 
 def _underscored(place: int) -> bytes:
@@ -125,6 +140,20 @@ def _runs_on(pdf: Pdf) -> bytes:
     return whole.replace(b"/Length %d" % (len(_hidden(pdf)) + 4), b"/Length 3")
 
 
+def _huge(_size: int) -> bytes:
+    return b"/Size 2000000000"
+
+
+def _in_a_name(pdf: Pdf, between: bytes) -> Raw:
+    """Return an update whose /ID holds an object, its numbers written in an odd way."""
+    other = b"%d%s0%sobj" % (PAGE, between, b"\n" if between[:1] == b"%" else between[:1])
+    return Raw(more=b"/ID[(%s) (%s)]" % (other + _hidden(pdf).replace(b" 0 obj", b""), b"x"))
+
+
+def _long_elsewhere(number: int) -> bytes:
+    return b"<</Length %d 0 R>>\nstream\nq Q\n\nendstream" % number
+
+
 def _two_characters(pdf: Pdf) -> Pdf:
     place = len(pdf.content) + 2
     lines = (
@@ -142,41 +171,65 @@ def _two_characters(pdf: Pdf) -> Pdf:
     return replace(pdf, content=pdf.content + b"\r\n".join(lines), startxref=place)
 
 
-def _streamed(pdf: Pdf, *, hidden: bytes = b"", unlisted: bool = False) -> Pdf:
-    """Return the file with an archive whose objects and cross-references are in streams."""
-    store = archived(pdf, certificates=()).archive or pdf.count
-    inner, others = [(store, b"<</Type/DSS>>"), (CATALOG, catalog(archive=store))], []
-    if unlisted:
-        others = [(PAGE, page(more=b"/Rotate 180"))]
-    packed, listing = store + 1, store + 2
-    texts = [one for _, one in (*inner, *others)]
-    places = [sum(len(one) + 1 for one in texts[:number]) for number in range(len(texts))]
-    numbers = [number for number, _ in (*inner, *others)]
-    head = b" ".join(b"%d %d" % pair for pair in zip(numbers, places, strict=True)) + b"\n"
-    data = zlib.compress(head + b"\n".join(texts))
-    said = b"/Type/ObjStm/N %d/First %d/Filter/FlateDecode" % (len(texts), len(head))
+def _streamed(
+    pdf: Pdf,
+    *,
+    hidden: bytes = b"",
+    unlisted: bool = False,
+    more: bytes = b"",
+    listing: int = 0,
+    rows: int | None = None,
+) -> Pdf:
+    """Return the file with an archive whose objects and cross-references are in streams.
+
+    `rows`: by which filter of PNG each row of the references is predicted.
+    """
+    store, packed = pdf.count, pdf.count + 1
+    listing = listing or packed + 1
+    texts = {store: b"<</Type/DSS>>", CATALOG: catalog(archive=store)}
+    texts |= {PAGE: page(more=b"/Rotate 180")} if unlisted else {}
     written = bytearray(pdf.content + hidden)
-    place = len(written)
-    written += b"%d 0 obj\n%s\nendobj\n" % (packed, stream(data, said))
-    begins = len(written)
-    rows = {
-        CATALOG: (2, packed, 1),
-        store: (2, packed, 0),
-        packed: (1, place, 0),
-        listing: (1, begins, 0),
-    }
-    index = b"[%d 1 %d 3]" % (CATALOG, store)
-    table = b"".join(
-        b"%c%s%c" % (kind, second.to_bytes(4, "big"), third)
-        for kind, second, third in rows.values()
-    )
-    trailer = b"/Type/XRef/W[1 4 1]/Index%s/Size %d/Root %d 0 R/Prev %d" % (
+    places = {packed: len(written)}
+    written += b"%d 0 obj\n%s\nendobj\n" % (packed, _packed(texts, more))
+    places[listing] = len(written)
+    entries = {CATALOG: (2, packed, 1), store: (2, packed, 0)}
+    entries |= {number: (1, place, 0) for number, place in places.items()}
+    written += b"%d 0 obj\n%s\nendobj\n" % (listing, _references(pdf, entries, packed + 2, rows))
+    written += b"startxref\n%d\n%%%%EOF\n" % places[listing]
+    content = bytes(written)
+    startxref = places[listing]
+    return replace(pdf, content=content, startxref=startxref, count=packed + 2, archive=store)
+
+
+def _packed(texts: dict[int, bytes], more: bytes) -> bytes:
+    """Return a stream of objects."""
+    lengths = [len(one) + 1 for one in texts.values()]
+    places = [sum(lengths[:number]) for number in range(len(lengths))]
+    head = b" ".join(b"%d %d" % pair for pair in zip(texts, places, strict=True)) + b"\n"
+    data = zlib.compress(head + b"\n".join(texts.values()))
+    said = b"/Type/ObjStm/N %d/First %d/Filter/FlateDecode" % (len(texts), len(head))
+    return stream(data, said + more)
+
+
+def _references(
+    pdf: Pdf, entries: dict[int, tuple[int, int, int]], size: int, rows: int | None
+) -> bytes:
+    """Return a stream of cross-references."""
+    index = b" ".join(b"%d 1" % number for number in sorted(entries))
+    lines = [
+        b"%c%s%c" % (kind, at.to_bytes(4, "big"), third)
+        for kind, at, third in (entries[number] for number in sorted(entries))
+    ]
+    trailer = b"/Type/XRef/W[1 4 1]/Index[%s]/Size %d/Root %d 0 R/Prev %d" % (
         index,
-        listing + 1,
+        size,
         CATALOG,
         pdf.startxref,
     )
-    written += b"%d 0 obj\n%s\nendobj\n" % (listing, stream(table, trailer))
-    written += b"startxref\n%d\n%%%%EOF\n" % begins
-    content = bytes(written)
-    return replace(pdf, content=content, startxref=begins, count=listing + 1, archive=store)
+    if rows is None:
+        return stream(b"".join(lines), trailer)
+    above = [bytes(6), *lines] if rows else [bytes(6)] * (len(lines) + 1)
+    pairs = zip(lines, above, strict=False)
+    less = (bytes((one - two) & 0xFF for one, two in zip(*pair, strict=True)) for pair in pairs)
+    data = zlib.compress(b"".join(b"%c%s" % (rows, line) for line in less))
+    return stream(data, trailer + b"/Filter/FlateDecode/DecodeParms<</Predictor 12/Columns 6>>")
