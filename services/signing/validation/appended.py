@@ -26,8 +26,8 @@ _OF_A_WRITER = re.compile(rb"%(?!%)[ -~\x80-\xff]{0,100}(?=[\r\n])")
 """The line in which a writer names itself."""
 _NUMBERED = rb"(\d{1,10})%(W)b+(\d{1,5})%(W)b+obj" % {b"W": WHITE}
 _OBJECT = re.compile(_NUMBERED + END)
-_LOOKS_LIKE_ONE = re.compile(rb"[0-9\0\t\n\v\f\r .]obj(?=[^A-Za-z_]|\Z)")
-"""However its numbers are written: by chance in one of 2,000 million bytes."""
+_LOOKS_LIKE_ONE = re.compile(rb"[0-9\0\t\n\v\f\r .\x80\xff]obj")
+"""However its numbers are written, and whatever follows: by chance in one of 300 million bytes."""
 _STREAM = re.compile(rb"stream\r?\n")
 _STREAM_END = re.compile(rb"(?:\r\n|\n|\r)?endstream" + END)
 _END = re.compile(rb"endobj" + END)

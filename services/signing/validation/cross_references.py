@@ -19,7 +19,7 @@ _ENTRY_BYTES = 20
 _TRAILER = re.compile(rb"trailer(?=[\0\t\n\f\r <])")
 _FREE, _USED, _PACKED = 0, 1, 2
 """Kinds of entries of a stream (table 18)."""
-_WIDEST = 8
+_WIDEST, _HIGHEST_GENERATION = 8, 65_535
 
 
 @dataclass(slots=True)
@@ -37,6 +37,9 @@ class Table:
         if number in self.used or number in self.packed or number in self.free:
             raise Odd(f"object {number} is listed twice")
         if kind == _FREE:
+            # Readers take its fields for a place: an update frees nothing but what always is.
+            if number or second or third > _HIGHEST_GENERATION:
+                raise Odd(f"object {number} is freed")
             self.free.add(number)
         elif kind in (_USED, _PACKED):
             reference(number, third if kind == _USED else 0)
