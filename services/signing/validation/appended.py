@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from services.signing.validation.cross_references import Table, of_stream, of_table, width
+from services.signing.validation.cross_references import Table, of_stream, of_table, widths
 from services.signing.validation.packed import unpacked
 from services.signing.validation.syntax import (
     END,
@@ -114,9 +114,8 @@ def _update(content: bytes, at: int) -> _Update:
         begins, last = at, None
         table, trailer, at = of_table(content, at)
     elif last is not None:
-        begins, trailer = objects[last].at, _dictionary(objects[last])
-        data = objects[last].data or b""
-        table = of_stream(trailer, unpacked(trailer, data, columns=width(trailer)))
+        begins, (trailer, data) = objects[last].at, _stream(objects[last])
+        table = of_stream(trailer, unpacked(trailer, data, columns=sum(widths(trailer))))
     else:
         raise Odd(f"neither an object nor cross-references at byte {at}")
     words = _LAST_WORDS.match(content, _behind_a_line(content, at))
@@ -205,13 +204,13 @@ def _check_listed(update: _Update, known: Collection[int]) -> None:
         raise Odd("objects of a stream that are not listed, or listed and not there")
 
 
-def _inside(stream: _Found) -> list[int]:
+def _inside(packed: _Found) -> list[int]:
     """Return the numbers of a stream's objects, each read to its end. Raises Odd."""
-    said = _dictionary(stream)
+    said, data = _stream(packed)
     first, count = said.get(b"First"), said.get(b"N")
     if type(first) is not int or type(count) is not int or not said.keys() <= _OF_OBJECTS:
         raise Odd("a stream of objects that is not plain")
-    content = unpacked(said, stream.data or b"")
+    content = unpacked(said, data)
     words = content[: max(first, 0)].split()
     if len(words) != 2 * count or not all(word.isdigit() for word in words):
         raise Odd("a stream of objects with another list")
@@ -228,10 +227,10 @@ def _inside(stream: _Found) -> list[int]:
     return [reference(number, 0).number for number in numbers]
 
 
-def _dictionary(stream: _Found) -> dict[bytes, Value]:
-    if not isinstance(stream.said, dict) or stream.data is None:
-        raise Odd(f"no stream at byte {stream.at}")
-    return stream.said
+def _stream(found: _Found) -> tuple[dict[bytes, Value], bytes]:
+    if not isinstance(found.said, dict) or found.data is None:
+        raise Odd(f"no stream at byte {found.at}")
+    return found.said, found.data
 
 
 def _must(pattern: "re.Pattern[bytes]", content: bytes, at: int) -> int:

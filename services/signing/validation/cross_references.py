@@ -2,14 +2,19 @@
 
 Runs in a worker process only.
 """
-# pyHanko is typed in part only:
-# pyright: reportUnknownVariableType=false, reportUnknownMemberType=false
 
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from services.signing.validation.syntax import Odd, Value, parse, reference, space
+from services.signing.validation.syntax import (
+    HIGHEST_GENERATION,
+    Odd,
+    Value,
+    parse,
+    reference,
+    space,
+)
 
 _LINE = rb" *(?:\r\n|\n|\r)"
 _BEGIN = re.compile(rb"xref" + _LINE)
@@ -19,7 +24,7 @@ _ENTRY_BYTES = 20
 _TRAILER = re.compile(rb"trailer(?=[\0\t\n\f\r <])")
 _FREE, _USED, _PACKED = 0, 1, 2
 """Kinds of entries of a stream (table 18)."""
-_WIDEST, _HIGHEST_GENERATION = 8, 65_535
+_WIDEST = 8
 
 
 @dataclass(slots=True)
@@ -38,7 +43,7 @@ class Table:
             raise Odd(f"object {number} is listed twice")
         if kind == _FREE:
             # Readers take its fields for a place: an update frees nothing but what always is.
-            if number or second or third > _HIGHEST_GENERATION:
+            if number or second or third > HIGHEST_GENERATION:
                 raise Odd(f"object {number} is freed")
             self.free.add(number)
         elif kind in (_USED, _PACKED):
@@ -74,33 +79,31 @@ def of_table(content: bytes, at: int) -> tuple[Table, Mapping[bytes, Value], int
     return table, trailer, at
 
 
-def width(said: Mapping[bytes, Value]) -> int:
-    """Return how many bytes a row of a stream of cross-references has. Raises Odd."""
-    widths = _numbers(said.get(b"W"))
-    if len(widths) != 3 or widths[0] != 1 or max(widths) > _WIDEST:  # noqa: PLR2004
+def widths(said: Mapping[bytes, Value]) -> list[int]:
+    """Return how many bytes each part of a row of such a stream has. Raises Odd."""
+    found = _numbers(said.get(b"W"))
+    if len(found) != 3 or found[0] != 1 or max(found) > _WIDEST:  # noqa: PLR2004
         raise Odd("widths of cross-references")
-    return sum(widths)
+    return found
 
 
 def of_stream(said: Mapping[bytes, Value], rows: bytes) -> Table:
     """Return the entries of a stream of cross-references, its rows unpacked. Raises Odd."""
-    row, table = width(said), Table()
+    parts, table = widths(said), Table()
     pairs = _numbers(said.get(b"Index", [0, said.get(b"Size")]))
     begins, counts = pairs[::2], pairs[1::2]
-    if not all(counts) or len(begins) != len(counts) or len(rows) != sum(counts) * row:
+    if not all(counts) or len(begins) != len(counts) or len(rows) != sum(counts) * sum(parts):
         raise Odd("cross-references of another length than they say")
     sections = zip(begins, counts, strict=True)
     numbers = [one for begin, count in sections for one in range(begin, begin + count)]
-    for number, (kind, second, third) in zip(
-        numbers, _rows(rows, _numbers(said.get(b"W"))), strict=True
-    ):
+    for number, (kind, second, third) in zip(numbers, _rows(rows, parts), strict=True):
         table.add(number, kind, second, third)
     return table
 
 
-def _rows(rows: bytes, widths: list[int]) -> Iterator[tuple[int, int, int]]:
-    first, second, third = widths
-    for at in range(0, len(rows), sum(widths)):
+def _rows(rows: bytes, parts: list[int]) -> Iterator[tuple[int, int, int]]:
+    first, second, third = parts
+    for at in range(0, len(rows), sum(parts)):
         middle = at + first + second
         yield (
             int.from_bytes(rows[at : at + first], "big"),

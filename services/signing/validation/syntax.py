@@ -23,7 +23,7 @@ _TOKEN = re.compile(
 )
 HIGHEST = 8_388_607
 """Of an object's number (ISO 32000-1 C.2): readers count beyond it in different ways."""
-_HIGHEST_GENERATION = 65_535
+HIGHEST_GENERATION = 65_535
 _ESCAPED = re.compile(rb"#([0-9A-Fa-f]{2})")
 _IN_TEXT = re.compile(rb"[()]|\\.", re.DOTALL)
 _SPACE = re.compile(WHITE + rb"*")
@@ -55,7 +55,7 @@ Value: TypeAlias = (
 
 def reference(number: int, generation: int) -> Reference:
     """Return a reference to an object that there may be. Raises Odd."""
-    if not 0 < number <= HIGHEST or generation > _HIGHEST_GENERATION:
+    if not 0 < number <= HIGHEST or generation > HIGHEST_GENERATION:
         raise Odd(f"object {number} {generation} cannot be")
     return Reference(number, generation)
 
