@@ -126,7 +126,7 @@ class Loop:
                 show = clock()
 
     async def _pass(self) -> bool:
-        """Fetch and handle once; say whether there was anything to do."""
+        """Fetch and handle once; say whether anything was brought: to begin anew brings nothing."""
         self._notice_changes()
         await self._find_positions()
         if not self.positions:
@@ -136,9 +136,9 @@ class Loop:
             fetched = await self.reader.fetch(self.positions, seconds=_WAIT, most=_MOST)
         except Moved:
             self.positions.clear()
-            return True
+            return False
         if self._notice_changes():
-            return True  # what was fetched may be of another log
+            return False  # what was fetched may be of another log
         for place, records in fetched.items():
             reach("consumer.after_fetch")
             await self._handle(place, records)

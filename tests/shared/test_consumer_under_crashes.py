@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from shared import consumer, outbox
 from shared.consumer import On, consume
-from shared.kafka import KafkaAccess, Place, Record
+from shared.kafka import KafkaAccess, Moved, Place, Record
 from shared.kafka.reader import Reader
 from tests.fixtures.eventually import eventually
 from tests.shared.conftest import Ground
@@ -167,13 +167,42 @@ async def test_a_reader_without_places_is_thrown_away_while_more_and_more_comes(
         await has_done(ground, *(("a", n + 1) for n in range(sent)))
 
 
-class _Watched(Reader):
-    """A reader that can be made to hang."""
+@pytest.mark.usefixtures("effects")
+@pytest.mark.parametrize("trouble", ["moved", "lost"])
+async def test_a_reader_that_only_ever_begins_anew_is_thrown_away(
+    trouble: str, ground: Ground, monkeypatch: pytest.MonkeyPatch
+):
+    """It was never idle, and brought nothing: 15 records lay unread for two minutes."""
+    made = _watched(monkeypatch)
+    topic, on = ground.fresh_topic(), On(Noted, note)
+    reader = consume(ground.db, ground.access, service="docs", topics=[topic], handlers=[on])
+    async with sending(ground), ground.running(reader):
+        await put(ground, topic, ("a", 1))
+        await has_done(ground, ("a", 1))
+        made[0].trouble = trouble
+        await put(ground, topic, ("a", 2))
+        await eventually(lambda: len(made) > 1, "another reader", timeout=30)
+        await has_done(ground, ("a", 1), ("a", 2))
 
-    hangs = False
+
+class _Watched(Reader):
+    """A reader that can be made to hang, or to begin anew for ever."""
+
+    hangs, trouble = False, ""
 
     def places(self) -> set[Place]:
         return set() if self.hangs else super().places()
+
+    def lost(self) -> bool:
+        return super().lost() or self.trouble == "lost"
+
+    async def fetch(
+        self, places: Collection[Place], *, seconds: float, most: int
+    ) -> dict[Place, list[Record]]:
+        found = await super().fetch(places, seconds=seconds, most=most)
+        if self.trouble == "moved" and any(records[0].offset for records in found.values()):
+            raise Moved  # not where the record before is looked at, the first one
+        return found
 
     def lose_places(self) -> None:
         self.hangs = True
