@@ -39,6 +39,10 @@ class Pdf:
     """What all fields are drawn with."""
     text_field: bool = True
     """There is a field that can be filled in."""
+    drawn: bytes = b""
+    """Further resources of the page."""
+    of_page: bytes = b""
+    """Further entries of the page."""
 
     @property
     def annotations(self) -> tuple[int, ...]:
@@ -61,14 +65,19 @@ def _others(text: bool) -> tuple[int, ...]:  # noqa: FBT001 (whether there is on
 
 
 def page(
-    fields: Sequence[int] = (), *, more: bytes = b"", content: int = TEXT, text_field: bool = True
+    fields: Sequence[int] = (),
+    *,
+    more: bytes = b"",
+    content: int = TEXT,
+    text_field: bool = True,
+    drawn: bytes = b"",
 ) -> bytes:
-    """Return the only page, with the widgets of its fields."""
+    """Return the only page, with the widgets of its fields; `drawn`: further resources."""
     annotations = b" ".join(b"%d 0 R" % one for one in (*_others(text_field), *fields))
     return (
         b"<</Type/Page/Parent %d 0 R/MediaBox[0 0 595 842]/Contents %d 0 R"
-        b"/Resources<</Font<</F1 %d 0 R>>>>/Annots[%s]%s>>"
-    ) % (PAGES, content, FONT, annotations, more)
+        b"/Resources<</Font<</F1 %d 0 R>>%s>>/Annots[%s]%s>>"
+    ) % (PAGES, content, FONT, drawn, annotations, more)
 
 
 def form(fields: Sequence[int] = (), *, more: bytes = b"", text: bool = True) -> bytes:
@@ -168,6 +177,8 @@ class Place:
     """Where it is shown."""
     look: bytes | None = None
     """What is drawn there; None: there is no appearance."""
+    flags: int = 132
+    """Of the annotation (ISO 32000-2 12.5.3): print, locked."""
     widget: bytes = b""
     """Further entries of the field."""
     value: bytes = b""
@@ -207,7 +218,9 @@ def prepared(pdf: Pdf, place: Place = USUAL) -> Gap:
     looks = {} if place.look is None else {value + 2: drawing(place.look)}
     listed = {
         FORM: form(fields, more=pdf.resources, text=pdf.text_field),
-        PAGE: page((*pdf.notes, *fields), text_field=pdf.text_field),
+        PAGE: page(
+            (*pdf.notes, *fields), more=pdf.of_page, text_field=pdf.text_field, drawn=pdf.drawn
+        ),
     }
     objects = {
         **looks,
@@ -241,11 +254,12 @@ def _signature(place: Place, hole: bytes, blank: bytes) -> bytes:
 
 def _widget(place: Place, value: int, looks: Iterable[int]) -> bytes:
     shown = b"".join(b"/AP<</N %d 0 R>>" % one for one in looks)
-    return b"<</Type/Annot/Subtype/Widget/FT/Sig/T(%s)/V %d 0 R/Rect%s/P %d 0 R/F 132%s%s>>" % (
+    return b"<</Type/Annot/Subtype/Widget/FT/Sig/T(%s)/V %d 0 R/Rect%s/P %d 0 R/F %d%s%s>>" % (
         place.field.encode(),
         value,
         place.rect,
         PAGE,
+        place.flags,
         shown,
         place.widget,
     )

@@ -4,7 +4,7 @@ A reader that stumbles over an update looks for objects by itself. Runs in a wor
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from services.signing.validation.cross_references import Table, of_stream, of_table, widths
@@ -28,6 +28,7 @@ _NUMBERED = rb"(\d{1,10})%(W)b+(\d{1,5})%(W)b+obj" % {b"W": WHITE}
 _OBJECT = re.compile(_NUMBERED + END)
 _LOOKS_LIKE_ONE = re.compile(rb"[0-9\0\t\n\v\f\r .\x80\xff]obj")
 """However its numbers are written, and whatever follows: by chance in one of 300 million bytes."""
+_SPACES, _WHITE = re.compile(WHITE + rb"+"), b"\0\t\n\f\r "
 _STREAM = re.compile(rb"stream\r?\n")
 _STREAM_END = re.compile(rb"(?:\r\n|\n|\r)?endstream" + END)
 _END = re.compile(rb"endobj" + END)
@@ -77,8 +78,8 @@ class Before:
 
     end: int
     root: Reference
-    numbers: Collection[int]
-    """Of all objects that its revisions list."""
+    numbers: Mapping[int, int]
+    """Of all objects that it lists, with their generations."""
 
 
 def check(content: bytes, before: Before, *, updates: int) -> None:
@@ -88,13 +89,16 @@ def check(content: bytes, before: Before, *, updates: int) -> None:
     """
     known = [int(one[1]) for one in _STARTXREF.finditer(content, 0, before.end)]
     at, previous, seen = space(content, before.end), known[-1] if known else -1, 0
-    numbers = {*before.numbers}
+    numbers = dict(before.numbers)
     while at < len(content):
         update = _update(content, at)
         _check_raw(content[at : update.end], update)
         _check_trailer(update, previous, before.root)
-        _check_listed(update, numbers)
-        numbers |= {*update.table.used, *update.table.packed, *update.objects}
+        within = _check_listed(update, numbers)
+        numbers |= {number: one.generation for number, one in update.objects.items()}
+        numbers |= dict.fromkeys(update.table.packed, 0)
+        said = [one.said for one in update.objects.values()]
+        _check_resolved([dict(update.trailer), *said, *within], numbers)
         previous, seen = update.begins, seen + 1
         at = space(content, update.end)
     if seen != updates:
@@ -184,47 +188,70 @@ def _is_short(name: Value) -> bool:
     return isinstance(name, bytes) and len(name) <= _LONGEST
 
 
-def _check_listed(update: _Update, known: Collection[int]) -> None:
-    """Check that what is listed is what is there, and its own structure new. Raises Odd."""
+def _check_listed(update: _Update, known: Mapping[int, int]) -> list[Value]:
+    """Check that what is listed is what is there, and its own structure new. Raises Odd.
+
+    Returns the objects in its streams of objects.
+    """
     listed = dict(update.table.used)
     there = {number: (one.at, one.generation) for number, one in update.objects.items()}
     if update.last is not None:
         listed.setdefault(update.last, there[update.last])  # it may list itself
     if listed != there:
         raise Odd("objects that are not listed, or not where they are listed")
+    if any(known.get(number, at[1]) != at[1] for number, at in there.items()):
+        raise Odd("an object of another generation")
+    within: list[Value] = []
     packed: dict[int, tuple[int, int]] = {}
     structure = [] if update.last is None else [update.last]
     for number, one in update.objects.items():
         if isinstance(one.said, dict) and one.said.get(b"Type") == Name(b"ObjStm"):
-            packed |= {inner: (number, place) for place, inner in enumerate(_inside(one))}
+            numbers, said = _inside(one)
+            packed |= {inner: (number, place) for place, inner in enumerate(numbers)}
+            within += said
             structure.append(number)
     if any(number in known for number in structure):
         raise Odd("a stream of objects or cross-references in the place of something else")
     if packed != update.table.packed:
         raise Odd("objects of a stream that are not listed, or listed and not there")
+    return within
 
 
-def _inside(packed: _Found) -> list[int]:
-    """Return the numbers of a stream's objects, each read to its end. Raises Odd."""
+def _check_resolved(every: list[Value], known: Mapping[int, int]) -> None:
+    """Check that what is referred to is there: where it is not, readers look for it. Raises Odd."""
+    waiting = [*every]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, Reference) and known.get(one.number) != one.generation:
+            raise Odd(f"a reference to object {one.number} {one.generation}, which is not there")
+        if isinstance(one, dict):
+            waiting += one.values()
+        elif isinstance(one, list):
+            waiting += one
+
+
+def _inside(packed: _Found) -> tuple[list[int], list[Value]]:
+    """Return a stream's objects with their numbers, each read to its end. Raises Odd."""
     said, data = _stream(packed)
     first, count = said.get(b"First"), said.get(b"N")
     if type(first) is not int or type(count) is not int or not said.keys() <= _OF_OBJECTS:
         raise Odd("a stream of objects that is not plain")
     content = unpacked(said, data)
-    words = content[: max(first, 0)].split()
+    words = _SPACES.split(content[: max(first, 0)].strip(_WHITE))
     if len(words) != 2 * count or not all(word.isdigit() for word in words):
         raise Odd("a stream of objects with another list")
     numbers, places = [int(one) for one in words[::2]], [int(one) for one in words[1::2]]
     if len({*numbers}) != count:
         raise Odd("a stream with one object twice")
-    at = first
+    at, said_there = first, list[Value]()
     for place in places:
         if space(content, at) != first + place and at != first + place:
             raise Odd("a stream of objects with something between them")
-        _, at = parse(content, first + place)
+        one, at = parse(content, first + place)
+        said_there.append(one)
     if space(content, at) != len(content):
         raise Odd("a stream of objects with something behind them")
-    return [reference(number, 0).number for number in numbers]
+    return [reference(number, 0).number for number in numbers], said_there
 
 
 def _stream(found: _Found) -> tuple[dict[bytes, Value], bytes]:

@@ -26,7 +26,9 @@ from services.signing.validation import appended
 from services.signing.validation.failures import BROKEN
 from services.signing.validation.indication import Objection, Refused, refused
 from services.signing.validation.objects import value
+from services.signing.validation.pages import check_pages
 from services.signing.validation.policy import Policy
+from services.signing.validation.referred import check_referred, listed
 from services.signing.validation.revisions import POLICY
 from services.signing.validation.security_store import Updated, check_archives
 from services.signing.validation.syntax import Odd, Reference
@@ -34,7 +36,6 @@ from services.signing.validation.updates import (
     Reader,
     check_fields,
     check_forms,
-    check_pages,
     reaches_behind,
 )
 
@@ -234,7 +235,9 @@ def _check_updates(
         if reader.xrefs.total_revisions > base + 1:
             check_fields(reader, base, end, policy.page.format.changes)
             check_forms(reader, base, end)
-            check_pages(reader)
+            check_pages(reader, base)
+            for one in {one.signed_revision for one in embedded}:
+                check_referred(reader, one)
     except Updated as why:
         found[first] = replace(found[first], changed=found[first].changed or _changed(str(why)))
 
@@ -248,11 +251,11 @@ def _check_appended(
     if not updates or any(one.objection for one in found if not one.stamp):
         return
     catalogue: Any = reader.trailer.raw_get("/Root")
-    signed = range(embedded[first].signed_revision + 1)
+    signed = embedded[first].signed_revision
     before = appended.Before(
         found[first].ranges[-1][1],
         Reference(catalogue.idnum, catalogue.generation),
-        {one.idnum for number in signed for one in reader.xrefs.explicit_refs_in_revision(number)},
+        {one.idnum: one.generation for one in listed(reader, signed)},
     )
     try:
         appended.check(content, before, updates=updates)

@@ -22,15 +22,22 @@ from pyhanko.pdf_utils.rw_common import PdfHandler
 from pyhanko.sign.fields import enumerate_sig_fields
 
 from services.signing.validation.objects import refers, value
+from services.signing.validation.pages import (
+    Place,
+    has_text_of_readers,
+    largest_unit,
+    pages,
+    places,
+)
 from services.signing.validation.policy import Changes
 from services.signing.validation.security_store import Updated
 
-Place = tuple[int, int]
-"""Number and generation of an object."""
 _DRAWN_WITH = ("/DA", "/DR")
 """Entries of a form: text and resources that are the default of its fields."""
 _POINTS_PER_CM = 72 / 2.54
 _SIDES = 4
+_NOT_AS_THE_PAGE = 8 | 16
+"""NoZoom and NoRotate (ISO 32000-2 12.5.3)."""
 _FIELD_KEYS = (
     "/Type /Subtype /FT /T /TU /TM /V /F /Ff /Rect /P /Parent /Kids /AP /AS /MK /BS /Border /DA /DR"
     " /Q /Lock /SV /NM /M /H /C /StructParent"
@@ -52,7 +59,7 @@ def check_fields(reader: PdfFileReader, first: int, last: int, allowed: Changes)
     limited = allowed.largest_appearance_cm2 is not None
     known = _fields(reader.get_historical_resolver(first))
     until_last = _fields(reader.get_historical_resolver(last))
-    whole = _fields(reader)
+    whole, unit = _fields(reader), largest_unit(reader)
     for revision in range(first + 1, reader.xrefs.total_revisions):
         for place, (field, filled) in _fields(reader.get_historical_resolver(revision)).items():
             new = place not in known
@@ -63,8 +70,10 @@ def check_fields(reader: PdfFileReader, first: int, last: int, allowed: Changes)
                 continue
             if new:
                 _widget(field)
-            if limited and (new or (filled is not None and known[place][1] is None)):
-                areas = dict(_areas(field, place))
+            elif filled is None or known[place][1] is not None:
+                continue
+            areas = dict(_areas(field, place, unit))
+            if limited:
                 _check_size(areas, allowed.largest_appearance_cm2)
                 covered |= {one: max(area, covered.get(one, 0)) for one, area in areas.items()}
     _check_covered(reader, covered, allowed.largest_on_a_page_cm2)
@@ -95,7 +104,13 @@ def _widget(field: Any) -> Any:  # noqa: ANN401
 
 
 def _area(widget: Any) -> float:  # noqa: ANN401
-    """Return the area that a field covers, in square centimetres. Raises Updated."""
+    """Return the area that a field covers, in square centimetres of a page whose unit is a point.
+
+    Readers draw what keeps its size or its place on the screen elsewhere. Raises Updated.
+    """
+    flags: Any = value(widget, "/F", 0)
+    if not isinstance(flags, int) or flags & _NOT_AS_THE_PAGE:
+        raise Updated("a signature field that is not drawn as its page is")
     if "/Rect" not in widget:
         return 0.0
     sides: Any = widget.raw_get("/Rect")
@@ -106,15 +121,15 @@ def _area(widget: Any) -> float:  # noqa: ANN401
     return abs(right - left) * abs(high - low)
 
 
-def _areas(field: Any, place: Place) -> Iterator[tuple[Place, float]]:  # noqa: ANN401
+def _areas(field: Any, place: Place, unit: float) -> Iterator[tuple[Place, float]]:  # noqa: ANN401
     """Yield what a field covers: by itself, and each of its kids. Raises Updated."""
-    yield place, _area(field)
+    yield place, _area(field) * unit * unit
     kids: Any = value(field, "/Kids", ())
     for number in range(len(kids)):
         kid: Any = kids.raw_get(number)
         if not isinstance(kid, IndirectObject):
             raise Updated("a signature field that is shown by an object without a number")
-        yield (kid.idnum, kid.generation), _area(kid.get_object())
+        yield (kid.idnum, kid.generation), _area(kid.get_object()) * unit * unit
 
 
 def _check_size(areas: Mapping[Place, float], largest_cm2: float | None) -> None:
@@ -132,21 +147,13 @@ def _check_covered(
     if largest_cm2 is None or sum(covered.values()) <= largest_cm2:
         return
     nowhere = set(covered)
-    for page in _pages(reader):
-        shown = covered.keys() & set(_annotations(page))
+    for _, page in pages(reader):
+        shown = covered.keys() & set(places(page))
         nowhere -= shown
         if not sum(covered[one] for one in shown) <= largest_cm2:
             raise Updated("signatures that were added cover too much of one page")
     if not sum(covered[one] for one in nowhere) <= largest_cm2:
         raise Updated("signatures that were added cover too much, on no page")
-
-
-def _annotations(page: Any) -> Iterator[Place]:  # noqa: ANN401
-    every: Any = value(page, "/Annots", ())
-    for number in range(len(every)):
-        one: Any = every.raw_get(number)
-        if isinstance(one, IndirectObject):
-            yield one.idnum, one.generation
 
 
 def _check_invisible(widget: Any, filled: Any) -> None:  # noqa: ANN401
@@ -184,6 +191,7 @@ def check_forms(reader: PdfFileReader, base: int, last: int) -> None:
     form: Any = value(reader.get_historical_resolver(base).root, "/AcroForm", {})
     fields: Any = value(form, "/Fields", ())
     bare = all(value(fields[number], "/FT") == "/Sig" for number in range(len(fields)))
+    bare = bare and not has_text_of_readers(reader.get_historical_resolver(base))
     for key in _DRAWN_WITH:
         signed, at_last = (_drawn_with(reader, one, key) for one in (base, last))
         kept = not isinstance(signed, IndirectObject) or (
@@ -199,34 +207,6 @@ def check_forms(reader: PdfFileReader, base: int, last: int) -> None:
 def _drawn_with(reader: PdfFileReader, revision: int, key: str) -> Any:  # noqa: ANN401
     form: Any = value(reader.get_historical_resolver(revision).root, "/AcroForm", {})
     return form.raw_get(key) if key in form else None
-
-
-def check_pages(file: PdfHandler) -> None:
-    """Check that each page hangs where its parent says: it inherits from there. Raises Updated."""
-    for _ in _pages(file):
-        pass
-
-
-def _pages(file: PdfHandler) -> Iterator[Any]:
-    """Yield the pages, each as it is checked. Raises Updated."""
-    seen: set[Place] = set()
-    waiting: list[Any] = [file.root.raw_get("/Pages")]
-    while waiting:
-        node: Any = waiting.pop()
-        if (node.idnum, node.generation) in seen:
-            raise Updated("a page that stands in several places")
-        seen.add((node.idnum, node.generation))
-        within: Any = node.get_object()
-        if within["/Type"] != "/Pages":
-            yield within
-            continue
-        kids: Any = value(within, "/Kids", ())
-        for number in range(len(kids)):
-            kid: Any = kids.raw_get(number)
-            parent: Any = kid.get_object().raw_get("/Parent")
-            if (parent.idnum, parent.generation) != (node.idnum, node.generation):
-                raise Updated("a page whose parent is another one")
-            waiting.append(kid)
 
 
 def reaches_behind(reader: "Reader", revision: int, end: int) -> bool:

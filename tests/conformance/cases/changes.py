@@ -7,6 +7,7 @@ from tests.conformance import cms, pdf, updates
 from tests.conformance.case import Case
 from tests.conformance.cases import raw_updates
 from tests.conformance.cases.letters import changed_letters
+from tests.conformance.cases.referred import Referred
 from tests.conformance.cases.shadow import Shadows
 from tests.conformance.pdf import Pdf, Place
 from tests.conformance.trial import paper
@@ -138,8 +139,9 @@ def _mixed(made: _Made) -> Iterator[Case]:
 
 def _shadows(made: _Made) -> Iterator[Case]:
     """What could be shown though it was never signed."""
-    shadows = Shadows(made.world)
-    for of_them in (shadows.refused, shadows.junk, shadows.behind, shadows.allowed):
+    shadows, referred = Shadows(made.world), Referred(made.world)
+    of_shadows = (shadows.refused, shadows.junk, shadows.behind, shadows.allowed)
+    for of_them in (*of_shadows, referred.refused, referred.allowed):
         for name, file in of_them():
             yield made.main(name, file)
 
