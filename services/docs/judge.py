@@ -65,22 +65,28 @@ async def withdrawn(conn: Connection, event: VerdictWithdrawn, _record: Record) 
 
 
 async def adopted(conn: Connection, dispatch_id: DispatchId, recipient: AgencyId) -> None:
-    """Tell the recipient of an entry that was taken over when its dispatch is withdrawn.
+    """Bring a dispatch of which an entry was taken over to where it stands with that.
 
-    A withdrawal may have come while docs did not know that this copy, or any, has a number; then
-    nobody who holds one has heard of it.
+    When no copy is undecided any more it is cleared, and its sender is told: what was told of that
+    is forgotten. Judgements may have come while docs did not know the dispatch. So may a withdrawal
+    while docs did not know that this copy, or any, has a number; then nobody who holds one has
+    heard of it.
     """
+    closed = await dispatches.close_if_done(conn, dispatch_id)
     dispatch = await dispatches.lock(conn, dispatch_id)
     if dispatch is None:
         return
+    if closed:
+        await tell(conn, [changed(dispatch, "cleared")])
     weighed = await _weigh_numbered(conn, dispatch)
+    if weighed.verdict not in (None, dispatch.verdict):
+        await dispatches.set_verdict(conn, dispatch.id, weighed.verdict)
     if weighed.verdict is not Verdict.WITHDRAWN:
         return
     reason = weighed.reason or REFUSED
     if dispatch.state == "withdrawn":  # all others were told
         await tell(conn, _withdrawals(dispatch, [recipient], reason=reason))
         return
-    await dispatches.set_verdict(conn, dispatch.id, Verdict.WITHDRAWN)
     await withdraw(conn, dispatch, reason=reason)
 
 

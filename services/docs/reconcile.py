@@ -221,7 +221,6 @@ async def adopt(conn: Connection, entries: Sequence[DeliveryCleared]) -> Head | 
             break
         await deliveries.adopt(conn, _copy(event, entry))
         await statuses.bring_up(conn, [DeliveryId(event.delivery_id)])
-        await dispatches.close_if_done(conn, DispatchId(event.dispatch_id))
         await judge.adopted(conn, DispatchId(event.dispatch_id), agency)
         head = Head(agency, lane, event.sequence, bytes.fromhex(event.hash))
         _log.warning(

@@ -257,9 +257,12 @@ async def adopt(conn: Connection, stub: New) -> None:
     )
 
 
-async def close_if_done(conn: Connection, dispatch_id: DispatchId) -> None:
-    """Call a dispatch cleared when no copy is undecided; a stub counts its copies."""
-    await conn.execute(
+async def close_if_done(conn: Connection, dispatch_id: DispatchId) -> bool:
+    """Call a dispatch cleared when no copy is undecided; a stub counts its copies.
+
+    Says whether it was not cleared before. Of a locked dispatch.
+    """
+    return await conn.fetchval(
         """update dispatches as d set
             state = case when c.undecided = 0 and d.state in ('waiting', 'held', 'clearing')
                 then 'cleared' else d.state end,
@@ -267,8 +270,10 @@ async def close_if_done(conn: Connection, dispatch_id: DispatchId) -> None:
             recipients = greatest(d.recipients, c.copies)
         from (select count(*) as copies,
                 count(*) filter (where sequence is null and reason is null) as undecided
-            from deliveries where dispatch_id = $1) as c
-        where d.id = $1""",
+            from deliveries where dispatch_id = $1) as c,
+            (select state from dispatches where id = $1) as before
+        where d.id = $1
+        returning d.state <> before.state""",
         dispatch_id,
     )
 
