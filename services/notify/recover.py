@@ -53,6 +53,7 @@ def recovery(db: Database, internal: Internal, access: KafkaAccess) -> Recovery:
         kept = await _from_docs(db, internal)
         await read_back(db, access, [RECEIPTS], partial(_from_topic, db), whole=True)
         await _entries(db, internal)
+        await db.as_worker(receipts.end_waiting)
         await db.as_worker(state.recovered)
         _log.warning("receipts recovered", kept=kept)
 

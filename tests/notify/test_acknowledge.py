@@ -8,6 +8,7 @@ import pytest
 from cryptography import x509
 
 from infra.receipts.checks import Trust, take_apart, verify
+from services.notify.deliver import take_in
 from services.notify.store import receipts
 from shared.db import Connection
 from shared.events import DeliveryAcknowledged
@@ -169,21 +170,26 @@ async def test_a_recovering_notify_signs_nothing(notify: Running, mailbox: Mailb
     assert await notify.db.as_worker(outbox_rows) == []
 
 
+def receipt_of(box: Mailbox) -> receipts.StoredReceipt:
+    """Return a receipt of an earlier life for the first entry of a mailbox."""
+    first = arrival(box.made[0])
+    return receipts.StoredReceipt(
+        DeliveryId(first.entry.delivery_id),
+        first.entry.dispatch_id,
+        first.entry.document_id,
+        box.agency,
+        first.entry.sender_id,
+        box.agency,
+        acknowledged_at=first.content.cleared_at,
+        receipt="the.old.bytes",
+    )
+
+
 async def test_a_receipt_that_came_back_first_leaves_nothing_waiting(notify: Running):
     await notify.agency("G22")
     box = await notify.agency("H14.03.05")
-    entry = arrival(box.clear()).entry
-    kept = receipts.StoredReceipt(
-        DeliveryId(entry.delivery_id),
-        entry.dispatch_id,
-        entry.document_id,
-        box.agency,
-        entry.sender_id,
-        box.agency,
-        acknowledged_at=arrival(box.made[0]).content.cleared_at,
-        receipt="the.old.bytes",
-    )
-    assert await notify.db.as_worker(partial(receipts.keep, new=kept))
+    box.clear()
+    assert await notify.db.as_worker(partial(receipts.keep, new=receipt_of(box)))
     await notify.deliver(box.made[0])
     headers = notify.headers(box.code)
     answer = await notify.client.post("/v1/inbox/leases", json={}, headers=headers)
@@ -192,6 +198,33 @@ async def test_a_receipt_that_came_back_first_leaves_nothing_waiting(notify: Run
         url(box), json={"digests": digests(box.made[0])}, headers=headers
     )
     assert again.json()["receipt"] == "the.old.bytes"
+
+
+async def test_a_receipt_that_comes_back_while_its_entry_arrives_leaves_nothing_waiting(
+    notify: Running,
+):
+    await notify.agency("G22")
+    box = await notify.agency("H14.03.05")
+    box.clear()
+    written, on = asyncio.Event(), asyncio.Event()
+
+    async def arrives(conn: Connection) -> None:
+        await take_in(conn, [arrival(box.made[0])], source="log")
+        written.set()
+        await on.wait()
+
+    async def somebody_waits(conn: Connection) -> bool:
+        return await conn.fetchval("select exists (select from pg_locks where not granted)")
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(notify.db.as_worker(arrives))
+        await written.wait()
+        assert await notify.db.as_worker(partial(receipts.keep, new=receipt_of(box)))
+        group.create_task(notify.db.as_worker(receipts.end_waiting))
+        await eventually(lambda: notify.db.look(somebody_waits), "the entry is waited for")
+        on.set()
+    answer = await notify.client.post("/v1/inbox/leases", json={}, headers=notify.headers(box.code))
+    assert answer.json()["leases"] == []
 
 
 async def test_the_sender_is_told_once(notify: Running, mailbox: Mailbox):

@@ -56,6 +56,18 @@ async def keep(conn: Connection, new: StoredReceipt) -> bool:
     return True
 
 
+async def end_waiting(conn: Connection) -> None:
+    """End the waiting of every delivery that has a receipt.
+
+    An entry that arrives while its receipt is read back waits: neither sees the other before it is
+    committed. So this waits for those who write, and the next ones see all receipts.
+    """
+    await conn.execute("lock table waiting in share row exclusive mode")
+    await conn.execute(
+        "delete from waiting using receipts where receipts.delivery_id = waiting.delivery_id"
+    )
+
+
 async def find(
     conn: Connection, delivery: DeliveryId, *, visible: Sequence[AgencyId]
 ) -> StoredReceipt | None:
