@@ -10,8 +10,8 @@ from confluent_kafka import KafkaError
 from shared.tokens import KAFKA_CLAIM
 from tests.fixtures.eventually import eventually
 from tests.kafka.conftest import Broker
-from tests.kafka.integrator import admitted, consuming, visible
 from tests.kafka.tokens import TokenKey
+from tests.proof.access.integrator import admitted, consuming, visible
 
 pytestmark = pytest.mark.timeout(240)  # the first test starts a broker
 

@@ -12,8 +12,8 @@ from shared.kafka import KafkaAccess, Message
 from shared.kafka.producer import Producer
 from tests.fixtures.eventually import eventually
 from tests.fixtures.stack import Stack
-from tests.kafka.integrator import RefusedError, admitted, consuming, next_record, visible
 from tests.kafka.systems import System, registered
+from tests.proof.access.integrator import RefusedError, admitted, consuming, next_record, visible
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(240)]
 

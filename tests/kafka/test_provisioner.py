@@ -17,9 +17,16 @@ from services.gateway.keys import read_folder
 from shared.events.deliveries import mailbox_topic
 from tests.fixtures.eventually import eventually
 from tests.fixtures.stack import Stack
-from tests.kafka.integrator import RefusedError, admitted, consuming, next_record, visible, write
 from tests.kafka.systems import System, registered
 from tests.kafka.tokens import TokenKey
+from tests.proof.access.integrator import (
+    RefusedError,
+    admitted,
+    consuming,
+    next_record,
+    visible,
+    write,
+)
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(240)]
 

@@ -12,14 +12,14 @@ from shared.events.deliveries import mailbox_topic
 from shared.events.topics import SERVICES
 from tests.fixtures.eventually import eventually
 from tests.kafka.conftest import Broker
-from tests.kafka.integrator import (
+from tests.kafka.tokens import user
+from tests.proof.access.integrator import (
     RefusedError,
     consuming,
     next_record,
     visible,
     write,
 )
-from tests.kafka.tokens import user
 
 pytestmark = pytest.mark.timeout(240)  # the first test starts a broker
 

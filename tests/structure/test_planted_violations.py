@@ -54,6 +54,24 @@ PLANTED: list[tuple[Rule, str, str, str]] = [
         DOC + "def f() -> None:\n    from shared.chain import link\n",
         "imports shared.chain",
     ),
+    (
+        rules.the_proof_stands_outside,
+        "tests/proof/x.py",
+        DOC + "from tests import fixtures\n",
+        "imports tests.fixtures",
+    ),
+    (
+        rules.the_proof_stands_outside,
+        "tests/proof/x.py",
+        DOC + "import tests.kafka.conftest\n",
+        "imports tests.kafka.conftest",
+    ),
+    (
+        rules.the_proof_stands_outside,
+        "tests/proof/x.py",
+        DOC + "from infra import client\n",
+        "imports infra.client",
+    ),
     (rules.no_hosts_or_paths_of_this_machine, "README.md", f"see {HOST}", "package registry"),
     (rules.no_hosts_or_paths_of_this_machine, "Makefile", f"x: {HOME}", "one machine"),
     (

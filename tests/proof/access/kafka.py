@@ -25,8 +25,15 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
-from tests.kafka.integrator import RefusedError, consuming, next_record, settings, visible, write
 from tests.proof.access.bundles import Bundle, until
+from tests.proof.access.integrator import (
+    RefusedError,
+    consuming,
+    next_record,
+    settings,
+    visible,
+    write,
+)
 from tests.proof.access.matrix import Findings
 from tests.proof.access.world import STRANGER, World
 
