@@ -5,8 +5,8 @@ import json
 import random
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
@@ -62,6 +62,34 @@ class Unreachable(Exception):  # noqa: N818 (patience ended)
 
 
 @dataclass(slots=True)
+class Try:
+    """One try of a request, as its sender met it."""
+
+    request: str
+    """Method and path."""
+    begun: float
+    """Seconds of the monotonic clock."""
+    status: int = 0
+    """Of its answer; 0: there is none."""
+    waits: bool = False
+    """Whether the answer said when to try again."""
+    handled: bool = False
+    """Whether the answer was that the same request, sent before, is being handled."""
+    trouble: str = ""
+    """The kind of error that it ended in without an answer."""
+
+    @property
+    def over(self) -> bool:
+        """Say whether it has ended."""
+        return bool(self.status or self.trouble)
+
+    def answered(self, status: int, headers: Mapping[str, str], body: bytes = b"") -> None:
+        """Note its answer."""
+        self.status, self.waits = status, "Retry-After" in headers
+        self.handled = status == 409 and STILL_HANDLED in body
+
+
+@dataclass(slots=True)
 class Door:
     """One HTTP session for all systems of an observer, and what it met."""
 
@@ -69,6 +97,24 @@ class Door:
     harness: Harness
     troubles: Counter[str] = field(default_factory=Counter[str])
     """Answers and errors that were followed by another try."""
+    _watching: list[list[Try]] = field(default_factory=list[list[Try]])
+
+    def tried(self, request: str) -> Try:
+        """Note that a try begins."""
+        one = Try(request, time.monotonic())
+        for kept in self._watching:
+            kept.append(one)
+        return one
+
+    @contextmanager
+    def watched(self) -> Generator[list[Try]]:
+        """Lend the list of all tries that begin meanwhile; each tells how it ends."""
+        kept: list[Try] = []
+        self._watching.append(kept)
+        try:
+            yield kept
+        finally:
+            self._watching = [one for one in self._watching if one is not kept]
 
 
 @asynccontextmanager
@@ -126,11 +172,13 @@ class System:
     ) -> Answer:
         end, pause = time.monotonic() + patience, _FIRST_PAUSE
         while True:
+            tried = self._door.tried(request)
             try:
                 answer = await one_try()
             except (aiohttp.ClientError, OSError, TimeoutError) as error:
-                trouble = type(error).__name__
+                trouble = tried.trouble = type(error).__name__
             else:
+                tried.answered(answer.status, answer.headers, answer.body)
                 if answer.status < 300:
                     return answer
                 if not self._again(answer):
@@ -189,7 +237,9 @@ class System:
                 "client_assertion": self._assertion(),
             }
             endpoint = str(self._row["token_endpoint"])
+            tried = self._door.tried("POST /oauth/token")
             async with self._door.session.post(endpoint, data=form, timeout=_TIMES) as answer:
+                tried.answered(answer.status, answer.headers)
                 if answer.status != 200:
                     raise aiohttp.ClientConnectionError(f"token endpoint: {answer.status}")
                 granted = await answer.json()

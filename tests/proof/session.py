@@ -66,13 +66,17 @@ class Session:
     harness: Harness
     plan: Plan
     journal: Path
-    troubles: Counter[str]
-    """Answers that had to be tried again, by status or kind of error: what a client sees."""
+    door: Door
     workload: Workload
     probes: Probes
     group: asyncio.TaskGroup
     asking: set[asyncio.Task[Any]] = field(default_factory=set[asyncio.Task[Any]])
     """Documents handed in to see whether anything arrives; they go on to their answer."""
+
+    @property
+    def troubles(self) -> Counter[str]:
+        """Return the answers that had to be tried again, by status or kind of error."""
+        return self.door.troubles
 
     @property
     def accepted(self) -> int:
@@ -198,7 +202,7 @@ async def _begin(
         harness=harness,
         plan=plan,
         journal=records.folder,
-        troubles=door.troubles,
+        door=door,
         workload=workload,
         probes=Probes(workload, receiving),
         group=group,

@@ -1,23 +1,15 @@
 """What counts as evidence that a fault was inflicted, and as an error that a client has met."""
 
-import asyncio
 import email.utils
 import hashlib
 import json
 import os
 import time
-from collections import Counter
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
-from typing import cast
 
 import pytest
 
 from tests.proof.checker import Counts
-from tests.proof.faults.brokers import still_accepts
 from tests.proof.faults.clocks import is_off
 from tests.proof.faults.disks import none_saved
 from tests.proof.faults.fault import Broken, NotReached
@@ -25,15 +17,12 @@ from tests.proof.faults.kills import at_any_moment
 from tests.proof.faults.processes import traced
 from tests.proof.faults.storage import flip, mend, refused_as_corrupt
 from tests.proof.harness import Harness
-from tests.proof.history import Outcome
-from tests.proof.orders import order
+from tests.proof.loads import Load
 from tests.proof.records import Records
 from tests.proof.roll.__main__ import met_by_readers, unacknowledged
 from tests.proof.session import Session
 
 _NOW, _DAY = 1_790_000_000.0, 86_400
-_IN_EACH = (0.1, 0.2, 0.6, 0.7, 1.1, 1.2)
-"""Moments, two in each stretch of half a second."""
 
 
 def test_a_clock_that_did_not_jump_is_seen():
@@ -86,85 +75,17 @@ def test_documents_that_were_not_acknowledged_are_errors_seen_by_a_client():
     assert not unacknowledged(Counts(docs=10, acked=10))
 
 
-@dataclass
-class _Load:
-    """A session whose documents are acknowledged, or refused, as a test says."""
-
-    records: Records
-    troubles: Counter[str] = field(default_factory=Counter[str])
-
-    @property
-    def workload(self) -> SimpleNamespace:
-        return SimpleNamespace(records=self.records)
-
-    async def until_accepted(self, _n: int) -> None:
-        await asyncio.sleep(0.01)
-
-    async def hand_in_for(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
-
-    def takes(self, *, begun: float | None = None, path: str = "") -> None:
-        """Acknowledge a document, begun now."""
-        records, now = self.records, time.monotonic()
-        new = order(
-            records.number(), sender="A", to=["B"], size=1, urgency="normal", secret=records.secret
-        )
-        records.orders[new.number] = replace(new, begun=begun or now, path=path)
-        records.end(new, Outcome("ok", now))
-
-    def refuses(self) -> None:
-        self.troubles["503"] += 1
-
-    async def within(
-        self,
-        asked: Callable[[Session], Awaitable[None]],
-        *happens: tuple[float, Callable[[], None]],
-    ) -> None:
-        """Ask something of the session, while at such moments such things happen."""
-        loop = asyncio.get_running_loop()
-        later = [loop.call_later(at, what) for at, what in happens]
-        try:
-            await asked(cast("Session", self))
-        finally:
-            for one in later:
-                one.cancel()
-
-
 @pytest.fixture
-def load(tmp_path: Path) -> _Load:
+def load(tmp_path: Path) -> Load:
     """Return a load of which nothing has come yet."""
-    return _Load(Records(tmp_path))
-
-
-async def _outage(session: Session) -> None:
-    await still_accepts(session, 1.75)
-
-
-@pytest.fixture
-def short_stretches(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Judge three stretches of an outage, and leave the rest of it."""
-    monkeypatch.setattr("tests.proof.faults.brokers._STRETCH", 0.5)
-
-
-@pytest.mark.usefixtures("short_stretches")
-async def test_documents_have_to_be_accepted_in_each_stretch_of_an_outage(load: _Load):
-    await load.within(_outage, *((at, load.takes) for at in _IN_EACH))
-    with pytest.raises(Broken, match="fewer than 2 documents"):
-        await load.within(_outage, *((at, load.takes) for at in _IN_EACH if at != 0.7))
-
-
-@pytest.mark.usefixtures("short_stretches")
-async def test_what_was_under_way_when_an_outage_began_is_no_sign_that_it_accepts(load: _Load):
-    takes = partial(load.takes, begun=time.monotonic())
-    with pytest.raises(Broken):
-        await load.within(_outage, *((at, takes) for at in _IN_EACH))
+    return Load(Records(tmp_path))
 
 
 async def _unsaving(session: Session) -> None:
     await none_saved(session, 0.6)
 
 
-async def test_a_document_begun_after_the_first_refusal_must_not_be_acknowledged(load: _Load):
+async def test_a_document_begun_after_the_first_refusal_must_not_be_acknowledged(load: Load):
     before = time.monotonic()
     good = [
         (0.01, load.takes),
@@ -178,7 +99,7 @@ async def test_a_document_begun_after_the_first_refusal_must_not_be_acknowledged
 
 
 async def test_a_disk_that_refuses_nothing_was_not_broken(
-    load: _Load, monkeypatch: pytest.MonkeyPatch
+    load: Load, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("tests.proof.faults.disks._PATIENCE", 0.1)
     with pytest.raises(NotReached, match="refused"):

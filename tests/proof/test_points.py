@@ -44,6 +44,11 @@ def test_in_a_quick_run_what_strikes_single_services_is_side_by_side_and_in_a_wh
     assert {fault.lane for fault in one_broker(WHOLE, points)} == {""}
 
 
+def test_a_quick_run_measures_the_recovery_of_one_service_too():
+    alone = [fault for fault in one_broker(QUICK, []) if fault.group == "SIGKILL of a service"]
+    assert [(one.name, one.lane) for one in alone if one.bound] == [("SIGKILL of signing", "")]
+
+
 def test_a_point_that_kills_one_service_alone_has_its_recovery_bounded():
     row = "relay.after_send docs,signing,notify load shared/relay.py:171"
     (fault,) = at_failpoints([read(row)], together=False)

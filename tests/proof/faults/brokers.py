@@ -10,14 +10,13 @@ from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
-from tests.proof.faults.fault import LONG, OF_PART, PATIENCE, Broken, Fault, NotReached
+from tests.proof.faults.fault import LONG, OF_PART, PATIENCE, Fault, NotReached
 from tests.proof.faults.kills import at_random
+from tests.proof.faults.outages import still_accepts
 from tests.proof.faults.processes import gone, send
 from tests.proof.harness import Harness
 from tests.proof.session import Session
 
-_STRETCH, _FEW = 20.0, 2
-"""In each so many seconds without a broker so many documents at least have to be accepted (P9)."""
 TOPICS = {
     "docs": ("lienthong.documents", "lienthong.deliveries"),
     "signing": ("lienthong.signatures",),
@@ -65,25 +64,6 @@ def of_three(leaderless: float) -> Iterator[Fault]:
 
 async def _returned(session: Session) -> float:
     return await session.recovered(time.monotonic(), PATIENCE)
-
-
-async def still_accepts(session: Session, pause: float) -> None:
-    """See that documents are taken all the time while there is no broker. Raises Broken.
-
-    Only those that were begun without it count. What is left of `pause` after the last whole
-    stretch is not judged; the first stretch is, also of a shorter one.
-    """
-    since = time.monotonic()
-    for number in range(max(1, int(pause // _STRETCH))):
-        stretch = since + number * _STRETCH
-        await asyncio.sleep(stretch - time.monotonic())
-        try:
-            async with asyncio.timeout(_STRETCH):
-                while len(session.workload.records.accepted(since, after=stretch)) < _FEW:
-                    await session.until_accepted(1)
-        except TimeoutError:
-            when = f"between {stretch - since:.0f} and {stretch - since + _STRETCH:.0f} s"
-            raise Broken(f"fewer than {_FEW} documents accepted {when} without Kafka") from None
 
 
 async def _kill(harness: Harness, session: Session) -> float:

@@ -8,15 +8,21 @@ import time
 from collections.abc import Iterator
 from functools import partial
 
-from tests.proof.faults.fault import OF_PART, PATIENCE, Fault, NotReached
+from tests.proof.faults.fault import LONG, OF_PART, PATIENCE, Fault, NotReached
 from tests.proof.faults.kills import at_random
-from tests.proof.faults.processes import children, failing_disk, gone, send
+from tests.proof.faults.outages import accepts_none
+from tests.proof.faults.processes import children, gone, send
+from tests.proof.faults.syscalls import delayed_disk, failing_disk, none_sooner
 from tests.proof.harness import Harness
 from tests.proof.session import Session
 
+_SYNCS = "fsync,fdatasync"
+_SLOW = 0.5
+"""Seconds that each write to a slow disk takes at least."""
 
-def of_postgres(pause: float) -> Iterator[Fault]:
-    """Yield what kills PostgreSQL; `pause` is how long its disk fails."""
+
+def of_postgres(pause: float, *, away: float) -> Iterator[Fault]:
+    """Yield what kills PostgreSQL; `pause`: how long its disk fails, `away`: how long it is."""
     for name, sign in (("postmaster -9", signal.SIGKILL), ("immediate stop", signal.SIGQUIT)):
         yield Fault(
             name=f"PostgreSQL: {name}",
@@ -30,6 +36,22 @@ def of_postgres(pause: float) -> Iterator[Fault]:
         group="fsync errors",
         inflict=partial(_fail_to_save, pause=pause),
         bound=OF_PART,
+    )
+    yield Fault(
+        name="PostgreSQL: each fsync takes half a second",
+        group="slow disk",
+        inflict=partial(_save_slowly, pause=pause),
+        quick=False,
+        bound=OF_PART,
+    )
+    yield Fault(
+        name=f"PostgreSQL: held down for {away:.0f} s",
+        group="PostgreSQL",
+        inflict=partial(_hold_down, pause=away),
+        passes=LONG,
+        quick=False,
+        bound=OF_PART,
+        patience=away + 240,
     )
 
 
@@ -65,8 +87,31 @@ async def _fail_to_save(harness: Harness, session: Session, *, pause: float) -> 
     """Let every fsync of PostgreSQL fail for a while: what it cannot save it must not promise."""
     postmaster = harness.pid("postgres")
     traced = [postmaster, *children(postmaster)]
-    async with failing_disk(traced, "fsync,fdatasync", harness.run / "strace.txt"):
+    async with failing_disk(traced, _SYNCS, harness.run / "strace.txt"):
         await asyncio.sleep(pause)
     await gone(postmaster)  # restart_after_crash is off: what cannot be saved ends it
     session.killed()
+    return await returned(harness, session)
+
+
+async def _save_slowly(harness: Harness, session: Session, *, pause: float) -> float:
+    """Have PostgreSQL wait for its disk: a commit is acknowledged when it is saved, not sooner."""
+    postmaster = harness.pid("postgres")
+    traced = [postmaster, *children(postmaster)]
+    async with delayed_disk(traced, _SYNCS, _SLOW, harness.run / "strace.txt"):
+        await none_sooner(session, pause, _SLOW)
+    return await session.recovered(time.monotonic(), PATIENCE)
+
+
+async def _hold_down(harness: Harness, session: Session, *, pause: float) -> float:
+    """Take PostgreSQL away for a while: nothing is accepted, and senders are told."""
+    serving = children(harness.pid("postgres"))
+    await harness.kill("postgres", hold=True)
+    session.killed()
+    try:
+        for pid in serving:  # each ends as soon as it sees that its postmaster has
+            await gone(pid)
+        await accepts_none(session, pause)
+    finally:
+        await harness.start("postgres")
     return await returned(harness, session)

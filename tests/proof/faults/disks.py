@@ -4,15 +4,17 @@ import asyncio
 import os
 import shutil
 import time
+from asyncio import Future
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 
 from tests.proof.faults.databases import returned
 from tests.proof.faults.fault import OF_PART, OF_SERVICE, PATIENCE, Broken, Fault
-from tests.proof.faults.processes import failing_disk, tool, until
+from tests.proof.faults.processes import tool, until
+from tests.proof.faults.syscalls import changed, delayed_disk, failing_disk, none_sooner
 from tests.proof.harness import Harness
 from tests.proof.session import Session
 
@@ -26,6 +28,8 @@ _HALF_WRITTEN = 2.0
 _PATIENCE = 90.0
 """Seconds until a document is refused."""
 _REFUSALS = frozenset({"503", "507"})
+_SLOW = 0.5
+"""Seconds that each write to a slow disk takes at least."""
 
 
 def small_disks(pause: float) -> Iterator[Fault]:
@@ -47,6 +51,20 @@ def small_disks(pause: float) -> Iterator[Fault]:
         name="blob store: fsync fails",
         group="fsync errors",
         inflict=partial(_fail_to_save, pause=pause),
+        bound=OF_SERVICE,
+    )
+    yield Fault(
+        name="blob store: fsync fails in signing",
+        group="fsync errors",
+        inflict=partial(_fail_to_sign, pause=pause),
+        quick=False,
+        bound=OF_SERVICE,
+    )
+    yield Fault(
+        name="blob store: each fsync takes half a second",
+        group="slow disk",
+        inflict=partial(_save_slowly, pause=pause),
+        quick=False,
         bound=OF_SERVICE,
     )
 
@@ -84,6 +102,40 @@ async def _fail_to_save(harness: Harness, session: Session, *, pause: float) -> 
     async with _only_refused(session), failing_disk(pids, "fsync", harness.run / "strace.txt"):
         await none_saved(session, pause)
     return await session.recovered(time.monotonic(), PATIENCE)
+
+
+async def _save_slowly(harness: Harness, session: Session, *, pause: float) -> float:
+    """Have docs wait for its disk: a file is acknowledged when it is saved, not sooner."""
+    pids, notes = [harness.pid("docs")], harness.run / "strace.txt"
+    async with delayed_disk(pids, "fsync", _SLOW, notes):
+        await none_sooner(session, pause, _SLOW)
+    return await session.recovered(time.monotonic(), PATIENCE)
+
+
+async def _fail_to_sign(harness: Harness, session: Session, *, pause: float) -> float:
+    """Let every fsync of signing fail: no signature is told as made whose file is not saved.
+
+    It is made when the disk saves again, of the same request or of another.
+    """
+    notes = harness.run / "strace.txt"
+    async with asyncio.TaskGroup() as group:
+        async with failing_disk([harness.pid("signing")], "fsync", notes):
+            asked = group.create_task(session.probe("signature"))
+            await none_signed(asked, lambda: changed(notes), pause)
+        since = time.monotonic()
+        await asked
+    return await session.recovered(since, PATIENCE)
+
+
+async def none_signed(asked: Future[None], failing: Callable[[], bool], pause: float) -> None:
+    """See that no document is signed for `pause` seconds after the first file was not saved.
+
+    Raises Broken; NotReached when all were.
+    """
+    await until("a signed file cannot be saved", lambda: failing() or asked.done(), PATIENCE)
+    await asyncio.wait([asked], timeout=pause)
+    if asked.done():
+        raise Broken("a document was signed, sealed and sent whose signed file was not saved")
 
 
 @asynccontextmanager

@@ -17,7 +17,7 @@ def freezes(pause: float, *, together: bool) -> Iterator[Fault]:
 
     `together` as in `at_failpoints`.
     """
-    for service in ("docs", "notify", "signing"):
+    for service in ("docs", "notify", "signing", "gateway"):
         yield Fault(
             name=f"SIGSTOP of {service} for {pause:.0f} s beside a second instance",
             group="frozen beside a successor",

@@ -5,29 +5,36 @@ import os
 import random
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 
 from tests.proof.faults.fault import OF_SERVICE, PATIENCE, SERVICES, Fault
-from tests.proof.faults.processes import gone, running, send
+from tests.proof.faults.processes import children, gone, running, send, state, until
 from tests.proof.harness import Harness
 from tests.proof.session import Session
 
 ATTENDANTS = ("jaeger", "provisioner")
 _ANYWHEN = 1.0
 """Seconds within which the moment of a kill is drawn."""
+_ALONE = "signing"
+_AGAIN = 3
+"""So often are signing's workers killed."""
 
 
 def at_any_moment(*, together: bool) -> Iterator[Fault]:
-    """Yield the kills of single processes; `together` as in `at_failpoints`."""
+    """Yield the kills of single processes; `together` as in `at_failpoints`.
+
+    But for one service's, whose recovery is measured then, too: the one whose lane is the longest.
+    """
     for process in SERVICES:
+        beside = together and process != _ALONE
         yield Fault(
             name=f"SIGKILL of {process}",
             group="SIGKILL of a service",
             inflict=partial(_kill, process=process),
-            lane=process if together else "",
-            bound=0 if together else OF_SERVICE,
+            lane=process if beside else "",
+            bound=0 if beside else OF_SERVICE,
         )
     for process in ATTENDANTS:
         yield Fault(
@@ -36,6 +43,13 @@ def at_any_moment(*, together: bool) -> Iterator[Fault]:
             inflict=partial(_kill, process=process),
             lane=process if together else "",
         )
+    yield Fault(
+        name="SIGKILL of signing's workers",
+        group="SIGKILL of workers",
+        inflict=_kill_workers,
+        lane="signing's workers" if together else "",
+        bound=0 if together else OF_SERVICE,
+    )
     yield Fault("SIGKILL of supervisor", "SIGKILL of the supervisor", _kill_supervisor)
 
 
@@ -65,6 +79,47 @@ async def _kill(harness: Harness, session: Session, *, process: str) -> float:
     seconds = await session.recovered(since, PATIENCE)
     await harness.wait(process)
     return seconds
+
+
+async def _kill_workers(harness: Harness, session: Session) -> float:
+    """Kill all that reads files for signing, again as soon as it is back, then who starts it.
+
+    Recovery is measured from the last kill.
+    """
+    since = time.monotonic()
+    for generation in (*[_workers] * _AGAIN, _makers):
+        await until("signing has workers", lambda: bool(_workers(harness)), PATIENCE)
+        await at_random()
+        since = time.monotonic()
+        session.killed(_killed(generation(harness)))
+    return await session.recovered(since, PATIENCE)
+
+
+def _makers(harness: Harness) -> list[int]:
+    """Return the processes that signing has started itself; they make its workers."""
+    try:
+        return living(harness.pid("signing"))
+    except (OSError, ValueError, IndexError):
+        return []  # it dies of something else beside this
+
+
+def _workers(harness: Harness) -> list[int]:
+    return [worker for maker in _makers(harness) for worker in living(maker)]
+
+
+def living(pid: int) -> list[int]:
+    """Return the children of a process that have not ended."""
+    return [child for child in children(pid) if state(child) not in {"", "Z"}]
+
+
+def _killed(pids: Sequence[int]) -> int:
+    """Kill processes; return how many of them there still were."""
+    count = 0
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+            count += 1
+    return count
 
 
 async def _kill_supervisor(harness: Harness, session: Session) -> float:

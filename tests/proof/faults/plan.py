@@ -34,6 +34,7 @@ class Extent:
     kafka_frozen: float
     kafka_stopped: float
     leaderless: float
+    postgres_away: float
     clock: float
     disk: float
     flipped: int
@@ -54,6 +55,7 @@ QUICK = Extent(
     kafka_frozen=8,
     kafka_stopped=8,
     leaderless=10,
+    postgres_away=8,
     clock=4,
     disk=4,
     flipped=2,
@@ -69,6 +71,7 @@ WHOLE = Extent(
     kafka_frozen=60,
     kafka_stopped=120,
     leaderless=90,
+    postgres_away=30,
     clock=20,
     disk=15,
     flipped=5,
@@ -87,7 +90,7 @@ def one_broker(extent: Extent, points: Sequence[Point]) -> list[Fault]:
         at_any_moment(together=together),
         instances(),
         freezes(extent.frozen, together=together),
-        of_postgres(extent.disk),
+        of_postgres(extent.disk, away=extent.postgres_away),
         of_kafka(frozen=extent.kafka_frozen, stopped=extent.kafka_stopped),
         flipped_bytes(extent.flipped),
         jumps(extent.clock),

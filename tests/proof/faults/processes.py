@@ -1,15 +1,15 @@
-"""The stack's processes seen from the operating system: signals, deaths, states, traced faults."""
+"""The stack's processes seen from the operating system: signals, deaths, states, tracers."""
 
 import asyncio
 import json
 import os
 import signal
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
-from tests.proof.faults.fault import PATIENCE, NotReached
+from tests.proof.faults.fault import NotReached
 from tests.proof.harness import Harness, NotDone
 
 _LOOK = 0.05
@@ -95,36 +95,6 @@ async def tool(*argv: str | Path) -> None:
         raise NotDone(f"{argv[0]}: exit {process.returncode}\n{said[-500:]}")
 
 
-@asynccontextmanager
-async def failing_disk(pids: list[int], calls: str, notes: Path) -> AsyncGenerator[None]:
-    """Let system calls (`fsync,fdatasync`) of processes and their children end in EIO meanwhile.
-
-    All of them, from the beginning. `notes` is a file for the tracer's words. Raises NotReached
-    when no call was made to fail.
-    """
-    await asyncio.to_thread(notes.unlink, missing_ok=True)
-    tracer = await asyncio.create_subprocess_exec(
-        *("strace", "-f", "-qq", "-o", str(notes)),
-        *("-e", f"trace={calls}", "-e", f"inject={calls}:error=EIO"),
-        *(word for pid in pids for word in ("-p", str(pid))),
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    try:
-        await until(
-            "strace has every thread",
-            lambda: all(traced(pid, tracer.pid) for pid in pids),
-            PATIENCE,
-        )
-        yield
-    finally:
-        with suppress(ProcessLookupError):
-            tracer.send_signal(signal.SIGTERM)  # it lets go of them
-        await tracer.wait()
-    if "INJECTED" not in await asyncio.to_thread(_words, notes):
-        raise NotReached(f"no {calls} was made to fail")
-
-
 def traced(pid: int, tracer: int) -> bool:
     """Say whether a process traces every thread of another, or that one has ended."""
     for thread in Path(f"/proc/{pid}/task").glob("*/status"):
@@ -132,7 +102,3 @@ def traced(pid: int, tracer: int) -> bool:
             if f"\nTracerPid:\t{tracer}\n" not in thread.read_text():
                 return False
     return True
-
-
-def _words(notes: Path) -> str:
-    return notes.read_text(errors="replace") if notes.exists() else ""
