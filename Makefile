@@ -66,12 +66,15 @@ verify-receipt: setup ## Verify a receipt offline, check by check: FILE=receipt.
 failpoints: setup ## List the places where a service can be told to die
 	@$(PY) -m infra.failpoints
 
-.PHONY: prove prove-tools roll
+.PHONY: prove prove-tools roll traces
 prove: setup ## Break the running exchange in every way and count what became of each document [QUICK=1: 8 min] [SEEDED=1] [RESUME=1]
 	@$(PY) -m tests.proof
 
 roll: setup ## Upgrade twice under load, each instance replaced one by one: no client may notice
 	@$(PY) -m tests.proof.roll
+
+traces: setup ## Look each document's journey up by its number, and take the times of load with Jaeger and without: 5 min
+	@$(PY) -m tests.proof.traces
 
 prove-tools: setup ## Install what `make prove` breaks things with, and show that each works (root, apt)
 	@$(PY) -m infra.prove_tools

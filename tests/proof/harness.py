@@ -3,6 +3,8 @@
 import asyncio
 import json
 import os
+import shutil
+import subprocess
 import sys
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
@@ -152,3 +154,12 @@ def proof_run() -> Path:
     """
     named = os.environ.get("PROOF_RUN", "").strip()
     return Path(named).expanduser().resolve() if named else _TREE / ".run-prove"
+
+
+def fresh(folder: Path) -> None:
+    """Remove a folder of the proof; the stack that an earlier run has left in it is ended."""
+    if (folder / "stack").exists():
+        env = {**os.environ, "LIENTHONG_RUN": str(folder / "stack")}
+        command = [sys.executable, "-m", "infra.stack", "down"]
+        subprocess.run(command, cwd=_TREE, env=env, check=False)
+    shutil.rmtree(folder, ignore_errors=True)

@@ -5,8 +5,6 @@ An answer that a client had to ask for again is an error. KEEP=1 leaves the stac
 
 import asyncio
 import os
-import shutil
-import subprocess
 import sys
 import time
 from collections import Counter
@@ -14,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.proof.checker import Counts, line
-from tests.proof.harness import Harness, NotDone, proof_run
+from tests.proof.harness import Harness, NotDone, fresh, proof_run
 from tests.proof.journal import lines
 from tests.proof.records import SEEN
 from tests.proof.roll import upgrade
@@ -101,19 +99,10 @@ async def _run(folder: Path) -> int:
     return 1 if seen or not counts.clean else 0
 
 
-def _fresh(folder: Path) -> None:
-    """Begin anew: an upgrade cannot be gone on with from the middle."""
-    if (folder / "stack").exists():
-        env = {**os.environ, "LIENTHONG_RUN": str(folder / "stack")}
-        command = [sys.executable, "-m", "infra.stack", "down"]
-        subprocess.run(command, cwd=copy.TREE, env=env, check=False)
-    shutil.rmtree(folder, ignore_errors=True)
-
-
 def main() -> int:
     """Roll, count and print."""
     folder = proof_run() / "roll"
-    _fresh(folder)
+    fresh(folder)  # an upgrade cannot be gone on with from the middle
     try:
         return asyncio.run(_run(folder))
     except (NotDone, upgrade.DoesNotFit) as error:

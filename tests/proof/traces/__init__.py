@@ -1,0 +1,1 @@
+"""`make traces`: every document's journey is one trace, and tracing that fails changes nothing."""
