@@ -35,9 +35,11 @@ def _say(text: str) -> None:
 
 
 def tell(books: Books, seconds: float) -> int:
-    """Print one line, then what is wrong, the first position first; return the exit status."""
+    """Print what was looked at, then what is wrong, the first first; return the exit status."""
     counts = " ".join(f"{name}={books.counted[name]}" for name in _COUNTED)
     print(f"AUDIT {counts} findings={len(books.findings)} seconds={seconds:.1f}")
+    pairs = (books.counted[name] for name in ("intents", "made", "orphan"))
+    print("KEYS intents={} signatures={} orphan={}".format(*pairs))
     for number, finding in enumerate(books.findings[:_SHOWN]):
         mark = "first" if number == 0 else "     "
         print(f"{mark} × {finding.where}: {finding.what}")

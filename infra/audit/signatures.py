@@ -24,6 +24,7 @@ def check_signature(key: tuple[UUID], case: Case, books: Books, blobs: Path) -> 
     """Yield what is wrong with one signature."""
     where = f"signature {key[0]}"
     books.counted["signatures"] += len(case["signing"])
+    _pair(case, books)
     for side, other in (("docs", "signing"), ("signing", "docs")):
         if case[other] and not case[side]:
             yield Finding(where, f"is not at {side}", passing=True)
@@ -38,6 +39,19 @@ def check_signature(key: tuple[UUID], case: Case, books: Books, blobs: Path) -> 
             for name in ("intent", "use")
             if case[name]
         )
+
+
+def _pair(case: Case, books: Books) -> None:
+    """Count intents, signatures made, and those of both that lack the other half of their pair.
+
+    An intent may wait for its signature, or have failed; what it may not lack is a request.
+    """
+    made = [one for one in case["signing"] if one["state"] == "made"]
+    intents = case["intent"]
+    books.counted["intents"] += len(intents)
+    books.counted["made"] += len(made)
+    without_request = len(intents) if not case["signing"] else 0
+    books.counted["orphan"] += max(0, len(made) - len(intents)) + without_request
 
 
 def _asked(where: str, one: Row, case: Case) -> Iterator[Finding]:
