@@ -1,13 +1,14 @@
 """Every route that takes a token, at the service that owns it and through the gateway."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
 
-Headers = Mapping[str, str]
+Headers = Sequence[tuple[str, str]]
+"""A line each: a name may come twice."""
 SERVICES = ("gateway", "docs", "signing", "notify")
 NOTHING = "00000000-0000-4000-8000-000000000001"
 """An id of nothing: what a door would show is not there."""
@@ -118,7 +119,7 @@ async def ask(
 
     The body fits no operation, so that a door that opens lets nobody do anything.
     """
-    sent = [("Idempotency-Key", NOTHING), *headers.items()]
+    sent = [("Idempotency-Key", NOTHING), *headers]
     body = None if door.method in _WITHOUT_BODY else {"max": 0}
     url = f"{door.url}?{query}" if query else door.url
     async with session.request(door.method, url, headers=sent, json=body) as answer:

@@ -196,7 +196,7 @@ async def _at_door(
     forger: Forger, door: Door, good: str, forged: Sequence[Forgery], seen: Seen
 ) -> None:
     outcome = seen.outcome
-    control = await ask(forger.session, door, {"Authorization": f"Bearer {good}"})
+    control = await ask(forger.session, door, [("Authorization", f"Bearer {good}")])
     let_in = 200 <= control.status < 300 or control.status in door.opened
     if door.refusals == CLOSED and not let_in:
         outcome.faults.append(f"the control was refused at {door.name}: {control}")
