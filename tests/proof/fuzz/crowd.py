@@ -15,7 +15,7 @@ from tests.proof.fuzz.wire import Address, Cut, Hang, Line
 
 _ESTABLISHED, _CLOSE_WAIT = "01", "08"
 _PAUSE_S, _LOOK_S = 0.05, 0.01
-_STATUS_LINE = b"HTTP/1.1 200"
+_VERSION, _PEEKED = b"HTTP/1.1 ", 4096
 
 
 def still_held(address: Address) -> set[int]:
@@ -51,16 +51,17 @@ async def opened(address: Address, *, buffer: int | None = None) -> socket.socke
 
 
 async def status(plain: socket.socket, seconds: float) -> int:
-    """Return the status that a connection is answered, and leave it unread; 0: none came."""
-    end, line = time.monotonic() + seconds, b""
+    """Return the status of an answer whose body has begun, and leave it unread; 0: none came."""
+    end, head, body = time.monotonic() + seconds, b"", b""
     with suppress(ConnectionError):
-        while len(line) < len(_STATUS_LINE) and time.monotonic() < end:
+        while not body and time.monotonic() < end:
             with suppress(BlockingIOError):
-                line = plain.recv(len(_STATUS_LINE), socket.MSG_PEEK)
-                if not line:
+                seen = plain.recv(_PEEKED, socket.MSG_PEEK)
+                head, _, body = seen.partition(b"\r\n\r\n")
+                if not seen:
                     break
             await asyncio.sleep(_LOOK_S)
-    return int(line[-3:]) if len(line) == len(_STATUS_LINE) else 0
+    return int(head[len(_VERSION) :][:3]) if body else 0
 
 
 @dataclass(slots=True)

@@ -28,7 +28,7 @@ CHECKS: list[Any] = [
     _promises.unsupported_method,
     _promises.ignored_auth,
 ]
-"""All that look at one answer, but `positive_data_acceptance`: see decision 79."""
+"""Of those that look at one answer; which are left out, and why, decisions 79 and 97 say."""
 _OF_BAD = [*CHECKS, _promises.negative_data_rejection]
 _WITH_A_LIST = "GET /v1/agencies"
 """`code=0` is taken there for a number where a list is due; it comes as a good list of one text."""
@@ -54,6 +54,7 @@ def generated(doors: Doors, tally: Tally, seed: int, examples: int) -> None:
         for result in schema.get_all_operations():
             operation = result.ok()
             asking = _Asking(doors, tally, session, ours[operation.label])
+            asking.options(operation)
             for mode in (_modes.POSITIVE, _modes.NEGATIVE):
                 _ask(operation, mode, seed, examples, asking)
 
@@ -72,6 +73,9 @@ class _Asking:
         self._asked += 1
         if self._asked % 2:
             self._name_what_is_there(case)
+        self._judge(case, self._checks)
+
+    def _judge(self, case: Any, checks: list[Any]) -> None:  # noqa: ANN401
         by = self._doors.caller(self._operation)
         shot = Shot("schema", self._operation.label, "gateway", b"", by)
         try:
@@ -84,10 +88,16 @@ class _Asking:
         names = {name.lower(): row[0] for name, row in response.headers.items()}
         self._tally.answered(shot, Reply(response.status_code, names, response.content))
         try:
-            case.validate_response(response, checks=self._checks)
+            case.validate_response(response, checks=checks)
         except _failures.FailureGroup as group:
             for failure in group.exceptions:
                 self._tally.broken("schema", f"{self._operation.label}: {failure}"[:600])
+
+    def options(self, operation: Any) -> None:  # noqa: ANN401
+        """Ask which methods its path has: what `Allow` says is what the document says."""
+        places = {name: self._doors.places.get(name, "x") for name in self._operation.places}
+        case = operation.Case(method="OPTIONS", path_parameters=places)
+        self._judge(case, [_promises.allow_header_conformance])
 
     def _name_what_is_there(self, case: Any) -> None:  # noqa: ANN401
         """Name living objects, unless just the names are what has to be refused."""

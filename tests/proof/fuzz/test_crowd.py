@@ -10,8 +10,9 @@ from tests.proof.fuzz.crowd import status
 @pytest.mark.parametrize(
     ("sent", "seen"),
     [
-        pytest.param(b"HTTP/1.1 200 OK\r\n\r\n", 200, id="began"),
-        pytest.param(b"HTTP/1.1 429 Too Many\r\n\r\n", 429, id="refused"),
+        pytest.param(b"HTTP/1.1 200 OK\r\n\r\nid: 1", 200, id="began"),
+        pytest.param(b"HTTP/1.1 429 Too Many\r\n\r\n{}", 429, id="refused"),
+        pytest.param(b"HTTP/1.1 200 OK\r\n\r\n", 0, id="only its head"),
         pytest.param(b"HTTP/1", 0, id="cut short"),
         pytest.param(b"", 0, id="ended"),
     ],

@@ -13,40 +13,62 @@ from uuid import uuid4
 from tests.proof.fuzz.crowd import beside, opened, percentile, status, still_held
 from tests.proof.fuzz.doors import HUB, Doors, ask_json
 from tests.proof.fuzz.prepare import form_of
-from tests.proof.fuzz.slow import felt, judge
+from tests.proof.fuzz.slow import TRIES, Try, decided, judge
 from tests.proof.fuzz.tally import Shot, Tally
 from tests.proof.fuzz.wire import Cut, Hang, Line, request
 
 READERS = tuple(f"sys-g{number:02}" for number in range(1, 10))
-_ROUNDS, _TRIES = 5, 2
+_ROUNDS = 5
 _WIDE = 4
 _WAIT_S = 10
+_OTHERS_S = 5.0
+"""The longest that who does not wait may be kept waiting, beside all polls."""
+_POLLED = {200, 429}
+Poll = tuple[int, float]
+"""A poll's status, and after how many seconds it came."""
 _ARRIVES_S = 30.0
 _LEFT_S = 20.0
 
 
 async def leases(doors: Doors, tally: Tally, count: int) -> None:
-    """Poll `count` times at once, with a wait; all have to be answered, normal clients too."""
+    """Poll `count` times at once, with a wait; each is answered in time, and nobody held up."""
     waiting = READERS[:4]
     body = json.dumps({"max": 1, "visibility": "PT1S", "wait": f"PT{_WAIT_S}S"}).encode()
+    polls: list[Poll] = []
 
     async def poll(by: str) -> None:
         headers = {**doors.bearer(by), "Content-Type": "application/json"}
         raw = request("POST", "/v1/inbox/leases", headers, body)
         shot = Shot("lease", "a poll that waits", "gateway", raw, by)
-        line = Line(doors.addresses["gateway"])
+        line, began = Line(doors.addresses["gateway"]), time.monotonic()
         try:
-            tally.answered(shot, await line.ask(raw))
+            reply = await line.ask(raw)
         except Cut:
             tally.ended(shot)
         except Hang as hang:
             tally.hung(shot, str(hang))
+        else:
+            tally.answered(shot, reply)
+            polls.append((reply.status, time.monotonic() - began))
         line.close()
 
     async with beside(doors, tally) as normal, asyncio.TaskGroup() as group:
         for number in range(count):
             group.create_task(poll(waiting[number % len(waiting)]))
     print(f"  beside {count} polls: {normal.line()}", flush=True)
+    judge_polls(tally, count, polls, normal.seconds)
+
+
+def judge_polls(tally: Tally, count: int, polls: Sequence[Poll], others: Sequence[float]) -> None:
+    """Count polls that were not answered as they asked, and others that waited for them."""
+    statuses = Counter(status_ for status_, _ in polls)
+    if len(polls) != count or statuses.keys() - _POLLED:
+        tally.broken("lease", f"of {count} polls were answered: {dict(statuses)}")
+    longest = max((seconds for _, seconds in polls), default=0.0)
+    if longest > _WAIT_S + _OTHERS_S:
+        tally.broken("lease", f"a poll of {_WAIT_S} s was answered after {longest:.1f} s")
+    if (worst := max(others, default=_OTHERS_S + 1)) > _OTHERS_S:
+        tally.broken("lease", f"another client waited for {worst:.1f} s")
 
 
 @dataclass(slots=True)
@@ -94,8 +116,8 @@ async def streams(doors: Doors, tally: Tally, pdf: bytes, readers: int, never: i
         await _until(lambda: ears.open >= readers, "all readers have their stream")
         tally.more("events", Counter({200: readers}))
         await _long_log(doors, tally, pdf)
-        tries: list[tuple[float, float]] = []
-        while felt(tries) and len(tries) < _TRIES:
+        tries: list[Try] = []
+        while decided(tries) is None and len(tries) < TRIES:
             before = await _rounds(doors, tally, ears, pdf, readers)
             mute = await _never(doors, tally, never)
             after = await _rounds(doors, tally, ears, pdf, readers)
