@@ -1,10 +1,10 @@
 """How much is taken: held by docs and signing, shown by the gateway (`GET /v1/me`)."""
 
 FILES_PER_DOCUMENT = 100
-FILE_BYTES = 1 << 30
-"""Of one file."""
-DOCUMENT_BYTES = 1 << 30
-"""Of all files of one document, as they were announced."""
+FILE_BYTES = DOCUMENT_BYTES = 1 << 30
+"""Of one file, and of all files of one document, as they were announced."""
+PDF_BYTES = 512 << 20
+"""Of a PDF: its signatures are judged with all of it in half a worker's memory (1 GiB)."""
 SIGNATURE_BYTES = 64 << 10
 """Of the detached signature of one file."""
 

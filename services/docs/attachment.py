@@ -11,7 +11,13 @@ from services.docs.document import Announcement
 from services.docs.kinds import HEAD, OTHERS, PDF, Kind, may_be, of_name, of_type
 from shared.blobs import Blob
 from shared.errors import Fault, Problem
-from shared.sizes import DOCUMENT_BYTES, FILE_BYTES, FILES_PER_DOCUMENT, SIGNATURE_BYTES
+from shared.sizes import (
+    DOCUMENT_BYTES,
+    FILE_BYTES,
+    FILES_PER_DOCUMENT,
+    PDF_BYTES,
+    SIGNATURE_BYTES,
+)
 
 _LONGEST_NAME = 255
 """Bytes of UTF-8: what the file systems of recipients can hold."""
@@ -23,6 +29,13 @@ _SIGNED_DATA = bytes.fromhex("06092a864886f70d010702")
 _MEMBER = re.compile(r"([a-z*][a-z0-9_.*-]*)=:([A-Za-z0-9+/=]*):")
 """One member of a dictionary of byte sequences (RFC 9651 3.2, 3.3.5)."""
 _SHA256_BYTES = 32
+_LARGE_PDF = (
+    f"Tệp PDF tối đa {PDF_BYTES} byte: tách thành nhiều phụ lục, hoặc giảm cỡ ảnh quét, rồi ký lại."
+)
+_LARGE_PDF_EN = (
+    f"A PDF has at most {PDF_BYTES} bytes: split it into several annexes, or lower the resolution"
+    " of scanned pages, and sign again. Files of other kinds, with a detached seal, may be larger."
+)
 
 
 def check_announcement(announced: Announcement, *, pointer: str = "") -> None:
@@ -35,6 +48,8 @@ def check_announcement(announced: Announcement, *, pointer: str = "") -> None:
     if announced.size > FILE_BYTES:
         vi, en = f"Tối đa {FILE_BYTES} byte.", f"At most {FILE_BYTES} bytes."
         raise Problem("REQ-4131", vi=vi, en=en, limit=FILE_BYTES)
+    if kind is PDF and announced.size > PDF_BYTES:
+        raise Problem("REQ-4131", vi=_LARGE_PDF, en=_LARGE_PDF_EN, limit=PDF_BYTES)
     check_sealed(announced, pointer=f"{pointer}/signature")
 
 

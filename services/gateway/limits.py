@@ -21,6 +21,7 @@ from shared.sizes import (
     DOCUMENT_BYTES,
     FILE_BYTES,
     FILES_PER_DOCUMENT,
+    PDF_BYTES,
     VALIDATED_BYTES,
     VALIDATED_JSON_BYTES,
 )
@@ -168,6 +169,7 @@ class Limits:
             "page_items": PAGE,
             "files_per_document": FILES_PER_DOCUMENT,
             "file_bytes": FILE_BYTES,
+            "pdf_bytes": PDF_BYTES,
             "document_bytes": DOCUMENT_BYTES,
             "validated_bytes": VALIDATED_BYTES,
             "validated_json_bytes": VALIDATED_JSON_BYTES,

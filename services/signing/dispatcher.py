@@ -16,11 +16,12 @@ from services.signing import informed
 from services.signing.bench import Bench
 from services.signing.examine import settle, tell_long
 from services.signing.finding import Unit
-from services.signing.pipe import ALTERED, Answer
+from services.signing.pipe import Answer
 from services.signing.pool import Limits, Look, Present, Worker
 from services.signing.slots import Slots
 from services.signing.store import examinations
 from services.signing.store.examinations import Claim
+from services.signing.validation.given import ALTERED
 from services.signing.verdict import Verdict
 from shared import telemetry
 from shared.chain import Lane

@@ -183,9 +183,6 @@ class AnswerFacts:
 
 Facts = CertificateFacts | CertificatesFacts | ListFacts | AnswerFacts
 
-ALTERED = "the stored bytes have another digest"
-"""Detail of a failure of the store: the file is there, and is not what it was."""
-
 
 @dataclass(frozen=True, slots=True)
 class Answer:

@@ -14,7 +14,8 @@ import structlog
 from services.signing.finding import Unit
 from services.signing.forks import Fork, Forks, Overcome
 from services.signing.patience import Patience
-from services.signing.pipe import ALTERED, Answer, Job, Preparation, Reading, Request
+from services.signing.pipe import Answer, Job, Preparation, Reading, Request
+from services.signing.validation.given import ALTERED
 from services.signing.validation.material import Material
 
 _MIB = 1 << 20

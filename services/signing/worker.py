@@ -1,14 +1,13 @@
 """A worker process: looks at one file or list after another, locked up, and tells what it found."""
 
 import gc
-import hashlib
 import os
 import socket
+from io import FileIO
 
 from services.signing import sandbox
 from services.signing.finding import UNSIGNED, Finding
 from services.signing.pipe import (
-    ALTERED,
     ANSWERS,
     MARK,
     READY,
@@ -23,6 +22,7 @@ from services.signing.pipe import (
 from services.signing.prepare import prepare
 from services.signing.reading import read
 from services.signing.validation.file import describe
+from services.signing.validation.given import Spoiled, Stored
 from services.signing.validation.informed import Informed
 from services.signing.validation.material import Material
 from services.signing.validation.revocation import Unusable
@@ -76,19 +76,15 @@ def _answered(job: Job | Reading | None, files: list[int], trust: Trust | None) 
 def _look(job: Job, files: list[int], trust: Trust) -> Answer:
     sandbox.allow_cpu(job.cpu_seconds)
     try:
-        with os.fdopen(files[0], "rb") as file:
-            content = file.read()
-    except OSError as error:
-        return Answer(None, "store", type(error).__name__)
-    except MemoryError:
-        return Answer(None, "memory", "MemoryError")
-    if hashlib.sha256(content).hexdigest() != job.sha256:
-        return Answer(None, "store", ALTERED)
-    try:
-        known = Informed(trust, job.answers) if job.answers else trust
-        said = describe(content, job.detached, known, job.at)
-        prepared = _prepare(content, job, said.finding)
+        with FileIO(files[0]) as opened:
+            file = Stored(opened, job.sha256)
+            known = Informed(trust, job.answers) if job.answers else trust
+            said = describe(file, job.detached, known, job.at)
+            file.check()
+            prepared = _prepare(file, job, said.finding)
         return Answer(said.finding, prepared=prepared, units=said.units)
+    except Spoiled as error:
+        return Answer(None, "store", str(error))
     except MemoryError:
         return Answer(None, "memory", "MemoryError")
     except Exception as error:  # noqa: BLE001 (a hostile file may raise anything: all are verdicts)
@@ -107,8 +103,8 @@ def _read(job: Reading, trust: Trust) -> Answer:
         return Answer(None, "parser", type(error).__name__)
 
 
-def _prepare(content: bytes, job: Job, finding: Finding) -> Prepared | None:
+def _prepare(file: Stored, job: Job, finding: Finding) -> Prepared | None:
     """Make room for a signature in a file whose signatures are sound, or which has none."""
     if job.prepare is None or (finding.outcome != "sound" and finding.reason != UNSIGNED):
         return None
-    return prepare(content, job.prepare)
+    return prepare(file.content(), job.prepare)

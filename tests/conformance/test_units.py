@@ -11,6 +11,7 @@ from services.signing.again import repeat
 from services.signing.finding import Unit
 from services.signing.validation.algorithms import key_of
 from services.signing.validation.file import describe, validate
+from services.signing.validation.given import Held
 from services.signing.validation.material import Material
 from services.signing.validation.policy import NEWEST
 from services.signing.validation.revocation import RevocationList
@@ -80,7 +81,7 @@ MADE = NOW - 12 * DAY
 
 def _told(file: pdf.Pdf, setting: Setting) -> tuple[Unit, ...]:
     given = Material(NEWEST.read_bytes(), setting.authorities, setting.lists)
-    return describe(file.content, None, Trust(given), NOW).units
+    return describe(Held(file.content), None, Trust(given), NOW).units
 
 
 def test_the_units_are_told_whose_stamps_count_or_may_count_yet():

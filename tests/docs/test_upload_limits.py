@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shared.sizes import DOCUMENT_BYTES, FILES_PER_DOCUMENT
+from shared.sizes import DOCUMENT_BYTES, FILES_PER_DOCUMENT, PDF_BYTES
 from tests.docs.server import PDF, Running, announcement
 
 
@@ -67,6 +67,17 @@ async def test_a_draft_holds_a_hundred_files(docs: Running):
     refused = await sender.ask("POST", f"{document}/attachments", json=announcement(role="ANNEX"))
     assert (refused.status_code, refused.json()["code"]) == (409, "DOC-4094")
     assert refused.json()["most"] == FILES_PER_DOCUMENT
+
+
+async def test_a_pdf_that_no_worker_can_hold_is_refused_before_it_is_sent(country: Running):
+    sender = await country.system("G22")
+    document = await sender.drafted()
+    large = announcement(role="ANNEX", size=PDF_BYTES + 1)
+    refused = await sender.ask("POST", f"{document}/attachments", json=large)
+    body = refused.json()
+    assert (refused.status_code, body["code"], body["limit"]) == (413, "REQ-4131", PDF_BYTES)
+    assert "split it into several annexes" in body["detail_en"]
+    assert await sender.announced(document, role="ANNEX", size=PDF_BYTES)
 
 
 async def test_a_draft_holds_a_gibibyte(country: Running):

@@ -5,6 +5,7 @@ from datetime import datetime
 from services.signing.finding import Finding
 from services.signing.validation.cades import describe_detached
 from services.signing.validation.describe import Described
+from services.signing.validation.given import Given, Held
 from services.signing.validation.pades import describe_pdf
 from services.signing.validation.trust import Trust
 
@@ -14,11 +15,11 @@ def validate(content: bytes, signature: bytes | None, trust: Trust, at: datetime
 
     Raises whatever the libraries raise for hostile bytes.
     """
-    return describe(content, signature, trust, at).finding
+    return describe(Held(content), signature, trust, at).finding
 
 
-def describe(content: bytes, signature: bytes | None, trust: Trust, at: datetime) -> Described:
-    """Return that, and what is told beside it. Raises as `validate` does."""
+def describe(file: Given, signature: bytes | None, trust: Trust, at: datetime) -> Described:
+    """Return that, and what is told beside it. Raises as `validate` does, or as reading `file`."""
     if signature is None:
-        return describe_pdf(content, trust, at)
-    return describe_detached(content, signature, trust, at)
+        return describe_pdf(file, trust, at)
+    return describe_detached(file, signature, trust, at)

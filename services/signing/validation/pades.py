@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
-from services.signing.finding import Finding
+from services.signing.finding import TOO_HEAVY, Finding
 from services.signing.validation.algorithms import hashed
 from services.signing.validation.cms import DATA
 from services.signing.validation.cms import read as read_cms
@@ -14,19 +14,27 @@ from services.signing.validation.describe import Described, Place, Seen, found, 
 from services.signing.validation.document import Document, Embedded
 from services.signing.validation.document import read as read_document
 from services.signing.validation.ending import check_end
-from services.signing.validation.indication import Objection, Refused
+from services.signing.validation.given import Given, Held
+from services.signing.validation.indication import Objection, Refused, refused
 from services.signing.validation.signature import Around, Judged, Stamp, judge
 from services.signing.validation.timestamp import stamp
 from services.signing.validation.trust import Trust
+from shared.sizes import PDF_BYTES
 
 
 def validate_pdf(content: bytes, trust: Trust, at: datetime) -> Finding:
     """Return what the signatures of a PDF are worth at a moment."""
-    return describe_pdf(content, trust, at).finding
+    return describe_pdf(Held(content), trust, at).finding
 
 
-def describe_pdf(content: bytes, trust: Trust, at: datetime) -> Described:
-    """Return that, and what is told beside it."""
+def describe_pdf(given: Given, trust: Trust, at: datetime) -> Described:
+    """Return that, and what is told beside it. Raises what reading the file raises.
+
+    One that is too large is refused before it is read: a worker could not hold it.
+    """
+    if given.size > PDF_BYTES:
+        return refusal(_too_large(given.size), trust, at, given.size)
+    content = given.content()
     try:
         check_end(content)
         document = read_document(content, trust.policy)
@@ -41,6 +49,11 @@ def describe_pdf(content: bytes, trust: Trust, at: datetime) -> Described:
         else:
             seen.insert(0, _look(file, one, later))
     return found(seen, trust, at, len(content))
+
+
+def _too_large(size: int) -> Objection:
+    detail = f"a PDF of {size} bytes: at most {PDF_BYTES}"
+    return refused("FORMAT_FAILURE", "limits.heavy", TOO_HEAVY, detail).objection
 
 
 @dataclass(frozen=True, slots=True)
