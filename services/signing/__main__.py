@@ -10,7 +10,7 @@ from pathlib import Path
 from services.signing import aging, ask, examine, fetch, heed, recover, revoke
 from services.signing.anchor import Anchor
 from services.signing.api import create
-from services.signing.bench import LIMITS, WORKERS, Bench
+from services.signing.bench import LIMITS, Bench
 from services.signing.dispatcher import Dispatcher
 from services.signing.forks import Forks
 from services.signing.hosts import AT_ONCE, Hosts
@@ -150,7 +150,7 @@ async def serve(settings: Settings, authorities: Authorities, stop: asyncio.Even
         app.state.db, app.state.guard, app.state.authorities = db, guard, authorities
         forks = await opened.enter_async_context(Forks.open())
         keys = KeyFiles(settings.pki / "keys")
-        turns = Turns(tuple(Worker(LIMITS, forks) for _ in range(WORKERS)))
+        turns = Turns(tuple(Worker(LIMITS, forks) for _ in range(settings.workers)))
         blobs = BlobStore(settings.blobs)
         app.state.bench = bench = Bench(db, blobs, keys, Anchor(), turns, forks)
         app.state.recovery = recovery = recover.recovery(bench, access, authorities)

@@ -19,8 +19,6 @@ from shared.ids import AgencyId
 
 LIMITS = Limits(cpu_seconds=10)
 """What preparing or verifying one file may use; more, and it is too complicated to be signed."""
-WORKERS = 2
-"""While one agency's slow file is in the hands of one, others are served by the other."""
 _BROKEN = frozenset({"unfit", "parser"})
 """Failures of what was read; all others are of the reading, which may succeed the next time."""
 

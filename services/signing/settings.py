@@ -1,5 +1,6 @@
 """Settings of signing: the environment, with the prefix `SIGNING_`."""
 
+import os
 from pathlib import Path
 
 from pydantic import Field
@@ -7,6 +8,13 @@ from pydantic_settings import SettingsConfigDict
 
 from shared.events.topics import Service
 from shared.settings import ServiceSettings
+
+_LEAST, _MOST = 2, 64
+
+
+def _processors() -> int:
+    """Return how many processors this process may use, within bounds."""
+    return min(max(len(os.sched_getaffinity(0)), _LEAST), _MOST)
 
 
 class Settings(ServiceSettings):
@@ -19,7 +27,11 @@ class Settings(ServiceSettings):
     """Folder of the files, by SHA-256: the same as that of docs."""
     pki: Path
     """Folder of the authorities' certificates, the issuing CA's key and the register."""
-    workers: int = Field(default=2, ge=1, le=64)
-    """Processes that examine files; one core each."""
+    workers: int = Field(default_factory=_processors, ge=1, le=_MOST)
+    """Processes that examine files, and as many that prepare and validate: one core each.
+
+    Two on one core, too: while one waits for PostgreSQL or the disk the other judges, and one slow
+    file, which keeps its slot for up to a second, is not in the way of all others.
+    """
     docs_url: str
     gateway_url: str
