@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from services.signing import alone, hexstring, withdrawal
-from services.signing.again import Repeated, Unreadable, repeat
+from services.signing.again import Repeated, Unreadable, Unrepeatable, repeat
 from services.signing.bundle import unpack
 from services.signing.evidence import Incomplete
-from services.signing.finding import OWN
+from services.signing.finding import OWN, Finding
 from services.signing.validation.describe import SOFTWARE
 from services.signing.validation.material import digest
 from services.signing.withdrawal import Withdrawal
@@ -24,6 +24,8 @@ UNUSABLE = 4
 command fails."""
 DIFFERENT = 5
 """Exit code: the verdict is not the one that was stored."""
+UNREPEATABLE = 6
+"""Exit code: the stored verdict does not follow from the file: a look at it met its limits, say."""
 _ROOT_HELP = (
     "a root (DER or PEM), obtained some other way: below it the export was signed; with --evidence"
     " one of those on which that may rest (may be repeated)"
@@ -50,6 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     hexstring.install()
     try:
         return _verified(given)
+    except Unrepeatable as why:
+        print(f"lienthong: it cannot be repeated: {_plain(str(why))}", file=sys.stderr)  # noqa: T201
+        return UNREPEATABLE
     except (Incomplete, OSError) as error:
         said = str(error)
     except Exception as error:  # noqa: BLE001 (Python would end with 1, which is a verdict)
@@ -133,8 +138,9 @@ def _parsers() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
         help="verify a file: again, with the evidence of its verdict, or by a trust list alone",
         epilog="Exit code: 0 TOTAL-PASSED, 1 TOTAL-FAILED (withdrawn since, too), 3 INDETERMINATE;"
         " 2 wrong use, 4 a file cannot be used (evidence of another form than this software reads,"
-        " too) or it cannot be told, 5 another verdict than the stored one. Nothing is fetched from"
-        " anywhere.",
+        " too) or it cannot be told, 5 another verdict than the stored one, 6 the stored verdict"
+        " cannot be repeated, as it does not follow from the file: no worker came to its end within"
+        " its limits, or the store did not give it. Nothing is fetched from anywhere.",
     )
     verify.add_argument("file", type=Path, metavar="FILE", help="the file that is judged")
     _add_moment_and_evidence(verify)
@@ -215,20 +221,26 @@ def _tell(judged: _Judged) -> None:
     lines = [
         *(_withdrawn(judged.withdrawn) if judged.withdrawn else ()),
         f"{verdict.indication}: {verdict.validation}{sub} {verdict.reason or ''}".rstrip(),
-        f"  at {finding.checked_at}, {finding.size} bytes",
-        f"  policy {finding.policy} {finding.policy_sha256}",
+        *(_looked_at(finding) if finding else ["  no library reads the file to its end"]),
         *by,
     ]
     if verdict.rule:
         lines.append(f"  {verdict.rule}: {verdict.detail}")
         rule = again.policy.rules().get(verdict.rule)
         lines += [f"  {rule.says} ({rule.source})"] if rule else []
-    for place, one in enumerate(finding.signatures, start=1):
+    for place, one in enumerate(finding.signatures if finding else (), start=1):
         sub = f" {one.sub_indication}" if one.sub_indication else ""
         lines.append(f"  signature {place}: {one.indication}{sub}, certificate {one.certificate}")
         lines.extend(f"    revocation by {by.source} {by.material}" for by in one.checked)
     lines.extend(f"  differs from what was stored: {name}" for name in again.differs)
     print("\n".join(map(_plain, lines)))  # noqa: T201 (a command)
+
+
+def _looked_at(finding: Finding) -> list[str]:
+    return [
+        f"  at {finding.checked_at}, {finding.size} bytes",
+        f"  policy {finding.policy} {finding.policy_sha256}",
+    ]
 
 
 def _plain(line: str) -> str:

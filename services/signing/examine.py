@@ -13,9 +13,7 @@ from services.signing.finding import (
     REVOCATION_UNKNOWN,
     STORE_TROUBLE,
     TOO_HEAVY,
-    UNKNOWN_AGENCY,
     UNREADABLE,
-    UNREGISTERED,
     Finding,
 )
 from services.signing.pool import Look
@@ -30,7 +28,8 @@ from services.signing.store import (
 from services.signing.store.examinations import Claim, NewVerdict, Standing
 from services.signing.validation.policy import NEWEST, BadPolicy, load
 from services.signing.verdict import (
-    NotBound,
+    STRIKES,
+    UNBOUND,
     Outdated,
     Proof,
     Verdict,
@@ -49,20 +48,10 @@ from shared.events import DocumentDispatched, DocumentExamined
 from shared.failpoint import reach
 from shared.kafka import Record
 
-STRIKES = 3
-"""After so many tries that met a worker's own limits the file is refused."""
 _AT_ONCE = timedelta(0)
 _SOON, _LATER, _LONGEST = timedelta(seconds=1), timedelta(seconds=5), timedelta(seconds=30)
 _QUIET = timedelta(seconds=60)
 """So long nothing is told of what will most likely be over by then."""
-_UNBOUND = Verdict(
-    indication="INDETERMINATE",
-    reason=UNREGISTERED,
-    detail=UNKNOWN_AGENCY,
-    validation="INDETERMINATE",
-    sub_indication="SIG_CONSTRAINTS_FAILURE",
-    rule="binding.row",
-)
 _log = structlog.get_logger()
 
 
@@ -217,8 +206,8 @@ def _weigh(
         verdict = judge(finding, registered, role=held.role, sender=held.sender_id)
     except Outdated:
         return _Result(None, _AT_ONCE, held.strikes)
-    except NotBound:
-        return _soon(held, _UNBOUND)
+    if verdict == UNBOUND:
+        return _soon(held, verdict)  # its agency is on its way to the directory's projection
     if verdict.indication == "INDETERMINATE":
         return _patient(held, verdict)
     return _Result(verdict)

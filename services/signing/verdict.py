@@ -13,6 +13,7 @@ from services.signing.finding import (
     REVOKED,
     SEAL_MISSING,
     TOO_HEAVY,
+    UNKNOWN_AGENCY,
     UNREADABLE,
     UNREGISTERED,
     UNTRUSTED,
@@ -51,11 +52,9 @@ class Outdated(Exception):  # noqa: N818
     """A certificate's state changed after the revocation list that was verified with."""
 
 
-class NotBound(Exception):  # noqa: N818
-    """A certificate's agency is not in the directory's projection yet: ask again soon."""
-
-
 PASSED = Verdict("TOTAL-PASSED", None, "", "TOTAL-PASSED", None, None)
+STRIKES = 3
+"""After so many tries that met a worker's own limits, or a parser's failure, a file is refused."""
 
 
 def unread(reason: str, detail: str, *, final: bool) -> Verdict:
@@ -96,6 +95,9 @@ def _against(rule: str, reason: str, detail: str) -> Verdict:
     """Return the verdict on sound signatures that are not the ones that are wanted."""
     sub: SubIndication = "SIG_CONSTRAINTS_FAILURE"
     return Verdict("TOTAL-FAILED", reason, detail, "INDETERMINATE", sub, rule)
+
+
+UNBOUND = replace(_against("binding.row", UNREGISTERED, UNKNOWN_AGENCY), indication="INDETERMINATE")
 
 
 def used(finding: Finding) -> list[str]:
@@ -193,8 +195,8 @@ def judge(
 ) -> Verdict:
     """Return the verdict on a file that `sender` sends as MAIN or ANNEX.
 
-    Raises Outdated when the worker's revocation lists are older than a change of a certificate's
-    state, NotBound.
+    UNBOUND while the directory does not know a signer's agency. Raises Outdated when the worker's
+    revocation lists are older than a change of a certificate's state.
     """
     if outdated(finding, registered):
         raise Outdated
@@ -210,7 +212,7 @@ def judge(
     said = said or unless_revoked(finding, registered)
     # Nobody waits for the directory where another signature has the file refused.
     if said.indication != "TOTAL-FAILED" and any(row.agency_id is None for row in known):
-        raise NotBound
+        return UNBOUND
     return said
 
 

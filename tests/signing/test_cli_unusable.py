@@ -37,11 +37,6 @@ def _listing(name: str) -> Callable[[dict[str, Any]], None]:
     return change
 
 
-def _of_nobody(stored: dict[str, Any]) -> None:
-    for one in stored["registered"]:
-        one["agency_id"] = None
-
-
 def _newer(stored: dict[str, Any]) -> None:
     for one in stored["registered"]:
         one["changed_in"] = 1 << 40
@@ -55,7 +50,6 @@ def _newer(stored: dict[str, Any]) -> None:
         (_without("subject", "sha256"), "KeyError 'sha256'"),
         (_without("finding", "checked_at"), "KeyError 'checked_at'"),
         (_without("material", "lists"), "names no material"),
-        (_of_nobody, "whose a signer's certificate is"),
         (_newer, "older than its register"),
         (_listing("subject"), "not whole: TypeError"),
         (_listing("verdict"), "cannot be told: AttributeError"),

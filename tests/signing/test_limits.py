@@ -10,8 +10,8 @@ import pytest
 
 from infra.bench.poison import numbers, unpacked
 from services.signing import finding as reasons
-from services.signing.examine import STRIKES
 from services.signing.pool import Limits
+from services.signing.verdict import STRIKES
 from tests.fixtures.eventually import eventually
 from tests.fixtures.papers import OTHER, Papers, Sheet
 from tests.fixtures.stack import Backing
