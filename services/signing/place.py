@@ -3,7 +3,8 @@
 # pyright: reportUnknownVariableType=false, reportUnknownMemberType=false
 # pyright: reportUnknownArgumentType=false, reportMissingTypeArgument=false
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -85,11 +86,8 @@ def for_annex(pdf: bytes, size: tuple[float, float]) -> Spot:
 
 def size_of(stamp: bytes) -> tuple[float, float]:
     """Return width and height of a one-page PDF, in points."""
-    document = pypdfium2.PdfDocument(stamp)
-    try:
+    with _opened(stamp) as document:
         return document.get_page_size(0)
-    finally:
-        document.close()
 
 
 def _gap(block: Sequence[Box]) -> tuple[float, float, float] | None:
@@ -131,23 +129,30 @@ def _inside(sheet: Sheet, box: Box) -> Box:
 
 def _last(pdf: bytes) -> Sheet:
     """Return the last page that has text above its foot, else the last page."""
-    document = pypdfium2.PdfDocument(pdf)
-    try:
+    with _opened(pdf) as document:
         for number in reversed(range(len(document))):
             sheet = _read(document, number)
             if sheet.text:
                 return sheet
         return _read(document, len(document) - 1)
-    finally:
-        document.close()
 
 
 def _sheet(pdf: bytes, number: int) -> Sheet:
-    document = pypdfium2.PdfDocument(pdf)
-    try:
+    with _opened(pdf) as document:
         return _read(document, number)
-    finally:
-        document.close()
+
+
+@contextmanager
+def _opened(pdf: bytes) -> Generator[pypdfium2.PdfDocument]:
+    """Open a PDF for the length of a `with`. Raises ValueError for what PDFium cannot read."""
+    try:
+        document = pypdfium2.PdfDocument(pdf)
+        try:
+            yield document
+        finally:
+            document.close()
+    except pypdfium2.PdfiumError as error:  # a RuntimeError: no class of what bytes lead to
+        raise ValueError(f"PDFium: {error}") from None
 
 
 def _read(document: pypdfium2.PdfDocument, number: int) -> Sheet:
