@@ -4,7 +4,7 @@ import asyncio
 import base64
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -83,7 +83,7 @@ def test_what_cannot_be_read_is_not_passed_over(tmp_path: Path) -> None:
 
 
 @contextmanager
-def _running(key: Key) -> Iterator[None]:
+def _running(key: Key) -> Generator[None]:
     """Have a process that holds a key in its environment and its command line."""
     command = [sys.executable, "-c", _IDLE, _first(key).hex()]
     with subprocess.Popen(

@@ -16,7 +16,9 @@ UPDATES = {**dict(refused(blank())), **dict(allowed(blank()))}
 RIGHT = sorted(name for name, _ in allowed(blank()))
 
 
-BEFORE = appended.Before(len(blank().content), Reference(CATALOG, 0), range(1, blank().count))
+BEFORE = appended.Before(
+    len(blank().content), Reference(CATALOG, 0), dict.fromkeys(range(1, blank().count), 0)
+)
 
 
 def _check(pdf: Pdf) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from tests.conformance.peers.peer import Said
 
@@ -113,7 +113,7 @@ def load(path: Path = EXPLAINED) -> list[Explanation]:
 
 
 def _pattern(value: Any) -> Any:  # noqa: ANN401 (of a TOML file)
-    return tuple(value) if isinstance(value, list) else value
+    return tuple(cast("list[str]", value)) if isinstance(value, list) else value
 
 
 def _several(patterns: Patterns) -> tuple[str, ...]:

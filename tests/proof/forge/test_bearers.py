@@ -1,6 +1,7 @@
 """Tokens that come twice do so on the wire: what the client in use sends, byte by byte."""
 
 import asyncio
+from typing import Any
 
 import aiohttp
 import pytest
@@ -12,7 +13,7 @@ from tests.proof.forge.shapes import Material
 
 _REFUSED = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n"
 _HEADER = {"alg": "ES256", "typ": "at+jwt", "kid": "1"}
-_CLAIMS = {
+_CLAIMS: dict[str, Any] = {
     "sub": "a",
     "client_id": "a",
     "aud": "b",
