@@ -101,7 +101,7 @@ class Deliveries:
         news = {id(arrival) for arrival in untold}
         for record, arrival in arrivals:
             if id(arrival) in news:
-                _trace(record, arrival, began)
+                note_span(arrival, began, record)
 
 
 async def _caught_up(conn: Connection, record: Record) -> bool:
@@ -112,13 +112,14 @@ async def _caught_up(conn: Connection, record: Record) -> bool:
     return (await lanes.lock(conn, [key]))[key].sequence >= sequence
 
 
-def _trace(record: Record, arrival: Arrival, began: int) -> None:
-    """Note the span of one record; its neighbours in the transaction share the time.
+def note_span(arrival: Arrival, began: int, record: Record | None = None) -> None:
+    """Note the span of one entry; its neighbours in the transaction share the time.
 
-    One span is both the message's and the step's: they would begin and end together, 161 times.
+    One span is both the step's and the message's, if a record brought it: they would begin and end
+    together, 161 times.
     """
     content, entry = arrival.content, arrival.entry
-    attributes = {
+    attributes: dict[str, str | int] = {
         telemetry.DOCUMENT_ID: str(content.document_id),
         telemetry.DOCUMENT_CODE: content.code,
         telemetry.DISPATCH_ID: str(content.dispatch_id),
@@ -129,16 +130,17 @@ def _trace(record: Record, arrival: Arrival, began: int) -> None:
         telemetry.LANE: entry.lane,
         telemetry.URGENCY: content.urgency,
     }
-    messaging = {
-        "messaging.system": "kafka",
-        "messaging.destination.name": record.topic,
-        "messaging.destination.partition.id": str(record.partition),
-        "messaging.kafka.offset": record.offset,
-    }
+    if record is not None:
+        attributes |= {
+            "messaging.system": "kafka",
+            "messaging.destination.name": record.topic,
+            "messaging.destination.partition.id": str(record.partition),
+            "messaging.kafka.offset": record.offset,
+        }
     telemetry.record(
         "deliver entry",
-        kind=SpanKind.CONSUMER,
-        attributes={**messaging, **attributes},
+        kind=SpanKind.INTERNAL if record is None else SpanKind.CONSUMER,
+        attributes=attributes,
         parent=entry.traceparent,
         start_ns=began,
         end_ns=time.time_ns(),
@@ -187,8 +189,8 @@ async def take_in(
 ) -> list[Arrival]:
     """Lock the lanes of these entries, take them in order, write what changed.
 
-    Returns those that no trace tells of yet: the new ones, and those that docs has answered with,
-    where no context is. Repeating it changes nothing.
+    Returns those that no trace tells of yet: the new ones, and those that came without a context.
+    Repeating it changes nothing.
     """
     by_lane: dict[LaneKey, list[Arrival]] = defaultdict(list)
     for one in arrivals:

@@ -1,10 +1,12 @@
 """Clearing: numbers without gaps, the sender's order, refusals that the sender sees."""
 
 import json
+from functools import partial
 
 from services.docs.agency import seeded_id
 from services.docs.dispatch import ask_again
 from services.docs.document import Urgency
+from services.docs.store import mailboxes
 from shared.events import DeliveryCleared, DispatchChanged, DocumentDispatched
 from tests.docs.country import DISTRICT, OTHER_SENDER, PROVINCE, commune
 from tests.docs.exchange import Exchange
@@ -24,6 +26,17 @@ async def test_a_good_dispatch_gets_a_number_at_each_recipient(exchange: Exchang
         "commune",
     }
     assert [one.change for one in await exchange.told(DispatchChanged)] == ["cleared"]
+
+
+async def test_an_entry_that_is_asked_for_comes_with_its_dispatch_s_trace(exchange: Exchange):
+    first, second = await exchange.send(PROVINCE), await exchange.send(PROVINCE)
+    for one in (first, second):
+        await exchange.judge(one)
+    await exchange.clear()
+    entries = await exchange.mailbox(PROVINCE)
+    told = await exchange.db.as_worker(partial(mailboxes.contexts, entries=entries))
+    assert told == [(await exchange.row(one)).traceparent for one in (first, second)]
+    assert None not in told
 
 
 async def test_nothing_goes_before_every_file_was_judged_good(exchange: Exchange):

@@ -19,6 +19,8 @@ class Docs:
     receipts: list[DeliveryAcknowledged] = field(default_factory=list[DeliveryAcknowledged])
     statuses: list[DeliveryStatusReported] = field(default_factory=list[DeliveryStatusReported])
     epoch: UUID = field(default_factory=uuid4)
+    traceparent: str | None = None
+    """Of all dispatches."""
     down: bool = False
     asked: int = 0
     url: str = ""
@@ -35,7 +37,8 @@ class Docs:
         start, limit = int(query["from"]) - 1, int(query["limit"])
         head = {"sequence": len(found), "hash": found[-1].hash if found else "00" * 32}
         part = [one.model_dump(mode="json") for one in found[start:][:limit]]
-        return self._answer({"head": head, "entries": part})
+        traced = [self.traceparent for _ in part]
+        return self._answer({"head": head, "entries": part, "traceparents": traced})
 
     async def get_heads(self, _request: web.Request) -> web.Response:
         """Answer the head of every lane."""

@@ -7,12 +7,14 @@ from functools import partial
 from uuid import uuid4
 
 import pytest
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from services.notify import catchup, deliver
 from services.notify.compare import Comparison
 from services.notify.deliver import take_in
 from services.notify.mailbox import LaneState
 from services.notify.store import alarms, lanes, state
+from shared import telemetry
 from shared.db import Connection
 from shared.errors import Unavailable
 from shared.events import DeliveryCleared
@@ -20,6 +22,8 @@ from shared.internal import Internal
 from tests.notify.chains import Mailbox, arrival, record
 from tests.notify.peer import Docs, serve_docs
 from tests.notify.running import Running
+
+PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,32 @@ async def test_a_lane_ends_whole_whatever_the_log_has_lost_doubled_or_turned_rou
     await pair.catch_up()
     lane = await pair.lane(box)
     assert (lane.sequence, lane.hash, lane.behind, lane.stopped) == (250, box.last, None, None)
+
+
+async def test_what_docs_has_answered_with_is_in_its_dispatch_s_trace_once(
+    pair: Pair, spans: InMemorySpanExporter
+):
+    box = pair.docs.boxes[0]
+    pair.docs.traceparent = PARENT
+    lost, sent = box.clear_many(2)
+    await pair.bring(sent)  # it shows that one is missing; docs answers with both
+    await pair.catch_up()
+    await pair.bring(lost)
+    done = [one for one in spans.get_finished_spans() if one.name == "deliver entry"]
+    told = {(one.attributes or {})[telemetry.DELIVERY_ID]: one for one in done}
+    assert len(done) == len(told) == 2
+    brought = told[str(lost.delivery_id)]
+    assert brought.context is not None
+    assert format(brought.context.trace_id, "032x") == PARENT.split("-")[1]
+    assert await _traces(pair) == [PARENT, PARENT]
+
+
+async def _traces(pair: Pair) -> list[str | None]:
+    async def read(conn: Connection) -> list[str | None]:
+        rows = await conn.fetch("select traceparent from entries order by sequence")
+        return [row["traceparent"] for row in rows]
+
+    return await pair.notify.db.as_worker(read)
 
 
 async def test_a_lane_stays_behind_while_docs_does_not_answer(pair: Pair):

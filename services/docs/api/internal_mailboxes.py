@@ -54,7 +54,7 @@ async def get_mailbox(
     first: Annotated[int, Query(alias="from", ge=1, lt=1 << 63)] = 1,
     limit: Count = 200,
 ) -> Response:
-    """Return a lane's entries from a number on, byte for byte, with its head."""
+    """Return a lane's entries from a number on, byte for byte, with its head and their traces."""
     db: Database = request.app.state.db
 
     async def read(conn: Connection) -> Response:
@@ -67,6 +67,7 @@ async def get_mailbox(
                 "epoch": await dispatches.epoch(conn),
                 "head": {"sequence": head.sequence, "hash": head.hash.hex()},
                 "entries": [entry.model_dump(mode="json") for entry in entries],
+                "traceparents": await mailboxes.contexts(conn, entries),
             }
         )
 

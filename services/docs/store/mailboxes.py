@@ -110,6 +110,16 @@ async def entries(
     return [DeliveryCleared.model_validate(dict(row)) for row in rows]
 
 
+async def contexts(conn: Connection, entries: Sequence[DeliveryCleared]) -> list[str | None]:
+    """Return the trace context of each entry's dispatch (W3C `traceparent`)."""
+    rows = await conn.fetch(
+        "select id, traceparent from dispatches where id = any($1)",
+        [one.dispatch_id for one in entries],
+    )
+    known = {row["id"]: row["traceparent"] for row in rows}
+    return [known.get(one.dispatch_id) for one in entries]
+
+
 async def see(conn: Connection, seen: Sequence[Head], *, epoch: UUID) -> None:
     """Keep how far notify has come; an answer that another overtook changes nothing.
 

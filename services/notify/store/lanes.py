@@ -79,7 +79,7 @@ class Known(NamedTuple):
 
     hash: bytes
     traced: bool
-    """It came with the context of its delivery: from the log, not from docs' own answer."""
+    """It came with a context: its acknowledgement is linked to it."""
 
 
 async def known(
