@@ -16,7 +16,7 @@ from infra.audit.finding import Books, Finding, Row, differing
 from infra.pki import registry
 from infra.pki.registry import Registered
 from services.signing.validation.extensions import extension, is_authority
-from services.signing.validation.revocation import is_retired
+from services.signing.validation.policy import NEWEST, load
 
 _OWN = "issuing"
 """The authority whose lists signing makes: they say what its rows say."""
@@ -142,7 +142,7 @@ def _may_be_retired(row: Row, entry: x509.RevokedCertificate | None) -> bool:
 
     Where no list names it an answer may have said so.
     """
-    told = entry is None or is_retired(_stated(entry))
+    told = entry is None or load(NEWEST.read_bytes()).retires(_stated(entry))
     return row["kind"] == "timestamp" and row["state"] == "revoked" and told
 
 

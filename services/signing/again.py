@@ -169,7 +169,7 @@ def _looked(
         raise Incomplete(said) from None
     if failed:
         raise Incomplete("the libraries read the file now, on which one failed when it was judged")
-    return finding, _judged(finding, by)
+    return finding, _judged(finding, by, trust.policy)
 
 
 def _failed(said: Mapping[str, Any], why: str) -> Verdict:
@@ -178,11 +178,11 @@ def _failed(said: Mapping[str, Any], why: str) -> Verdict:
     return unread(UNREADABLE, f"{why}, {STRIKES} times" if final else why, final=final)
 
 
-def _judged(finding: Finding, by: _Basis) -> Verdict:
+def _judged(finding: Finding, by: _Basis, policy: Policy) -> Verdict:
     """Return the verdict. Raises Incomplete for a register with which none was ever given."""
     registered = {row.sha256: row for row in by.registered}
     try:
-        return judge(finding, registered, role=by.role, sender=by.sender)
+        return judge(finding, registered, policy, role=by.role, sender=by.sender)
     except Outdated:
         raise Incomplete("the evidence's lists are older than its register") from None
 

@@ -26,7 +26,7 @@ from services.signing.store import (
     withdrawals,
 )
 from services.signing.store.examinations import Claim, NewVerdict, Standing
-from services.signing.validation.policy import NEWEST, BadPolicy, load
+from services.signing.validation.policy import NEWEST, BadPolicy, Policy, load
 from services.signing.verdict import (
     STRIKES,
     UNBOUND,
@@ -203,7 +203,7 @@ def _weigh(
     if finding is None:
         return _weigh_failure(held, look)
     try:
-        verdict = judge(finding, registered, role=held.role, sender=held.sender_id)
+        verdict = judge(finding, registered, _policy(look), role=held.role, sender=held.sender_id)
     except Outdated:
         return _Result(None, _AT_ONCE, held.strikes)
     if verdict == UNBOUND:
@@ -211,6 +211,11 @@ def _weigh(
     if verdict.indication == "INDETERMINATE":
         return _patient(held, verdict)
     return _Result(verdict)
+
+
+def _policy(look: Look) -> Policy:
+    """Return the policy that a look was judged by."""
+    return load(look.material.policy if look.material else NEWEST.read_bytes())
 
 
 def _weigh_failure(held: Claim, look: Look) -> _Result:

@@ -28,6 +28,7 @@ from services.signing.validation.failures import UNFIT, UNREAD
 from services.signing.validation.indication import Refused
 from services.signing.validation.material import digest
 from services.signing.validation.ocsp import answer
+from services.signing.validation.policy import Policy
 from services.signing.validation.revocation import RevocationList, Unusable, entry_of
 from services.signing.validation.trust import Issuer, Trust
 from services.signing.validation.usage import allows
@@ -137,7 +138,7 @@ def _list(job: Reading, trust: Trust) -> ListFacts:
         number=found.number,
         this_update=found.this_update,
         next_update=found.next_update,
-        revoked=tuple(_revoked(found.index, job.serials)),
+        revoked=tuple(_revoked(found.index, job.serials, trust.policy)),
         only=found.only,
         spoken_of=None if found.whole else tuple(_spoken_of(found, job.certificates)),
         numbered=extension(found.index.extensions, x509.CRLNumber) is not None,
@@ -152,13 +153,15 @@ def _spoken_of(known: RevocationList, certificates: Sequence[bytes]) -> Iterator
             yield f"{one.serial_number:x}"
 
 
-def _revoked(index: x509.CertificateRevocationList, serials: Sequence[str]) -> list[Revoked]:
+def _revoked(
+    index: x509.CertificateRevocationList, serials: Sequence[str], policy: Policy
+) -> list[Revoked]:
     """Look through a list once: the library, too, looks through all of it for one of them."""
     wanted = {int(serial, 16) for serial in serials}
     found: list[Revoked] = []
     for entry in index:
         if entry.serial_number in wanted:
-            since, reason, retired = entry_of(entry)
+            since, reason, retired = entry_of(entry, policy)
             found.append(Revoked(f"{entry.serial_number:x}", reason, since, retired))
     return found
 
@@ -173,7 +176,7 @@ def _answer(job: Reading, trust: Trust) -> AnswerFacts:
         raise Unusable("the answer does not speak of the certificate")
     _check_nonce(job)
     return AnswerFacts(
-        said.this_update, said.next_update, said.reason, said.revoked_at, said.retired
+        said.this_update, said.next_update, said.reason, said.revoked_at, said.retired(trust.policy)
     )
 
 

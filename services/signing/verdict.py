@@ -25,6 +25,7 @@ from services.signing.finding import (
     TimeStamp,
     Unit,
 )
+from services.signing.validation.policy import Order, Policy
 from shared.events.types import Indication
 from shared.ids import AgencyId
 
@@ -61,14 +62,9 @@ def unread(reason: str, detail: str, *, final: bool) -> Verdict:
     """Return the verdict on a file that no worker has come to the end of; `final`: refused."""
     rule = "limits.heavy" if reason == TOO_HEAVY else "format.pdf"
     sub: SubIndication = "FORMAT_FAILURE" if reason == UNREADABLE else "TRY_LATER"
-    return Verdict(
-        "TOTAL-FAILED" if final else "INDETERMINATE",
-        reason,
-        detail,
-        "TOTAL-FAILED" if reason == UNREADABLE else "INDETERMINATE",
-        sub,
-        rule,
-    )
+    decision: Indication = "TOTAL-FAILED" if final else "INDETERMINATE"
+    status: Indication = "TOTAL-FAILED" if reason == UNREADABLE else "INDETERMINATE"
+    return Verdict(decision, reason, detail, status, sub, rule)
 
 
 def given_up(verdict: Verdict, waited: str) -> Verdict:
@@ -191,9 +187,14 @@ def outdated(finding: Finding, registered: Mapping[str, Registered]) -> bool:
 
 
 def judge(
-    finding: Finding, registered: Mapping[str, Registered], *, role: str, sender: AgencyId
+    finding: Finding,
+    registered: Mapping[str, Registered],
+    policy: Policy,
+    *,
+    role: str,
+    sender: AgencyId,
 ) -> Verdict:
-    """Return the verdict on a file that `sender` sends as MAIN or ANNEX.
+    """Return the verdict on a file that `sender` sends as MAIN or ANNEX, by the finding's policy.
 
     UNBOUND while the directory does not know a signer's agency. Raises Outdated when the worker's
     revocation lists are older than a change of a certificate's state.
@@ -207,8 +208,9 @@ def judge(
         _stranger(row, sender) or _unfit(one, row)
         for one, row in zip(finding.signatures, rows, strict=True)
     )
-    known = [row for row in rows if row]
-    said = next(filter(None, problems), None) or _incomplete([row.kind for row in known], role)
+    known, order = [row for row in rows if row], policy.page.order
+    said = next(filter(None, problems), None)
+    said = said or _incomplete([row.kind for row in known], role, order)
     said = said or unless_revoked(finding, registered)
     # Nobody waits for the directory where another signature has the file refused.
     if said.indication != "TOTAL-FAILED" and any(row.agency_id is None for row in known):
@@ -287,13 +289,11 @@ def _unfit(signature: Signature, row: Registered | None) -> Verdict | None:
     )
 
 
-def _incomplete(kinds: Sequence[str], role: str) -> Verdict | None:
-    # Decree 30/2020 art. 5 and 33, appendix I II.8: the organisation signs what a leader has
-    # signed; an annex in a file of its own carries the organisation's signature.
-    if role == "MAIN" and "leader" not in kinds:
-        return _against("order.complete", LEADER_MISSING, "no leader's signature")
-    if "seal" not in kinds:
-        return _against("order.complete", SEAL_MISSING, "no seal")
-    if "leader" in kinds[kinds.index("seal") :]:
-        return _against("order.sequence", WRONG_ORDER, "a leader signed after the seal")
-    return None
+_LACKS = {"leader": (LEADER_MISSING, "no leader's signature"), "seal": (SEAL_MISSING, "no seal")}
+
+
+def _incomplete(kinds: Sequence[str], role: str, order: Order) -> Verdict | None:
+    if lacking := order.lacking(kinds, role):
+        return _against("order.complete", *_LACKS[lacking])
+    turned = order.turned(kinds)
+    return _against("order.sequence", WRONG_ORDER, turned) if turned else None

@@ -29,8 +29,9 @@ def material(case: Case) -> Material:
 def examined(case: Case, given: Material) -> tuple[Finding, Verdict]:
     """Return what is found in a case's file, and what follows from it."""
     content, signature = (case.file, None) if case.content is None else (case.content, case.file)
-    found = validate(content, signature, Trust(given), case.at)
-    return found, judge(found, case.registered, role=case.role, sender=case.sender)
+    trust = Trust(given)
+    found = validate(content, signature, trust, case.at)
+    return found, judge(found, case.registered, trust.policy, role=case.role, sender=case.sender)
 
 
 def as_judged(expected: Expected) -> tuple[Decision, str, str | None, str | None]:

@@ -15,6 +15,8 @@ from services.signing.validation.policy import NEWEST, load
 from services.signing.verdict import Verdict, judge
 from shared.ids import AgencyId
 
+POLICY = load(NEWEST.read_bytes())
+
 PAGE = NEWEST.read_bytes()
 POLICY = load(PAGE)
 AGENCY = AgencyId(UUID(int=22))
@@ -104,7 +106,7 @@ def evidence(*signatures: Signature, code: str = "7816/VPCP-TTĐT") -> dict[str,
         sha256: Registered(sha256, kind, AGENCY, "issuing", "good", 0)
         for sha256, kind in kinds.items()
     }
-    verdict = judge(found, rows, role="MAIN", sender=AGENCY)
+    verdict = judge(found, rows, POLICY, role="MAIN", sender=AGENCY)
     return _stored(verdict, found, rows, code)
 
 

@@ -53,14 +53,15 @@ def der(authority: Authority) -> bytes:
 
 def judged(content: bytes, given: Material) -> bytes:
     """Judge a file and return the evidence."""
-    finding = validate_pdf(content, Trust(given), datetime.now(UTC))
+    trust = Trust(given)
+    finding = validate_pdf(content, trust, datetime.now(UTC))
     kinds = ("leader", "seal")
     registered = {
         one.certificate: Registered(one.certificate, kinds[place], AGENCY, "issuing", "good", 0)
         for place, one in enumerate(finding.signatures)
         if one.certificate
     }
-    verdict = judge(finding, registered, role="MAIN", sender=AGENCY)
+    verdict = judge(finding, registered, trust.policy, role="MAIN", sender=AGENCY)
     subject = Subject(UUID(int=1), UUID(int=2), "1/VP", AGENCY, digest(content), "MAIN")
     return written(subject, verdict, finding, registered, given)[0]
 

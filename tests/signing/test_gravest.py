@@ -99,8 +99,8 @@ def _rows(leader: AgencyId | None, seal: AgencyId | None) -> Mapping[str, Regist
 
 def test_nobody_waits_for_the_directory_where_another_signature_is_refused() -> None:
     both = finding(SOUND, replace(SOUND, field="CoQuan", certificate=SEAL))
-    said = judge(both, _rows(None, STRANGER), role="MAIN", sender=AGENCY)
+    said = judge(both, _rows(None, STRANGER), POLICY, role="MAIN", sender=AGENCY)
     assert (said.indication, said.reason) == ("TOTAL-FAILED", OTHER_AGENCY)
-    alone = judge(finding(SOUND), _rows(None, None), role="MAIN", sender=AGENCY)
+    alone = judge(finding(SOUND), _rows(None, None), POLICY, role="MAIN", sender=AGENCY)
     assert alone.reason == SEAL_MISSING
-    assert judge(both, _rows(None, AGENCY), role="MAIN", sender=AGENCY) == UNBOUND
+    assert judge(both, _rows(None, AGENCY), POLICY, role="MAIN", sender=AGENCY) == UNBOUND

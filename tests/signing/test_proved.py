@@ -16,6 +16,7 @@ from services.signing.finding import (
     Unit,
 )
 from services.signing.validation.material import digest
+from services.signing.validation.policy import NEWEST, load
 from services.signing.verdict import (
     Proof,
     heeded,
@@ -28,6 +29,8 @@ from services.signing.verdict import (
     used,
 )
 from shared.ids import AgencyId
+
+POLICY = load(NEWEST.read_bytes())
 
 _ONE, _TWO = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC)
 
@@ -117,9 +120,9 @@ def test_what_is_proved_to_be_older_than_a_revocation_stands_and_nothing_else(
     agency = AgencyId(uuid4())
     rows = {"a": Registered("a", "seal", agency, "issuing", state, 0, revoked_at)}
     stamped, plain = finding(signature("a", _ONE)), finding(signature("a"))
-    verdict = judge(stamped, rows, role="ANNEX", sender=agency)
+    verdict = judge(stamped, rows, POLICY, role="ANNEX", sender=agency)
     assert verdict.indication == ("TOTAL-PASSED" if stands else "TOTAL-FAILED")
-    unproved = judge(plain, rows, role="ANNEX", sender=agency)
+    unproved = judge(plain, rows, POLICY, role="ANNEX", sender=agency)
     assert (unproved.indication == "TOTAL-PASSED") == (state == "good")
     shown = [unless_revoked(one, rows) for one in (stamped, plain)]
     assert shown == [verdict, unproved], "the same for a file that is only shown"
@@ -147,8 +150,10 @@ def test_an_authority_of_time_stamps_bars_only_what_leans_on_it() -> None:
         "tsa of 1": Registered("tsa of 1", "authority", None, "root", "revoked", 0, _TWO),
     }
     one = signature("a", _ONE)
-    assert judge(finding(one), rows, role="ANNEX", sender=sender).indication == "TOTAL-PASSED"
-    said = judge(finding(replace(one, leans=True)), rows, role="ANNEX", sender=sender)
+    assert (
+        judge(finding(one), rows, POLICY, role="ANNEX", sender=sender).indication == "TOTAL-PASSED"
+    )
+    said = judge(finding(replace(one, leans=True)), rows, POLICY, role="ANNEX", sender=sender)
     assert said.indication == "TOTAL-FAILED"
 
 
@@ -164,7 +169,7 @@ def test_a_stamp_of_an_authority_that_ended_since_the_look_spares_nothing(
         "a": Registered("a", "seal", sender, "ca", "revoked", 0, _TWO),
         "tsa of 1": Registered("tsa of 1", "authority", None, "root", state, 0, _TWO),
     }
-    verdict = judge(finding(signature("a", _ONE)), rows, role="ANNEX", sender=sender)
+    verdict = judge(finding(signature("a", _ONE)), rows, POLICY, role="ANNEX", sender=sender)
     assert verdict.indication == ("TOTAL-PASSED" if stands else "TOTAL-FAILED")
     assert unless_revoked(finding(signature("a", _ONE)), rows) == verdict
 
@@ -196,7 +201,7 @@ def test_what_a_stamp_may_yet_prove_waits_and_nothing_else(
         "b": Registered("b", "seal", sender, "ca", "good", 0),
     }
     found = replace(finding(*signatures), outcome="unknown", reason=REVOCATION_UNKNOWN)
-    verdict = judge(found, rows, role="ANNEX", sender=sender)
+    verdict = judge(found, rows, POLICY, role="ANNEX", sender=sender)
     assert verdict.indication == ("INDETERMINATE" if held else "TOTAL-FAILED")
 
 
@@ -226,9 +231,9 @@ def test_a_revoked_unit_bars_what_leans_on_it_unless_it_was_retired_later(
 ) -> None:
     rows = {"a": Registered("a", "seal", SENDING, "ca", "good", 0), row.sha256: row}
     one = finding(replace(signature("a", _ONE), leans=True))
-    said = judge(one, rows, role="ANNEX", sender=SENDING)
+    said = judge(one, rows, POLICY, role="ANNEX", sender=SENDING)
     assert said.indication == ("TOTAL-PASSED" if stands else "TOTAL-FAILED")
-    plain = judge(finding(signature("a", _ONE)), rows, role="ANNEX", sender=SENDING)
+    plain = judge(finding(signature("a", _ONE)), rows, POLICY, role="ANNEX", sender=SENDING)
     assert plain.indication == "TOTAL-PASSED", "what does not lean on it stays"
 
 
@@ -247,7 +252,7 @@ def test_what_a_revoked_unit_proves_spares_no_signer_unless_it_was_retired_later
 ) -> None:
     seal = Registered("a", "seal", SENDING, "ca", "revoked", 0, _TWO)
     rows = {"a": seal, by.sha256: by}
-    said = judge(finding(signature("a", _ONE)), rows, role="ANNEX", sender=SENDING)
+    said = judge(finding(signature("a", _ONE)), rows, POLICY, role="ANNEX", sender=SENDING)
     assert said.indication == ("TOTAL-PASSED" if stands else "TOTAL-FAILED")
 
 

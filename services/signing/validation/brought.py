@@ -8,6 +8,7 @@ from cryptography.hazmat import asn1
 from services.signing.finding import TOO_HEAVY, UNREADABLE
 from services.signing.validation.archive import check
 from services.signing.validation.indication import Refused, refused
+from services.signing.validation.policy import Heavy
 from services.signing.validation.structures import (
     OtherRevocation,
     RevocationValues,
@@ -25,9 +26,6 @@ UNSIGNED = frozenset({TIME_STAMP, _CERTIFICATE_VALUES, _REVOCATION_VALUES})
 _OCSP_RESPONSE = "1.3.6.1.5.5.7.16.2"
 _BASIC_OCSP = bytes.fromhex("06092b0601050507300101")
 _OTHER = b"\xa1"
-_MOST_STAMPS, _MOST_CERTIFICATES, _MOST_REVOCATIONS = 16, 64, 64
-"""A path has eight certificates at most, a certificate one list or answer, a signature a time stamp
-or two. Every stamp is judged and told of, and a megabyte holds 250,000 empty ones."""
 Values = Mapping[str, Sequence[asn1.TLV]]
 """Attributes' values by kind."""
 
@@ -45,16 +43,16 @@ class Brought:
     answers: tuple[bytes, ...]
 
 
-def brought(signed: SignedData, attributes: Values, unsigned: Values) -> Brought:
+def brought(signed: SignedData, attributes: Values, unsigned: Values, most: Heavy) -> Brought:
     """Return what a CMS brings. Raises Refused for junk, and for too much of anything."""
     bag = signed.certificates.as_list() if signed.certificates else []
     values = _certificate_values(unsigned)
-    _check_amount(_MOST_CERTIFICATES, "certificates", bag, values)
+    _check_amount(most.most_certificates, "certificates", bag, values)
     stamps = [encoded(one) for one in unsigned.get(TIME_STAMP, ())]
-    _check_amount(_MOST_STAMPS, "time stamps", stamps)
+    _check_amount(most.most_stamps, "time stamps", stamps)
     for one in stamps:
         check("stamp", one)
-    lists, answers = _revocations(signed, attributes, unsigned)
+    lists, answers = _revocations(signed, attributes, unsigned, most.most_revocations)
     return Brought(
         certificates=tuple(encoded(one) for one in bag),
         more_certificates=tuple(encoded(one) for one in values),
@@ -89,7 +87,7 @@ def _certificate_values(unsigned: Values) -> Sequence[asn1.TLV]:
 
 
 def _revocations(
-    signed: SignedData, attributes: Values, unsigned: Values
+    signed: SignedData, attributes: Values, unsigned: Values, most: int
 ) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
     """Return lists and OCSP responses. Raises Refused.
 
@@ -101,7 +99,7 @@ def _revocations(
     values = _values(unsigned, _REVOCATION_VALUES)
     lists = [*(archival.lists or ()), *(values.lists or ())]
     answers, basic = archival.answers or (), values.answers or ()
-    _check_amount(_MOST_REVOCATIONS, "lists and answers", bag, lists, answers, basic)
+    _check_amount(most, "lists and answers", bag, lists, answers, basic)
     found_lists = [encoded(one) for one in (*lists, *filter(_is_list, bag))]
     found_answers = [
         *(encoded(one) for one in answers),

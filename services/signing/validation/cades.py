@@ -21,7 +21,7 @@ def describe_detached(file: Given, signature: bytes, trust: Trust, at: datetime)
     Raises what reading the file raises.
     """
     try:
-        signed = read(signature, kind=DATA)
+        signed = read(signature, trust.policy, kind=DATA)
     except Refused as why:
         return refusal(why.objection, trust, at, file.size)
     # What it brings of revocation data is for its time stamps' certificates too (6.3 o).

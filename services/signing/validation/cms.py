@@ -12,6 +12,7 @@ from services.signing.validation.algorithms import DIGESTS, Scheme, digest_of, h
 from services.signing.validation.brought import TIME_STAMP, UNSIGNED, brought, has_other_revocations
 from services.signing.validation.failures import UNREAD
 from services.signing.validation.indication import Refused, refused
+from services.signing.validation.policy import Policy
 from services.signing.validation.structures import (
     AlgorithmProtection,
     Attribute,
@@ -59,7 +60,7 @@ class Signed:
     """Revocation lists and OCSP responses that the file brings."""
 
 
-def read(der: bytes, *, kind: str) -> Signed:
+def read(der: bytes, policy: Policy, *, kind: str) -> Signed:
     """Read a detached signature (DATA), or a time stamp (TIME_STAMP_INFO). Raises Refused."""
     try:
         info = asn1.decode_der(ContentInfo, der)
@@ -72,7 +73,7 @@ def read(der: bytes, *, kind: str) -> Signed:
         raise _malformed("the algorithms contradict each other")
     attributes = _by_kind(signer.signed)
     unsigned = _by_kind(signer.unsigned)
-    beside = brought(signed, attributes, unsigned)
+    beside = brought(signed, attributes, unsigned, policy.page.limits.heavy)
     certificate = _signers(signer, beside.certificates)
     _check_attributes(attributes, unsigned, kind, signer)
     _check_named(attributes, certificate, stamp=kind == TIME_STAMP_INFO)

@@ -25,6 +25,7 @@ from services.signing.finding import (
 from services.signing.validation.cms import Signed
 from services.signing.validation.indication import Objection, decisive
 from services.signing.validation.material import digest
+from services.signing.validation.policy import Policy
 from services.signing.validation.signature import Judged, Stamp
 from services.signing.validation.trust import Chain, Trust
 
@@ -82,7 +83,7 @@ def found(seen: Sequence[Seen], trust: Trust, at: datetime, size: int) -> Descri
     """Return what was found: of the signatures that are not sound the gravest decides."""
     objections = [one.judged.objection for one in seen if one.judged.objection]
     finding = _finding(decisive(objections, held=_held(trust)), trust, at, size, seen)
-    return Described(finding, _units(seen))
+    return Described(finding, _units(seen, trust.policy))
 
 
 def _held(trust: Trust) -> frozenset[str]:
@@ -96,14 +97,16 @@ def refusal(objection: Objection, trust: Trust, at: datetime, size: int) -> Desc
     return Described(_finding(objection, trust, at, size, ()))
 
 
-def _units(seen: Sequence[Seen]) -> tuple[Unit, ...]:
+def _units(seen: Sequence[Seen], policy: Policy) -> tuple[Unit, ...]:
     """Return whose stamps count, or would if more were known of their revocation: the first few."""
     units: dict[str, Unit] = {}
     for stamp in (stamp for one in seen for stamp in one.stamps):
         if stamp.made_at is None and stamp.may_prove is None:
             continue
         link = (stamp.chain or stamp.ways[0]).links[0]
-        gone = any(one.revoked_at and not one.on_hold and not one.retired for one in link.statuses)
+        gone = any(
+            one.revoked_at and not one.on_hold and not one.retired(policy) for one in link.statuses
+        )
         units[link.sha256] = Unit(link.certificate.public_bytes(Encoding.DER), gone)
     return tuple(units.values())[:_MOST_UNITS]
 

@@ -102,7 +102,7 @@ def _check_revoked(link: Link, statuses: Sequence[Status], moment: Moment, polic
             continue  # a suspension that a newer list no longer tells of has ended
         if status.on_hold and not _is_fresh(status, link, moment, policy):
             raise _stale(link, status)  # it may have ended since
-        if not link.authority and _is_older(moment, status, status.revoked_at):
+        if not link.authority and _is_older(moment, status, status.revoked_at, policy):
             continue
         sub: SubIndication = "REVOKED_NO_POE"
         if status.on_hold:
@@ -114,7 +114,7 @@ def _check_revoked(link: Link, statuses: Sequence[Status], moment: Moment, polic
         raise Refused(why)
 
 
-def _is_older(moment: Moment, status: Status, revoked_at: datetime) -> bool:
+def _is_older(moment: Moment, status: Status, revoked_at: datetime, policy: Policy) -> bool:
     """Say whether a signature is older than the revocation of its signer's certificate.
 
     A time stamp is believed to be when its unit was retired without its key being compromised, and
@@ -122,7 +122,7 @@ def _is_older(moment: Moment, status: Status, revoked_at: datetime) -> bool:
     """
     if moment.stamped is not None and moment.stamped < revoked_at:
         return True
-    return moment.made is not None and moment.made < revoked_at and status.retired
+    return moment.made is not None and moment.made < revoked_at and status.retired(policy)
 
 
 def _fresh(link: Link, statuses: Sequence[Status], moment: Moment, policy: Policy) -> Status:

@@ -91,7 +91,7 @@ def _look(file: _File, one: Embedded, later: Sequence[Stamp]) -> Seen:
     if one.objection:
         return _unread(place, one.objection)
     try:
-        signed = read_cms(one.cms, kind=DATA)
+        signed = read_cms(one.cms, file.trust.policy, kind=DATA)
     except Refused as why:
         return _unread(place, why.objection)
     beside = file.around(later)

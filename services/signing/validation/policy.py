@@ -2,9 +2,10 @@
 
 import hashlib
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -12,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 NEWEST = Path(__file__).parent.parent / "policy" / "lienthong-1.toml"
 _Positive = Annotated[int, Field(ge=1)]
+_Kind = Literal["leader", "seal"]
 
 
 class BadPolicy(Exception):  # noqa: N818 (the page is)
@@ -74,9 +76,17 @@ class _Algorithms(_Data):
     curves: _Until
 
 
+class _Path(Rule):
+    longest: _Positive = 8
+    """Authorities of a path, the anchor among them. Here and below: what older pages lack was the
+    same for all of them, and is what they are applied with."""
+    most_ways: _Positive = 8
+    """Paths of one certificate that are looked at."""
+
+
 class _Chain(_Data):
     listed: Rule
-    path: Rule
+    path: _Path
     purpose: Rule
 
 
@@ -130,23 +140,71 @@ class _Known(Rule):
     """None: the page does not say it; what was given up by it says so itself."""
 
 
+class _Revoked(Rule):
+    retired_reasons: list[str] = [
+        "unspecified",
+        "affiliationChanged",
+        "superseded",
+        "cessationOfOperation",
+    ]
+    """Stated reasons (RFC 5280 5.3.1) for which a time-stamping unit's key is still its own."""
+
+
 class _Revocation(_Data):
     known: _Known
     fresh: _Fresh
-    revoked: Rule
+    revoked: _Revoked
 
 
 class _Binding(_Data):
     row: Rule
 
 
-class _Order(_Data):
-    complete: Rule
-    sequence: Rule
+class _Complete(Rule):
+    main: list[_Kind] = ["leader", "seal"]
+    annex: list[_Kind] = ["seal"]
+    """Whose signatures a file has to have, what is told first first."""
+
+
+class _Sequence(Rule):
+    sequence: list[_Kind] = ["leader", "seal"]
+    """Nobody signs as an earlier one when a later one has."""
+
+
+class Order(_Data):
+    complete: _Complete
+    sequence: _Sequence
+
+    def lacking(self, kinds: Sequence[str], role: str) -> _Kind | None:
+        """Return whose signature a file lacks that has those of these kinds."""
+        wanted = self.complete.main if role == "MAIN" else self.complete.annex
+        return next((kind for kind in wanted if kind not in kinds), None)
+
+    def turned(self, kinds: Sequence[str]) -> str | None:
+        """Say who signed too late, if somebody did."""
+        order = self.sequence.sequence
+        for place, later in enumerate(order):
+            behind = kinds[kinds.index(later) :] if later in kinds else ()
+            for earlier in order[:place]:
+                if earlier in behind:
+                    return f"a {earlier} signed after the {later}"
+        return None
+
+
+class Heavy(Rule):
+    most_stamps: _Positive = 16
+    most_certificates: _Positive = 64
+    most_revocations: _Positive = 64
+    """Of one signature. Each is judged and told of, and a megabyte holds 250,000 empty ones."""
+    memory_mib: _Positive = 1024
+    cpu_seconds: _Positive = 20
+    wall_seconds: _Positive = 40
+    tries: _Positive = 3
+    """Of one look at a file, and how many looks: as processes are limited (`pool.py`)."""
 
 
 class _Limits(_Data):
-    heavy: Rule
+    heavy: Heavy
 
 
 class _Page(_Data):
@@ -162,7 +220,7 @@ class _Page(_Data):
     time: _Time
     revocation: _Revocation
     binding: _Binding
-    order: _Order
+    order: Order
     limits: _Limits
 
 
@@ -182,6 +240,13 @@ class Policy:
     def clocks_apart(self) -> timedelta:
         """Return by how much two clocks may differ."""
         return timedelta(seconds=self.page.time.validity.clocks_apart_seconds)
+
+    def retires(self, stated: str | None) -> bool:
+        """Say whether a time-stamping unit that is revoked for this made good stamps before.
+
+        None: no reason stands there, and none of its stamps is valid (RFC 3161 4, 1 and 2).
+        """
+        return stated in self.page.revocation.revoked.retired_reasons
 
     def digest_ends(self, name: str) -> datetime | None:
         """Return until when a digest algorithm may be used; None: it may not."""
@@ -206,6 +271,7 @@ class Policy:
         return dict(_rules(self.page))
 
 
+@lru_cache(maxsize=16)
 def load(content: bytes) -> Policy:
     """Read a policy's page. Raises BadPolicy."""
     try:

@@ -18,11 +18,11 @@ from services.signing.validation.extensions import extension, is_authority
 from services.signing.validation.failures import UNREAD
 from services.signing.validation.indication import Refused
 from services.signing.validation.material import digest
+from services.signing.validation.policy import Policy
 from services.signing.validation.structures import TbsRevocationList
 
 HOLD = "certificateHold"
 _UNSPECIFIED = "unspecified"
-_RETIRED = frozenset(("unspecified", "affiliationChanged", "superseded", "cessationOfOperation"))
 _EXPIRED_ON_LIST = "2.5.29.60"
 _UNDERSTOOD = frozenset(
     {
@@ -61,10 +61,9 @@ class Status:
         """Return why it is revoked (RFC 5280 5.3.1); None: it is not."""
         return None if self.revoked_at is None else self.stated or _UNSPECIFIED
 
-    @property
-    def retired(self) -> bool:
+    def retired(self, policy: Policy) -> bool:
         """Say whether it is revoked for a stated reason for which its key is still its own."""
-        return self.revoked_at is not None and is_retired(self.stated)
+        return self.revoked_at is not None and policy.retires(self.stated)
 
     @property
     def on_hold(self) -> bool:
@@ -231,18 +230,10 @@ def _expired_since(extensions: Extensions) -> datetime | None:
     return None
 
 
-def is_retired(stated: str | None) -> bool:
-    """Say whether a time-stamping unit that is revoked for this made good stamps before.
-
-    None: no reason stands there, and none of its stamps is valid (RFC 3161 4, 1 and 2).
-    """
-    return stated in _RETIRED
-
-
-def entry_of(entry: x509.RevokedCertificate) -> tuple[datetime, str, bool]:
-    """Return from when on, and why, a certificate is revoked, and `is_retired`."""
+def entry_of(entry: x509.RevokedCertificate, policy: Policy) -> tuple[datetime, str, bool]:
+    """Return from when on, and why, a certificate is revoked, and whether the policy retires it."""
     when, stated = _read(entry)
-    return when, stated or _UNSPECIFIED, is_retired(stated)
+    return when, stated or _UNSPECIFIED, policy.retires(stated)
 
 
 def _read(entry: x509.RevokedCertificate) -> tuple[datetime, str | None]:

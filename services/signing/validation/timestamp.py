@@ -27,7 +27,7 @@ def stamp(
 ) -> Stamp:
     """Judge a time-stamp token at a moment; `digest` computes what it should be over."""
     try:
-        signed = read(token, kind=TIME_STAMP_INFO)
+        signed = read(token, trust.policy, kind=TIME_STAMP_INFO)
         content = signed.content or b""
         info = asn1.decode_der(TimeStampInfo, content)
         algorithm = digest_of(info.imprint.digest.algorithm.dotted_string)

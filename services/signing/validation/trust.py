@@ -29,8 +29,6 @@ from services.signing.validation.policy import Policy, load
 from services.signing.validation.revocation import RevocationList, Status, Unusable
 
 _MOST_CHAINS = 4_096
-_LONGEST = 8
-_MOST_WAYS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +193,7 @@ class Trust:
                 "FORMAT_FAILURE", "format.cms", UNREADABLE, "the certificate cannot be read"
             ) from None
         key = key_of(certificate)
-        ways = list(islice(self._ways(certificate, ()), _MOST_WAYS))
+        ways = list(islice(self._ways(certificate, ()), self.policy.page.chain.path.most_ways))
         if not ways:
             objection = Objection(
                 "NO_CERTIFICATE_CHAIN_FOUND", "chain.listed", UNTRUSTED, "no listed authority"
@@ -230,7 +228,7 @@ class Trust:
             way = (*so_far, issuer)
             if issuer.listed.anchor:
                 yield way
-            elif issuer not in so_far and len(way) < _LONGEST:
+            elif issuer not in so_far and len(way) < self.policy.page.chain.path.longest:
                 yield from self._ways(issuer.certificate, way)
 
     def _issuers_of(self, below: x509.Certificate) -> Iterator[Issuer]:
