@@ -15,8 +15,6 @@ from services.signing.validation.policy import NEWEST, load
 from services.signing.verdict import Verdict, judge
 from shared.ids import AgencyId
 
-POLICY = load(NEWEST.read_bytes())
-
 PAGE = NEWEST.read_bytes()
 POLICY = load(PAGE)
 AGENCY = AgencyId(UUID(int=22))
