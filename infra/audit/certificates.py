@@ -142,8 +142,9 @@ def _may_be_retired(row: Row, entry: x509.RevokedCertificate | None) -> bool:
 
     Where no list names it an answer may have said so.
     """
-    told = entry is None or load(NEWEST.read_bytes()).retires(_stated(entry))
-    return row["kind"] == "timestamp" and row["state"] == "revoked" and told
+    if row["kind"] != "timestamp" or row["state"] != "revoked":
+        return False
+    return entry is None or load(NEWEST.read_bytes()).retires(_stated(entry))
 
 
 def _reason(entry: x509.RevokedCertificate) -> str:

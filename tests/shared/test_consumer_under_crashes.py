@@ -2,7 +2,8 @@
 
 import asyncio
 import signal
-from collections.abc import Collection
+from collections.abc import AsyncGenerator, Collection
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -134,12 +135,7 @@ async def test_a_reader_that_brings_nothing_is_thrown_away(
     ground: Ground, monkeypatch: pytest.MonkeyPatch
 ):
     """aiokafka can hang without an error (#1154): a paused one looks the same from outside."""
-    made = _watched(monkeypatch)
-    topic, on = ground.fresh_topic(), On(Noted, note)
-    reader = consume(ground.db, ground.access, service="docs", topics=[topic], handlers=[on])
-    async with sending(ground), ground.running(reader):
-        await put(ground, topic, ("a", 1))
-        await has_done(ground, ("a", 1))
+    async with _one_read(ground, monkeypatch) as (topic, made):
         made[0].pause()
         await put(ground, topic, ("a", 2))
         await has_done(ground, ("a", 1), ("a", 2))
@@ -151,12 +147,7 @@ async def test_a_reader_without_places_is_thrown_away_while_more_and_more_comes(
     ground: Ground, monkeypatch: pytest.MonkeyPatch
 ):
     """It may hang in its group's rebalance, and nobody else has its places then."""
-    made = _watched(monkeypatch)
-    topic, on = ground.fresh_topic(), On(Noted, note)
-    reader = consume(ground.db, ground.access, service="docs", topics=[topic], handlers=[on])
-    async with sending(ground), ground.running(reader):
-        await put(ground, topic, ("a", 1))
-        await has_done(ground, ("a", 1))
+    async with _one_read(ground, monkeypatch) as (topic, made):
         made[0].lose_places()
         async with asyncio.timeout(30):
             sent = 1
@@ -173,16 +164,25 @@ async def test_a_reader_that_only_ever_begins_anew_is_thrown_away(
     trouble: str, ground: Ground, monkeypatch: pytest.MonkeyPatch
 ):
     """It was never idle, and brought nothing: 15 records lay unread for two minutes."""
+    async with _one_read(ground, monkeypatch) as (topic, made):
+        made[0].trouble = trouble
+        await put(ground, topic, ("a", 2))
+        await eventually(lambda: len(made) > 1, "another reader", timeout=30)
+        await has_done(ground, ("a", 1), ("a", 2))
+
+
+@asynccontextmanager
+async def _one_read(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> "AsyncGenerator[tuple[str, list[_Watched]]]":
+    """Have a reader that has read one record; lends the topic and every reader that is made."""
     made = _watched(monkeypatch)
     topic, on = ground.fresh_topic(), On(Noted, note)
     reader = consume(ground.db, ground.access, service="docs", topics=[topic], handlers=[on])
     async with sending(ground), ground.running(reader):
         await put(ground, topic, ("a", 1))
         await has_done(ground, ("a", 1))
-        made[0].trouble = trouble
-        await put(ground, topic, ("a", 2))
-        await eventually(lambda: len(made) > 1, "another reader", timeout=30)
-        await has_done(ground, ("a", 1), ("a", 2))
+        yield topic, made
 
 
 class _Watched(Reader):

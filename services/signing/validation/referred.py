@@ -64,6 +64,8 @@ def check_referred(reader: PdfFileReader, revision: int) -> None:
     xrefs = reader.xrefs
     later = range(revision + 1, xrefs.total_revisions)
     brought = {one.idnum for number in later for one in xrefs.explicit_refs_in_revision(number)}
+    if not brought:
+        return
     there, file = listed(reader, revision), reader.get_historical_resolver(revision)
     known = {(one.idnum, one.generation) for one in there}
     again: dict[Reference, list[_Use]] = {}
