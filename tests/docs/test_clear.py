@@ -3,6 +3,8 @@
 import json
 from functools import partial
 
+import pytest
+
 from services.docs.agency import seeded_id
 from services.docs.dispatch import ask_again
 from services.docs.document import Urgency
@@ -28,6 +30,7 @@ async def test_a_good_dispatch_gets_a_number_at_each_recipient(exchange: Exchang
     assert [one.change for one in await exchange.told(DispatchChanged)] == ["cleared"]
 
 
+@pytest.mark.usefixtures("spans")
 async def test_an_entry_that_is_asked_for_comes_with_its_dispatch_s_trace(exchange: Exchange):
     first, second = await exchange.send(PROVINCE), await exchange.send(PROVINCE)
     for one in (first, second):

@@ -128,11 +128,11 @@ async def lease_of(client: Client, agency: str, dispatch: str) -> Json:
 
     async def look() -> Json | None:
         asked = {"max": 50, "visibility": "PT1M", "wait": "PT1S"}
-        leases = (await client.ask("POST", "/v1/inbox/leases", body=asked)).json()["leases"]
+        answer = await client.ask("POST", "/v1/inbox/leases", body=asked, acting=agency)
+        leases = answer.json()["leases"]
         mine = None
         for lease in leases:
-            entry = json.loads(lease["delivery"]["entry"])
-            if (entry["dispatch_id"], entry["to"]["code"]) == (dispatch, agency):
+            if json.loads(lease["delivery"]["entry"])["dispatch_id"] == dispatch:
                 mine = lease
             else:
                 await client.ask("DELETE", f"/v1/inbox/leases/{lease['id']}")
