@@ -6,12 +6,14 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
 import pytest
 
+from infra.audit.finding import Finding
+from infra.audit.site import opened
+from infra.audit.walk import walk
 from infra.bench.plan import directory
 from infra.client import Client, connect
 from infra.postgres.provision import Connection, admin
@@ -44,6 +46,8 @@ class Site:
     stack: Stack
     systems: Mapping[str, Client]
     load: Load
+    before: frozenset[str]
+    """Where an audit found something before the load: what other tests have planted."""
 
     async def command(self, *words: str) -> str:
         """Run a command of `infra.restore` and return what it has printed."""
@@ -69,9 +73,10 @@ class Site:
         goal = len(self.load.accepted) + documents
         await eventually(lambda: len(self.load.accepted) >= goal, "documents", timeout=240)
 
-    def now(self) -> str:
-        """Return the moment as TO= takes it."""
-        return datetime.now(UTC).isoformat()
+    async def findings(self) -> list[Finding]:
+        """Audit the stack; return what was not there before the load."""
+        found = await audited(self.stack)
+        return [one for one in found if one.where not in self.before]
 
     async def quiet(self) -> None:
         """Return when nothing is under way any more; names what still is."""
@@ -107,6 +112,13 @@ class Site:
         return await admin(port, self.stack.folder.secret, database_of(service))
 
 
+async def audited(stack: Stack) -> list[Finding]:
+    """Hold all services' records and files against each other, as they are now."""
+    async with opened(stack.folder) as ground:
+        books = await walk(ground, lambda _text: None)
+    return books.findings
+
+
 @pytest.fixture(scope="session")
 async def site(stack: Stack) -> AsyncIterator[Site]:
     """The stack with a backup that is older than all of the load."""
@@ -114,6 +126,7 @@ async def site(stack: Stack) -> AsyncIterator[Site]:
     async with connect(run, patience=240) as systems:
         found = await directory(systems["registrar"])
         load = await asyncio.to_thread(chosen, run, systems, found)
-        made = Site(stack, systems, load)
+        before = frozenset(one.where for one in await audited(stack))
+        made = Site(stack, systems, load, before)
         assert "BACKUP name=" in await made.command("backup")
         yield made

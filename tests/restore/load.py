@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
 from itertools import count
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 from uuid import UUID
 
 from infra.bench.load import TYPE, form
@@ -34,6 +34,21 @@ class Box:
     client: Client
 
 
+class Seen(NamedTuple):
+    """An entry, as its reader keeps it."""
+
+    delivery: str
+    hash: str
+    entry: str
+
+
+class Receipt(NamedTuple):
+    """A receipt's bytes, and when they were told."""
+
+    jws: str
+    at: datetime
+
+
 @dataclass(slots=True)
 class Load:
     """Two senders, three recipients; everything that a client was told is kept and compared."""
@@ -41,13 +56,16 @@ class Load:
     senders: Mapping[str, Client]
     boxes: tuple[Box, ...]
     papers: Mapping[str, bytes]
-    accepted: list[str] = field(default_factory=list[str])
-    """Dispatches, as they were acknowledged."""
-    entries: dict[tuple[str, str, int], str] = field(
-        default_factory=dict[tuple[str, str, int], str]
+    accepted: dict[str, datetime] = field(default_factory=dict[str, datetime])
+    """Dispatches that were acknowledged, each with the moment at which its sender had read that."""
+    lost: set[str] = field(default_factory=set[str])
+    """Those among them that docs, set back to a point before them, was free to forget."""
+    entries: dict[tuple[str, str, int], Seen] = field(
+        default_factory=dict[tuple[str, str, int], Seen]
     )
-    """Hash of every entry that was ever read, by agency, lane and number."""
-    receipts: dict[str, str] = field(default_factory=dict[str, str])
+    """Every entry that was ever read, by agency, lane and number."""
+    receipts: dict[str, Receipt] = field(default_factory=dict[str, Receipt])
+    """By delivery."""
     faults: list[str] = field(default_factory=list[str])
     refused: "Counter[str]" = field(default_factory=Counter[str])
 
@@ -62,7 +80,7 @@ class Load:
             self.refused[str(error)[:200]] += 1
             return None
         dispatch = str(answer.json()["dispatch"]["id"])
-        self.accepted.append(dispatch)
+        self.accepted[dispatch] = datetime.now(UTC)
         return dispatch
 
     async def look(self, box: Box) -> dict[str, list[Json]]:
@@ -75,18 +93,20 @@ class Load:
             ]
             for item in found[lane]:
                 key = box.code, lane, int(item["sequence"])
-                if self.entries.setdefault(key, item["hash"]) != item["hash"]:
+                seen = Seen(item["delivery_id"], item["hash"], item["entry"])
+                if self.entries.setdefault(key, seen) != seen:
                     self.faults.append(f"{key} was given twice")
                 if item["delivery_id"] not in self.receipts:
-                    await self._acknowledge(box, item)
+                    await self.acknowledge(box, item)
         return found
 
-    async def _acknowledge(self, box: Box, item: Json) -> None:
+    async def acknowledge(self, box: Box, item: Json) -> None:
+        """Acknowledge an entry, and keep the receipt."""
         delivery, entry = item["delivery_id"], json.loads(item["entry"])
         digests = {one["id"]: one["sha256"] for one in entry["files"]}
         path, body = f"/v1/deliveries/{delivery}/acknowledgement", {"digests": digests}
         answer = await box.client.ask("POST", path, body=body, acting=box.code)
-        self.receipts[delivery] = answer.json()["receipt"]
+        self.receipts[delivery] = Receipt(answer.json()["receipt"], datetime.now(UTC))
 
     async def receipt(self, box: Box, delivery: str) -> str | None:
         """Ask for a receipt again; None: there is none."""

@@ -1,69 +1,46 @@
-"""Each service set back under load: no number twice, no lane still, receipts byte for byte."""
+"""Each service set back under load, to a random moment with records under way."""
 
 import asyncio
-import random
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 
 import pytest
 
-from infra.client import Refused
+from infra.client import Json, Refused
 from tests.restore.conftest import Site
+from tests.restore.moments import amid, dice
+from tests.restore.promises import Restored, held
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
 
 
-async def set_back(site: Site, service: str) -> str:
-    """Let documents flow, set a service back to a moment amid them, and let more flow."""
+async def _nothing() -> None:
+    """Leave the load alone."""
+
+
+async def set_back(
+    site: Site, service: str, *, behind: Callable[[], Awaitable[None]] = _nothing
+) -> Restored:
+    """Let documents flow, set a service back to a moment amid them, and let more flow.
+
+    `behind` happens after that moment: the restored database does not know of it.
+    """
+    chance = dice(service)
     async with site.load.running():
         await site.further(4)
-        to = site.now()
+        point = await amid(site, service, chance)
+        await behind()
         await site.further(4)
-        await asyncio.sleep(random.uniform(0, 1))  # noqa: S311 (any moment, with any in flight)
-        line = await site.restore(service, to)
+        await asyncio.sleep(chance.uniform(0, 1))
+        line = await site.restore(service, point.to.isoformat())
+        back = datetime.now(UTC)
         await site.further(3)
-    return line
-
-
-async def held(site: Site) -> None:
-    """Assert what every restore promises, from the mailboxes as they are now."""
-    await site.quiet()
-    urgent, normal = [await site.load.send(code) for code in site.load.senders]
-    assert urgent, site.load.refused
-    assert normal, site.load.refused
-    await site.quiet()
-    for box in site.load.boxes:
-        mailbox = await site.load.look(box)
-        dispatches = {item["entry"].split('"dispatch_id":"')[1][:36] for item in mailbox["normal"]}
-        assert {urgent, normal} <= dispatches, "a lane stands still"
-    assert site.load.faults == []
-    await site.quiet()  # the look has acknowledged what was new
-    docs, notify = await site.database("docs"), await site.database("notify")
-    try:
-        ours = await docs.fetch("select delivery_id, receipt from receipts order by 1")
-        theirs = await notify.fetch("select delivery_id, receipt from receipts order by 1")
-    finally:
-        await docs.close()
-        await notify.close()
-    assert [tuple(row) for row in ours] == [tuple(row) for row in theirs]
-
-
-async def lost_receipts(site: Site) -> list[str]:
-    """Return the deliveries whose receipt is not what their recipient holds."""
-    found: list[str] = []
-    for box in site.load.boxes:
-        mailbox = await site.load.look(box)
-        for item in (item for lane in mailbox.values() for item in lane):
-            delivery = item["delivery_id"]
-            if await site.load.receipt(box, delivery) != site.load.receipts[delivery]:
-                found.append(delivery)
-    return found
+    assert f"RESTORED service={service}" in line
+    return Restored(service, point, back)
 
 
 async def test_docs_goes_on_behind_every_number_that_was_given(site: Site):
-    before = set(await lost_receipts(site))  # by notify, if that was set back before
-    line = await set_back(site, "docs")
-    assert "RESTORED service=docs" in line
-    await held(site)
-    assert set(await lost_receipts(site)) <= before
+    await held(site, await set_back(site, "docs"))
     docs = await site.database("docs")
     try:
         assert await docs.fetchval("select count(*) from dispatches where adopted") > 0
@@ -71,12 +48,18 @@ async def test_docs_goes_on_behind_every_number_that_was_given(site: Site):
         await docs.close()
 
 
+async def test_docs_keeps_what_waits_for_its_verdict(site: Site):
+    """Here nobody else can bring back what was acknowledged: none of it has a number yet."""
+    await site.stack.kill("signing", hold=True)
+    try:
+        restored = await set_back(site, "docs")
+    finally:
+        await site.stack.start("signing")
+    await held(site, restored)
+
+
 async def test_notify_has_entries_and_receipts_back_byte_for_byte(site: Site):
-    before = dict(site.load.receipts)
-    assert "RESTORED service=notify" in await set_back(site, "notify")
-    await held(site)
-    # One that was in no store but the lost database is made anew; what was told before stays.
-    assert not set(await lost_receipts(site)) & set(before)
+    await held(site, await set_back(site, "notify"))
 
 
 async def test_signing_knows_revocations_and_judges_again(site: Site):
@@ -87,46 +70,64 @@ async def test_signing_knows_revocations_and_judges_again(site: Site):
         list(site.load.senders),
     )
     await signing.close()
-    registrar = site.systems["registrar"]
-    async with site.load.running():
-        await site.further(3)
-        to = site.now()
+    told: list[int] = []
+
+    async def revoked() -> None:
         path = f"/v1/certificates/{spare}/revocations"
-        answer = await registrar.ask("POST", path, body={"reason": "keyCompromise"})
-        number = answer.json()["list_number"]
-        await site.further(4)
-        assert "RESTORED service=signing" in await site.restore("signing", to)
-        await site.further(3)
-    await held(site)
+        body = {"reason": "keyCompromise"}
+        answer = await site.systems["registrar"].ask("POST", path, body=body)
+        told.append(answer.json()["list_number"])
+
+    await held(site, await set_back(site, "signing", behind=revoked))
     signing = await site.database("signing")
     state = await signing.fetchval("select state from certificates where sha256 = $1", spare)
     newest = await signing.fetchval("select list_number from authorities where name = 'issuing'")
     await signing.close()
     assert state == "revoked"
-    assert newest > number
+    assert newest > told[0]
     assert await _astray(site) == []
 
 
 async def test_the_gateway_lets_no_revoked_system_in(site: Site):
-    spare = next(
-        name
-        for name, client in sorted(site.systems.items())
-        if len(client.access.agencies) == 1
-        and client.access.agencies[0] not in site.load.senders
-        and client not in [box.client for box in site.load.boxes]
-    )
-    registrar, gone = site.systems["registrar"], site.systems[spare]
-    async with site.load.running():
-        await gone.ask("GET", "/v1/me")
-        to = site.now()
-        await registrar.ask("DELETE", f"/v1/clients/{spare}")
-        await site.further(3)
-        assert "RESTORED service=gateway" in await site.restore("gateway", to)
-        await site.further(3)
-    await held(site)
-    assert (await registrar.ask("GET", f"/v1/clients/{spare}")).json()["state"] == "revoked"
+    ended, changed = _two_that_nobody_needs(site)
+    registrar, gone = site.systems["registrar"], site.systems[ended]
+    stop, last = asyncio.Event(), dict[str, Json]()
+
+    async def change(name: str, **body: object) -> None:
+        last[name] = (await registrar.ask("PATCH", f"/v1/clients/{name}", body=body)).json()
+
+    async def changing() -> None:
+        while not stop.is_set():
+            await change(changed, scopes=site.systems[changed].access.scope.split())
+
+    async def revoked() -> None:
+        await registrar.ask("DELETE", f"/v1/clients/{ended}")
+        stop.set()
+
+    await gone.ask("GET", "/v1/me")
+    async with asyncio.TaskGroup() as group:
+        group.create_task(changing())
+        restored = await set_back(site, "gateway", behind=revoked)
+    await held(site, restored)
+    kept, out = [
+        (await registrar.ask("GET", f"/v1/clients/{name}")).json() for name in (changed, ended)
+    ]
+    assert kept == last[changed]
+    assert out["state"] == "revoked"
     with pytest.raises(Refused):
         await gone.ask("GET", "/v1/me")
+    await change(changed, scopes=kept["scopes"])
+    assert last[changed]["version"] > max(kept["version"], out["version"])
+
+
+def _two_that_nobody_needs(site: Site) -> list[str]:
+    """Name two systems of one agency each that neither send nor receive here."""
+    busy = {*site.load.senders, *(box.code for box in site.load.boxes)}
+    return [
+        name
+        for name, client in sorted(site.systems.items())
+        if len(client.access.agencies) == 1 and client.access.agencies[0] not in busy
+    ][:2]
 
 
 async def _astray(site: Site) -> list[str]:
