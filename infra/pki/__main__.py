@@ -6,7 +6,7 @@ from pathlib import Path
 
 from infra.client import Refused, Unreachable
 from infra.pki import registrar
-from infra.pki.authority import Use
+from infra.pki.authority import Period, Use
 from infra.pki.establish import establish
 from infra.pki.registrar import Holder
 from infra.stack.folder import Folder
@@ -35,7 +35,7 @@ def _run(given: argparse.Namespace) -> None:
 
 def _act(given: argparse.Namespace, holder: Holder) -> None:
     if given.command in {"issue", "expire"}:
-        period = registrar.expired() if given.command == "expire" else None
+        period = registrar.expired() if given.command == "expire" else _period(given.hours)
         row = registrar.reissue(given.run, holder, period=period)
         print(f"pki: {given.code} {given.use} has a new certificate {row.sha256}")
         return
@@ -43,6 +43,10 @@ def _act(given: argparse.Namespace, holder: Holder) -> None:
     digest = registrar.digest_of(given.run, holder)
     change = asyncio.run(registrar.change(given.run, digest, reason))
     print(f"pki: {given.code} {given.use} is {change['state']}, list {change['list_number']}")
+
+
+def _period(hours: list[float] | None) -> Period | None:
+    return None if hours is None else registrar.period_of(*hours)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -65,6 +69,10 @@ def _parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, parents=[one], help=meaning)
         command.add_argument("code", help="code of the agency, such as G22")
         command.add_argument("use", choices=["leader", "seal"])
+        if name == "issue":
+            command.add_argument(
+                "--hours", nargs=2, type=float, metavar=("FROM", "TO"), help="its period, from now"
+            )
         if name == "revoke":
             command.add_argument("--reason", default="unspecified", help="RFC 5280 5.3.1")
     return parser

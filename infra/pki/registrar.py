@@ -68,6 +68,12 @@ def expired() -> Period:
     return Period(now - dt.timedelta(days=365), now - dt.timedelta(days=1))
 
 
+def period_of(begins: float, ends: float) -> Period:
+    """Return a period that begins and ends so many hours from now."""
+    now = dt.datetime.now(dt.UTC).replace(microsecond=0)
+    return Period(now + dt.timedelta(hours=begins), now + dt.timedelta(hours=ends))
+
+
 def rotate(run: Path, service: str) -> Registered:
     """Give gateway or notify one more protocol key; the service signs with the newest."""
     office = open_office(run)

@@ -3,6 +3,7 @@
 import csv
 import json
 import stat
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, pkcs12
 
 from infra.pki import registrar, registry
+from infra.pki.__main__ import main
 from infra.pki.authority import Use
 from infra.pki.establish import PASSWORD, establish
 
@@ -135,3 +137,19 @@ def test_a_rotated_protocol_key_stands_beside_the_old_one(tmp_path: Path, seed: 
     assert len(names) == 2
     assert row.sha256[:32] in names
     assert establish(tmp_path, seed) == 0
+
+
+def test_a_certificate_is_issued_for_a_period_from_now(
+    tmp_path: Path, seed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    establish(tmp_path, seed)
+    words = ["pki", "issue", "H14", "leader", "--hours", "-48", "-2", "--run", str(tmp_path)]
+    monkeypatch.setattr("sys.argv", words)
+    main()
+    bundle = (tmp_path / "pki" / "H14.leader.p12").read_bytes()
+    _, certificate, _ = pkcs12.load_key_and_certificates(bundle, PASSWORD)
+    assert certificate is not None
+    ended = datetime.now(UTC) - certificate.not_valid_after_utc
+    assert timedelta(hours=2) <= ended < timedelta(hours=2, minutes=1)
+    period = certificate.not_valid_after_utc - certificate.not_valid_before_utc
+    assert period == timedelta(hours=46)

@@ -171,7 +171,8 @@ class Collector:
             after = page["next"]
 
     def _senders(self) -> Iterable[str]:
-        sending = (*self.network.senders, *self.network.spare)
+        network = self.network
+        sending = (*network.senders, *network.spare, *network.lapsing)
         return dict.fromkeys(self.network.serving[code] for code in sending)
 
     async def stand(self, found: Collected, held: Mapping[str, bool]) -> None:

@@ -99,6 +99,11 @@ class Harness:
         """Return one line per process, whether they are well or not."""
         return await self._do("status", may_fail=True)
 
+    async def certify(self, code: str, use: str, *, begins: float, ends: float) -> None:
+        """Give an agency's leader or seal a new certificate, valid in hours from now."""
+        hours = ("--hours", str(begins), str(ends))
+        await self._do("issue", code, use, *hours, module="infra.pki")
+
     async def audit(self) -> str:
         """Hold what all services keep against each other; return what is wrong, else nothing."""
         try:

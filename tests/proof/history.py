@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 Lane: TypeAlias = Literal["normal", "urgent"]
+Lapse: TypeAlias = Literal["", "expired", "early"]
+"""What is wrong with the certificate of a document's leader: it has ended, or not begun."""
 Starts: TypeAlias = dict[tuple[str, str], int]
 """After which number of an agency's lane something that is followed begins; else after 0."""
 
@@ -39,6 +41,7 @@ class Invocation:
     canary: str
     begun: float
     """Seconds of the monotonic clock, before the first byte of the first try."""
+    lapse: Lapse = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 from tests.proof.harness import Json
 
 Kind: TypeAlias = Literal["lease", "sse", "poll", "kafka"]
-_SENDERS, _FEW = 8, 16
+_SENDERS, _FEW, _LAPSING = 8, 16, 2
 _KINDS: tuple[Kind, ...] = ("lease", "sse", "poll", "lease", "sse", "poll", "sse", "kafka")
 
 
@@ -21,6 +21,8 @@ class Network:
     """Recipients with a system of their own, of all levels."""
     spare: tuple[str, ...]
     """With a system of their own, too: each sends one document and then loses its certificate."""
+    lapsing: tuple[str, ...]
+    """Two more, whose leaders have a certificate that has ended or has not begun."""
     wide: tuple[str, ...]
     """A province and all that is below it: the addressees of a document to everybody."""
     serving: dict[str, str]
@@ -59,10 +61,12 @@ def choose(rows: Sequence[Json]) -> Network:
     left = [code for code in others if code not in senders]
     step = max(1, len(left) // _FEW)
     few = tuple(left[::step][:_FEW])
+    spare = tuple(code for code in left if code not in few)
     return Network(
         senders=senders,
         few=few,
-        spare=tuple(code for code in left if code not in few),
+        spare=spare[:-_LAPSING],
+        lapsing=spare[-_LAPSING:],
         wide=tuple(wide),
         serving=serving,
         hub=str(hub["client_id"]),

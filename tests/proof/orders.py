@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 from uuid import uuid4
 
 from tests.proof.harness import Json
-from tests.proof.history import Invocation, Lane, Outcome
+from tests.proof.history import Invocation, Lane, Lapse, Outcome
 from tests.proof.network import Network
 from tests.proof.papers import canary
 
@@ -43,6 +43,7 @@ class Order:
     """Where a draft that is already there is dispatched; empty: document and file go at once."""
     revision: str = ""
     """What was put behind the draft's subject before it was dispatched."""
+    lapse: Lapse = ""
 
     @property
     def lane(self) -> Lane:
@@ -109,6 +110,7 @@ class Order:
             sha256=self.sha256,
             canary=self.canary,
             begun=self.begun,
+            lapse=self.lapse,
         )
 
 

@@ -123,6 +123,10 @@ class Desk:
             self._signers[name] = Signer(self._pki / name)
         return self._signers[name]
 
+    def forget(self, code: str, use: str) -> None:
+        """Read an agency's signer anew when it is needed: it has another certificate."""
+        self._signers.pop(f"{code}.{use}.p12", None)
+
     def _hasher(self, size: int, template: Template) -> Hasher:
         """Return a hash that has seen what all papers of a size begin with."""
         if size not in self._prefixes:

@@ -216,6 +216,19 @@ def refused(history: History) -> None:
     history.outcomes[3] = Outcome("fail", 3.5, code="DOC-4221")
 
 
+def lapsed(*, there: bool) -> Planting:
+    """Return what makes the second document one of a lapsed certificate, refused or still there."""
+
+    def plant(history: History) -> None:
+        history.invocations[2] = replace(history.invocations[2], lapse="expired")
+        if not there:
+            without(2, "B")(history)
+            told = Standing(held=True, failed=frozenset({"B"}), reasons={"B": "SIG-4224"})
+            history.standings["dispatch-2"] = told
+
+    return plant
+
+
 def refused_and_there(history: History) -> None:
     """Refuse the third one, and deliver it."""
     refused(history)

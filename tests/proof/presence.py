@@ -66,19 +66,35 @@ class Refusal:
 
 
 def refusals(facts: Facts) -> Iterator[Refusal]:
-    """Yield what was refused for good: every document of the load is valid."""
+    """Yield what was refused for good; what is signed with a lapsed certificate has to be."""
     for number, outcome in facts.history.outcomes.items():
-        if outcome.kind == "fail":
+        if outcome.kind == "fail" and not facts.history.invocations[number].lapse:
             yield Refusal(f"document {number}", outcome.code)
     for dispatch, standing in facts.history.standings.items():
+        if _lapsed(facts, dispatch):
+            continue
         for code in sorted(standing.failed):
             yield Refusal(f"{dispatch} to {code}", standing.reasons.get(code, ""))
 
 
-def none_refused(facts: Facts, tally: Tally) -> int:
-    """P1: nothing valid is refused; returns how much was.
+def _lapsed(facts: Facts, dispatch: str) -> bool:
+    sent = facts.of_dispatch.get(dispatch)
+    return sent is not None and bool(sent.lapse)
 
-    Not by a clock that jumps either: what is judged is judged by PostgreSQL's.
+
+def none_lapsed(facts: Facts, tally: Tally) -> None:
+    """P6, P11: nothing is delivered whose certificate was not valid, whatever a clock says."""
+    for entry in facts.history.entries:
+        sent = facts.sent(entry)
+        if sent is not None and sent.lapse:
+            why = f"its leader's certificate is {sent.lapse}"
+            tally.add("phantom", f"{entry.place}: document {sent.number} is there, though {why}")
+
+
+def none_refused(facts: Facts, tally: Tally) -> int:
+    """P1, P11: nothing valid is refused, not by a clock that jumps either; returns how much was.
+
+    What is judged is judged by PostgreSQL's clock.
     """
     found = list(refusals(facts))
     for one in found:
@@ -91,7 +107,8 @@ def none_held(facts: Facts, tally: Tally) -> tuple[int, int]:
 
     Returns how many have lost theirs, and how many of them then.
     """
-    held = [dispatch for dispatch, one in facts.history.standings.items() if one.held]
+    standings = facts.history.standings.items()
+    held = [name for name, one in standings if one.held and not _lapsed(facts, name)]
     without = [dispatch for dispatch in held if not _in_doubt(facts, dispatch)]
     for dispatch in without:
         tally.add("held", f"{dispatch}: lost its place, though signing was able to tell")
@@ -107,4 +124,4 @@ def _in_doubt(facts: Facts, dispatch: str) -> bool:
     return any(sent.begun <= one.until and one.since <= judged for one in facts.history.doubts)
 
 
-THERE = (all_received, all_readable, all_receipted, all_told)
+THERE = (all_received, all_readable, all_receipted, all_told, none_lapsed)

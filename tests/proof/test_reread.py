@@ -56,7 +56,7 @@ async def asking(
     row = {"client_id": "sys-b", "agencies": ["B"], "scope": "documents.receive"}
     row |= {"private_key": "key.pem", "token_endpoint": f"http://127.0.0.1:{port}/oauth/token"}
     (folder / "clients.json").write_text(f"[{row}]".replace("'", '"'))
-    network = Network((), ("B",), (), (), {"B": "sys-b"}, "sys-b")
+    network = Network((), ("B",), (), (), (), {"B": "sys-b"}, "sys-b")
     records = Records(folder / "journal")
     try:
         async with opened(Harness(folder)) as door:

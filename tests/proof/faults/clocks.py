@@ -13,10 +13,12 @@ import aiohttp
 
 from tests.proof.faults.fault import PATIENCE, SERVICES, Fault, NotReached
 from tests.proof.faults.processes import send
+from tests.proof.faults.validity import lapse, refused, registered
 from tests.proof.harness import Harness
 from tests.proof.session import Session
 
 _DAY = 86_400.0
+_JUDGE = "signing"
 _NEAR = 3_600.0
 """Seconds by which what a service shows may differ from a whole day off."""
 _LOOK, _SOON = 0.2, 20.0
@@ -24,7 +26,7 @@ _LOOK, _SOON = 0.2, 20.0
 
 def jumps(pause: float) -> Iterator[Fault]:
     """Yield a day ahead and a day back, which go round among the services."""
-    for days, first in ((1, 0), (-1, 2)):
+    for days, first in ((1, 0), (-1, 1)):
         order = itertools.cycle([*SERVICES[first:], *SERVICES[:first]])
         yield Fault(
             name=f"the clock of one service jumps by {days:+d} day for {pause:.0f} s",
@@ -42,11 +44,17 @@ def _library() -> Path:
 async def _jump(
     harness: Harness, session: Session, *, services: Iterator[str], days: int, pause: float
 ) -> float:
-    """Start a service under libfaketime, let its clock jump, and jump back while it runs."""
+    """Start a service under libfaketime, let its clock jump, and jump back while it runs.
+
+    Meanwhile signing refuses what is not valid but by its clock.
+    """
     service = next(services)
     clock = harness.run / f"clock-{service}"
     await asyncio.to_thread(clock.write_text, "+0\n")
-    await harness.kill(service, hold=True)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(harness.kill(service, hold=True))
+        if service == _JUDGE:
+            group.create_task(lapse(harness, session))
     session.killed()
     life = {
         "LD_PRELOAD": str(await asyncio.to_thread(_library)),
@@ -59,9 +67,14 @@ async def _jump(
     await harness.start(service, life=life)
     try:
         await session.recovered(time.monotonic(), PATIENCE)
+        if service == _JUDGE:
+            await registered(session)
         await asyncio.to_thread(clock.write_text, f"{days:+d}d\n")
         await _jumped(harness, service, days)
-        await session.hand_in_for(pause)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(session.hand_in_for(pause))
+            if service == _JUDGE:
+                group.create_task(refused(session))
         await asyncio.to_thread(clock.write_text, "+0\n")
         return await session.recovered(time.monotonic(), PATIENCE)
     finally:
