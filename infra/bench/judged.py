@@ -32,8 +32,11 @@ def line(row: Json) -> str:
     )
 
 
-def delayed(name: str, calm: Sequence[Window], foul: Sequence[Window]) -> Json:
-    """Return by how much poison delays others' files, in percent of the mean."""
+def delayed(name: str, calm: Sequence[Window], foul: Sequence[Window], *, promised: bool) -> Json:
+    """Return by how much poison delays others' files, in percent of the mean.
+
+    `promised`: it may not be by more than is promised.
+    """
     times = {name: _times(windows) for name, windows in (("calm", calm), ("foul", foul))}
     ends = [end for window in foul for end in window.ends]
     return {
@@ -41,6 +44,8 @@ def delayed(name: str, calm: Sequence[Window], foul: Sequence[Window]) -> Json:
         **times,
         "delay": 100 * (mean(foul) / mean(calm) - 1),
         "delay_p50": 100 * (times["foul"]["p50_ms"] / times["calm"]["p50_ms"] - 1),
+        "delay_p99": 100 * (times["foul"]["p99_ms"] / times["calm"]["p99_ms"] - 1),
+        "promised": promised,
         "ends": {end: ends.count(end) for end in sorted(set(ends))},
     }
 
@@ -82,8 +87,8 @@ def table(told: Json) -> str:
         f" {row['calm']['mean_ms']:.1f} → {row['foul']['mean_ms']:.1f} ms ({row['delay']:+.1f} %),"
         f" p50 {row['calm']['p50_ms']:.1f} → {row['foul']['p50_ms']:.1f} ms"
         f" ({row['delay_p50']:+.1f} %), p99 {row['calm']['p99_ms']:.1f} →"
-        f" {row['foul']['p99_ms']:.1f} ms, judged {row['foul']['judged']} of"
-        f" {row['foul']['due']}; poison ended: {row['ends']}"
+        f" {row['foul']['p99_ms']:.1f} ms ({row['delay_p99']:+.1f} %), judged"
+        f" {row['foul']['judged']} of {row['foul']['due']}; poison ended: {row['ends']}"
         for row in told["beside"]
     ]
     return "\n".join(lines)
@@ -91,11 +96,11 @@ def table(told: Json) -> str:
 
 def summary(told: Json) -> str:
     """Return the last line."""
-    first, now = told["kinds"][0], told["beside"][0]
+    first = told["kinds"][0]
     return (
         f"BENCH SIGNING per_core={first['per_core']:.1f}"
         f" ratio={min(row['ratio'] for row in told['kinds']):.2f} p99_ms={first['p99_ms']:.1f}"
-        f" rss_mb={told['memory']['most']:.0f} poison_delay={now['delay']:.1f}%"
+        f" rss_mb={told['memory']['most']:.0f} poison_delay={_delay(told):.1f}%"
     )
 
 
@@ -105,8 +110,13 @@ def sound(told: Json) -> bool:
     return (
         min(row["ratio"] for row in told["kinds"]) >= LEAST_RATIO
         and kept["end"] - kept["half"] <= MOST_GROWTH_MB
-        and told["beside"][0]["delay"] <= MOST_DELAY
+        and _delay(told) <= MOST_DELAY
     )
+
+
+def _delay(told: Json) -> float:
+    """Return the longest delay at any door, of the means."""
+    return max(row["delay"] for row in told["beside"] if row["promised"])
 
 
 def milliseconds(values: Sequence[float], share: float) -> float:

@@ -4,20 +4,23 @@ import asyncio
 import hashlib
 import statistics
 import zlib
-from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import cycle
 from pathlib import Path
-from uuid import UUID
 
-from services.signing.examine import STRIKES
+from infra.bench.waiting import BAD, GOOD, File, Queue
+from services.signing.bench import LIMITS
 from services.signing.forks import Forks
+from services.signing.patience import Patience
 from services.signing.pool import Limits, Look, Present, Worker
+from services.signing.shown import LOOK_SECONDS
 from services.signing.slots import Slots
+from services.signing.turns import Turns
+from shared.ids import AgencyId
 
-BAD, GOOD = UUID(int=1), UUID(int=2)
 _SLOTS = 2
 _PATIENCE_SECONDS = 30.0
 """How long is waited for good files that are still to be judged."""
@@ -69,48 +72,6 @@ def poisons(scale: float) -> list[bytes]:
 
 
 @dataclass(slots=True)
-class File:
-    """One file that waits: whose, where it lies, when it was due, how often it met limits."""
-
-    agency: UUID
-    path: Path
-    sha256: str
-    due: float
-    strikes: int = 0
-
-
-@dataclass(slots=True)
-class Queue:
-    """Files that wait, given out as `examinations.claim` does: senders in turn, oldest first."""
-
-    last: UUID | None = None
-    waiting: dict[UUID, deque[File]] = field(default_factory=dict[UUID, deque[File]])
-    rung: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def put(self, file: File) -> None:
-        """Let a file wait."""
-        self.waiting.setdefault(file.agency, deque()).append(file)
-        self.rung.set()
-
-    def claim(self, without: Collection[UUID] = ()) -> File | None:
-        """Take the next sender's oldest file, of others than some."""
-        fit = sorted(who for who, files in self.waiting.items() if files and who not in without)
-        if not fit:
-            self.rung.clear()
-            return None
-        last = self.last
-        self.last = next((who for who in fit if last is not None and who > last), fit[0])
-        return self.waiting[self.last].popleft()
-
-    def settle(self, file: File, look: Look) -> None:
-        """Give a file back that met limits, until it has met them too often."""
-        if (look.answer is None or look.answer.failure) and file.strikes + 1 < STRIKES:
-            file.strikes += 1
-            self.waiting[file.agency].appendleft(file)
-        self.rung.set()
-
-
-@dataclass(slots=True)
 class Window:
     """What became of the good files that were due in one stretch of time."""
 
@@ -121,11 +82,17 @@ class Window:
 
 
 class Desk:
-    """Signing's slots, and a queue instead of its table: a file is due, claimed, judged."""
+    """Signing's slots, and a queue instead of its table: a file is due, claimed, judged.
 
-    def __init__(self, slots: Slots, queue: Queue, present: Present) -> None:
+    With `turns` it has the other door, too: poison comes to be validated, and half of the good.
+    """
+
+    def __init__(
+        self, slots: Slots, queue: Queue, present: Present, turns: Turns | None = None
+    ) -> None:
         """Use slots that ring the queue when they are free."""
         self._slots, self._queue, self._present = slots, queue, present
+        self._turns = turns
         self._numbers = [slots.add() for _ in range(_SLOTS)]
         self.window = Window()
         self._expected, self._all = 0, asyncio.Event()
@@ -142,6 +109,9 @@ class Desk:
                 taken = self._slots.take(number, GOOD, size=0)
                 if await self._slots.give(number, taken, look, group):
                     raise ValueError("a good file is slow")
+        if self._turns is not None:
+            for worker in self._turns.workers:
+                await look(worker)
 
     async def stretch(
         self, seconds: float, rate: float, good: Sequence[Path], bad: Sequence[Path]
@@ -152,15 +122,21 @@ class Desk:
         async with asyncio.TaskGroup() as group:
             running = [group.create_task(self._slot(number, group)) for number in self._numbers]
             if bad:
-                running.append(group.create_task(self._feed(bad)))
-            await self._due(window, rate, good)
+                feed = self._feed if self._turns is None else partial(self._show, self._turns)
+                running.append(group.create_task(feed(bad)))
+            await self._due(window, rate, good, group)
             for task in running:
                 task.cancel()
             for number in self._numbers:
                 await self._slots.end(number)
+        if self._turns is not None:
+            for worker in self._turns.all_workers:
+                await worker.close()
         return window
 
-    async def _due(self, window: Window, rate: float, good: Sequence[Path]) -> None:
+    async def _due(
+        self, window: Window, rate: float, good: Sequence[Path], group: asyncio.TaskGroup
+    ) -> None:
         loop = asyncio.get_running_loop()
         begins = loop.time() + 0.5
         files = [(path, _sha256(path)) for path in good]
@@ -169,7 +145,11 @@ class Desk:
             await asyncio.sleep(max(0.0, moment - loop.time()))
             path, digest = files[number % len(files)]
             window.due += 1
-            self._queue.put(File(GOOD, path, digest, moment))
+            file = File(GOOD, path, digest, moment)
+            if self._turns is not None and number % 2:
+                group.create_task(self._validate(self._turns, file))
+            else:
+                self._queue.put(file)
         with suppress(TimeoutError):
             async with asyncio.timeout(_PATIENCE_SECONDS):
                 await self._all.wait()
@@ -185,6 +165,19 @@ class Desk:
                 number += 1
             await asyncio.sleep(0.05)
 
+    async def _show(self, turns: Turns, bad: Sequence[Path]) -> None:
+        """Have poisonous files validated without end: an agency has one under way."""
+        for path, digest in cycle([(path, _sha256(path)) for path in bad]):
+            await self._validate(turns, File(BAD, path, digest, 0.0))
+
+    async def _validate(self, turns: Turns, file: File) -> None:
+        """Do as `services.signing.shown` does."""
+        size = file.path.stat().st_size
+        async with turns.of(AgencyId(file.agency), size=size) as worker:
+            patience = Patience(LOOK_SECONDS)
+            look = await worker.look(file.path, file.sha256, self._present, patience=patience)
+        self._note(file, look)
+
     async def _slot(self, number: int, group: asyncio.TaskGroup) -> None:
         """Do as `services.signing.dispatcher` does in one slot."""
         while True:
@@ -198,6 +191,10 @@ class Desk:
 
     async def _look(self, file: File, worker: Worker) -> None:
         look = await worker.look(file.path, file.sha256, self._present)
+        self._note(file, look)
+        self._queue.settle(file, look)
+
+    def _note(self, file: File, look: Look) -> None:
         if file.agency == GOOD:
             _check(look)
             self.window.seconds.append(asyncio.get_running_loop().time() - file.due)
@@ -205,7 +202,6 @@ class Desk:
                 self._all.set()
         else:
             self.window.ends.append(_end(look))
-        self._queue.settle(file, look)
 
 
 def _sha256(path: Path) -> str:
@@ -232,10 +228,15 @@ async def poisoned(
     seconds: float,
     rounds: int,
     most_beside: int,
+    validated: bool,
     say: Callable[[str], None],
 ) -> tuple[list[Window], list[Window]]:
-    """Measure stretches without and with poison in turn; good files and bad ones are given."""
+    """Measure stretches without and with poison in turn; good files and bad ones are given.
+
+    `validated`: poison comes to be validated, as does every second of the good files.
+    """
     good, bad = files
+    short = replace(limits, cpu_seconds=min(limits.cpu_seconds, LIMITS.cpu_seconds))
     calm: list[Window] = []
     foul: list[Window] = []
     for number in range(rounds):
@@ -243,7 +244,8 @@ async def poisoned(
             queue = Queue()
             async with Forks.open() as forks:
                 slots = Slots(limits, forks, freed=queue.rung.set, most_beside=most_beside)
-                desk = Desk(slots, queue, present)
+                turns = Turns(tuple(Worker(short, forks) for _ in range(_SLOTS)))
+                desk = Desk(slots, queue, present, turns if validated else None)
                 await desk.warm(good[0])
                 found.append(await desk.stretch(seconds, rate, good, with_bad))
         say(f"poison, {most_beside} beside, round {number + 1}: {_word(calm)} / {_word(foul)}")

@@ -32,8 +32,24 @@ _SEED = """code,name,level,state
 G22,Văn phòng Chính phủ,central,active
 G01,Bộ Công an,central,active
 """
-DESIGNS = {"as it is": MOST_BESIDE, "without looks beside the slots": 0}
-"""How many looks may go on beside the slots."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How poison comes, and what there is against it."""
+
+    name: str
+    most_beside: int = MOST_BESIDE
+    """How many looks may go on beside the slots."""
+    validated: bool = False
+    """Poison and every second good file come to be validated; else all with documents."""
+
+
+WAYS = (
+    Way("with documents"),
+    Way("validated", validated=True),
+    Way("with documents, no looks beside the slots", most_beside=0),
+)
 _REVOKED = 10_000
 
 
@@ -160,7 +176,7 @@ def _cold(ground: Ground, amount: Amount) -> list[Json]:
     return rows
 
 
-async def _beside(ground: Ground, amount: Amount, design: str, say: Callable[[str], None]) -> Json:
+async def _beside(ground: Ground, amount: Amount, way: Way, say: Callable[[str], None]) -> Json:
     bad: list[Path] = []
     for number, content in enumerate(poison.poisons(amount.poison)):
         bad.append(ground.folder / f"poison.{number}.pdf")
@@ -172,10 +188,11 @@ async def _beside(ground: Ground, amount: Amount, design: str, say: Callable[[st
         rate=amount.rate,
         seconds=amount.seconds,
         rounds=amount.rounds,
-        most_beside=DESIGNS[design],
+        most_beside=way.most_beside,
+        validated=way.validated,
         say=say,
     )
-    return delayed(design, calm, foul)
+    return delayed(way.name, calm, foul, promised=way.most_beside > 0)
 
 
 def measured(folder: Path, amount: Amount, say: Callable[[str], None]) -> Json:
@@ -186,7 +203,7 @@ def measured(folder: Path, amount: Amount, say: Callable[[str], None]) -> Json:
     say("memory …")
     files = [path for kind in KINDS for path in ground.papers[kind.name]]
     kept = _asked("memory", files, ground.trusted, files_judged=amount.memory)
-    beside = [asyncio.run(_beside(ground, amount, design, say)) for design in DESIGNS]
+    beside = [asyncio.run(_beside(ground, amount, way, say)) for way in WAYS]
     return {"kinds": rows, "cold": cold, "memory": kept, "beside": beside}
 
 

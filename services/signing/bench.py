@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from pathlib import Path
 from weakref import WeakValueDictionary
 
 from services.signing import informed
@@ -63,11 +64,12 @@ class Bench:
         self, sha256: str, *, agency: AgencyId, prepare: Preparation | None = None
     ) -> Look:
         """Have a worker verify a stored file with the newest lists, and prepare it if asked."""
-        async with self.turns.of(agency) as worker:
+        path = self.blobs.path(sha256)
+        async with self.turns.of(agency, size=_size(path)) as worker:
             present = await self.db.as_worker(self.anchor.now)
             seen = await informed.look(
                 worker,
-                self.blobs.path(sha256),
+                path,
                 sha256,
                 present,
                 read=self.db.look,
@@ -98,8 +100,15 @@ class Bench:
     async def serve(self, stop: asyncio.Event) -> None:
         """End the workers with the process; each starts when it is first needed."""
         await stop.wait()
-        for worker in self.turns.workers:
+        for worker in self.turns.all_workers:
             await worker.close()
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:  # the worker tells what is wrong with the store
+        return 0
 
 
 def finding_of(look: Look) -> Finding:

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from weakref import WeakSet
 
 import structlog
@@ -34,6 +35,7 @@ from services.signing.pipe import (
 
 _LONGEST_ANSWER = 64 << 20
 """The longest is of a file that is prepared for a signature: a page's pictures and fonts."""
+_TICKS = os.sysconf("SC_CLK_TCK")
 _log = structlog.get_logger()
 
 
@@ -52,6 +54,16 @@ class Fork:
     writer: StreamWriter
     channel: socket.socket
     """Of both; a descriptor goes along with a byte that is sent by itself."""
+
+    @property
+    def cpu_seconds(self) -> float:
+        """Return how long it has kept a processor busy; 0 when it has just ended."""
+        try:
+            text = Path(f"/proc/{self.pid}/stat").read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return 0.0
+        fields = text.rpartition(")")[2].split()  # proc(5): from the third on
+        return (int(fields[11]) + int(fields[12])) / _TICKS
 
     async def ready(self) -> None:
         """Wait until it is locked up. Raises Overcome, OSError or IncompleteReadError."""

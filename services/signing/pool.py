@@ -1,6 +1,7 @@
 """Worker processes: kept alive, given one file at a time, ended when they exceed their limits."""
 
 import asyncio
+import math
 import os
 import signal
 from contextlib import suppress
@@ -22,7 +23,6 @@ _MIB = 1 << 20
 _OWN_FAULT = frozenset(
     {signal.SIGXCPU, signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGSYS, signal.SIGILL}
 )
-_TICKS = os.sysconf("SC_CLK_TCK")
 _DYING_SECONDS = 2.0
 """From the end of a worker's connection to its own."""
 WALL_CLOCK = "wall clock"
@@ -105,6 +105,7 @@ class Worker:
         self._answered = 0
         self._slow = self._closed = False
         self._reading = 0.0
+        self._latest = math.inf  # when nobody waits for the present look any more
         self._began: float | None = None
         """What the process had used before the present look; None: there is no look."""
         self._deadline: asyncio.Timeout | None = None
@@ -118,15 +119,8 @@ class Worker:
     @property
     def busy_seconds(self) -> float:
         """Return how long the present look has kept a processor busy; 0 when there is none."""
-        return 0.0 if self._began is None else self._cpu_seconds() - self._began
-
-    def _cpu_seconds(self) -> float:
-        try:
-            text = Path(f"/proc/{self.pid}/stat").read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            return 0.0  # it has just ended
-        fields = text.rpartition(")")[2].split()  # proc(5): from the third on
-        return (int(fields[11]) + int(fields[12])) / _TICKS
+        fork = self._fork
+        return 0.0 if self._began is None or fork is None else fork.cpu_seconds - self._began
 
     async def look(
         self,
@@ -172,10 +166,11 @@ class Worker:
             return Look(None, "died", f"trust material: {failed}")
         try:
             self._reading = self._reading_seconds(file)
+            self._latest = asyncio.get_running_loop().time() + patience.seconds
             most = min(self._wall_seconds(), patience.seconds)
             with patience.spent():
                 async with asyncio.timeout(most) as self._deadline:
-                    self._began = self._cpu_seconds()
+                    self._began = fork.cpu_seconds
                     answer = await fork.ask(Request(job=job), file)
         except TimeoutError:
             busy = self.busy_seconds
@@ -235,7 +230,7 @@ class Worker:
     def slow_down(self) -> None:
         """Let looks go on at the lowest priority, and for longer, from now on.
 
-        A process cannot be given its priority back: the worker is to be closed afterwards.
+        A process cannot be given its priority back: the worker is to `recover` or to be closed.
         """
         self._slow = True
         if self._fork is not None:
@@ -243,7 +238,16 @@ class Worker:
         if self._deadline is not None:
             now = asyncio.get_running_loop().time()
             with suppress(RuntimeError):  # the answer has just come
-                self._deadline.reschedule(now + self._wall_seconds())
+                self._deadline.reschedule(min(now + self._wall_seconds(), self._latest))
+
+    async def recover(self) -> None:
+        """End the process that was slowed down: the next one is as fast as any."""
+        self._slow = False
+        await self.end()
+
+    def another(self) -> "Worker":
+        """Return a worker of the same limits, with a process of its own."""
+        return Worker(self._limits, self._forks)
 
     async def close(self) -> None:
         """Kill the process and make no other: looks that come nevertheless are `died`."""

@@ -64,7 +64,7 @@ async def judge(
         # Whole on disk before it counts: a slow client takes nobody's place.
         sent = await _lent(bench, lent, chunks)
         with bench.turns.admitted(agency, "validation"):
-            async with bench.turns.of(agency, within=TURN_SECONDS) as worker:
+            async with bench.turns.of(agency, within=TURN_SECONDS, size=sent.size) as worker:
                 detached = None
                 if parts is not None:
                     content, detached = await asyncio.to_thread(_taken_apart, sent, parts)
@@ -83,6 +83,7 @@ class _Sent:
     """Bytes on disk, in a file that has no name and so ends with this process at the latest."""
 
     sha256: str
+    size: int
     file: BinaryIO
 
     @property
@@ -93,7 +94,7 @@ class _Sent:
 
 async def _lent(bench: Bench, lent: ExitStack, chunks: AsyncIterable[bytes]) -> _Sent:
     blob, file = await bench.blobs.lent(chunks, limit=VALIDATED_BYTES)
-    return _Sent(blob.sha256, lent.enter_context(file))
+    return _Sent(blob.sha256, blob.size, lent.enter_context(file))
 
 
 async def _looked(bench: Bench, worker: Worker, sent: _Sent, detached: bytes | None) -> Look:

@@ -13,7 +13,8 @@ from services.signing.pool import Limits, Worker
 
 MOST_BESIDE = 4
 """So many looks may go on beside the slots; one more keeps its slot until there is room."""
-_GLANCE_SECONDS = 0.05
+GLANCE_SECONDS = 0.05
+"""Between two looks at how long a worker has been at it."""
 _SLOW_SECONDS, _SLOW_SECONDS_PER_MB, _SLOWEST_SECONDS = 0.2, 0.02, 1.0
 """Of a processor: files take 10 ms per MB, and a large one is not slow for its size."""
 _REMEMBERED_SECONDS = 600.0
@@ -156,7 +157,7 @@ class Slots:
                 self._slow_at[held.sender] = asyncio.get_running_loop().time()
                 await self._together.put_out(worker)
                 while not working.done() and not self._room():
-                    await asyncio.wait({working}, timeout=_GLANCE_SECONDS)
+                    await asyncio.wait({working}, timeout=GLANCE_SECONDS)
             if working.done():
                 if (error := working.result()) is not None:
                     raise error
@@ -184,15 +185,20 @@ class Slots:
         self._freed()
 
 
+def is_slow(worker: Worker, size: int) -> bool:
+    """Say whether a look has used so much of a processor that it is slow for a file of a size."""
+    most = min(_SLOW_SECONDS + _SLOW_SECONDS_PER_MB * size / 1_000_000, _SLOWEST_SECONDS)
+    return worker.busy_seconds >= most
+
+
 async def _slow(working: asyncio.Task[Exception | None], worker: Worker, size: int) -> bool:
     """Wait until something is done, or its look has used so much of a processor that it is slow.
 
     By processor, not by clock: on a busy machine, or without PostgreSQL, no file is to blame.
     """
-    most = min(_SLOW_SECONDS + _SLOW_SECONDS_PER_MB * size / 1_000_000, _SLOWEST_SECONDS)
     while not working.done():
-        await asyncio.wait({working}, timeout=_GLANCE_SECONDS)
-        if not working.done() and worker.busy_seconds >= most:
+        await asyncio.wait({working}, timeout=GLANCE_SECONDS)
+        if not working.done() and is_slow(worker, size):
             return True
     return False
 

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Literal, TypeAlias
 
 from services.signing.pool import Worker
+from services.signing.slots import GLANCE_SECONDS, MOST_BESIDE, is_slow
 from shared.errors import Problem
 from shared.ids import AgencyId
 from shared.sizes import AT_ONCE
@@ -47,19 +48,27 @@ _Queue = deque[asyncio.Future[Worker]]
 class Turns:
     """Hands out workers: an agency with many files, or slow ones, delays only itself.
 
-    The worker that is free and comes first is taken: the others start only when needed.
+    The worker that is free and comes first is taken: the others start only when needed. One whose
+    look is slow goes on beside them at the lowest priority, and another takes its place.
     """
 
     def __init__(self, workers: tuple[Worker, ...]) -> None:
         """Begin with all workers free."""
         self.workers = workers
         self._free = list(workers)
+        self._slowed: set[Worker] = set()
+        self._beside: set[Worker] = set()
         self._served: set[AgencyId] = set()
         self._queues: OrderedDict[AgencyId, _Queue] = OrderedDict()
         self._under_way: dict[Work, Counter[AgencyId]] = {
             "signature": Counter(),
             "validation": Counter(),
         }
+
+    @property
+    def all_workers(self) -> tuple[Worker, ...]:
+        """Return those that take turns and those beside them."""
+        return (*self.workers, *self._beside)
 
     @property
     def waiting(self) -> int:
@@ -87,8 +96,12 @@ class Turns:
                 del under_way[agency]
 
     @asynccontextmanager
-    async def of(self, agency: AgencyId, *, within: float | None = None) -> AsyncGenerator[Worker]:
+    async def of(
+        self, agency: AgencyId, *, within: float | None = None, size: int = 0
+    ) -> AsyncGenerator[Worker]:
         """Wait for the agency's turn and hold a worker for the length of a `with`.
+
+        `size`: bytes of the file that it is held for, which is not slow for its size.
 
         Raises Problem REQ-4291 when its turn does not come `within` so many seconds; None: it waits
         for as long as it takes.
@@ -103,9 +116,45 @@ class Turns:
             vi, en = _NO_TURN
             raise Problem(_TOO_MANY, vi=vi, en=en, retry_after=_RETRY_SECONDS) from None
         try:
-            yield worker
+            with self._watched(worker, size):
+                yield worker
         finally:
             self._take_back(agency, worker)
+            if worker in self._slowed:
+                self._slowed.discard(worker)
+                await worker.recover()  # before whoever takes it next runs
+
+    @contextmanager
+    def _watched(self, worker: Worker, size: int) -> Generator[None]:
+        """Look every now and then whether a worker is slow, for the length of a `with`."""
+        loop = asyncio.get_running_loop()
+
+        def glance() -> None:
+            nonlocal next_one
+            if not self._is_beside(worker, size):
+                next_one = loop.call_later(GLANCE_SECONDS, glance)
+
+        next_one = loop.call_later(GLANCE_SECONDS, glance)
+        try:
+            yield
+        finally:
+            next_one.cancel()
+
+    def _is_beside(self, worker: Worker, size: int) -> bool:
+        """Slow a worker down whose look is slow, and put another in its place if there is room."""
+        if worker not in self._slowed:
+            if not is_slow(worker, size):
+                return False
+            worker.slow_down()
+            self._slowed.add(worker)
+        if len(self._beside) >= MOST_BESIDE:
+            return False
+        self._beside.add(worker)
+        fresh = worker.another()
+        self.workers = tuple(fresh if one is worker else one for one in self.workers)
+        self._free.append(fresh)
+        self._hand_out()
+        return True
 
     async def _turn(self, agency: AgencyId, mine: asyncio.Future[Worker]) -> Worker:
         try:
@@ -136,7 +185,10 @@ class Turns:
         self._served.discard(agency)
         if agency in self._queues:
             self._queues.move_to_end(agency)  # behind all that wait
-        self._free.append(worker)
+        if worker in self._beside:
+            self._beside.discard(worker)  # another has its place
+        else:
+            self._free.append(worker)
         self._hand_out()
 
     def _leave(self, agency: AgencyId, mine: asyncio.Future[Worker]) -> None:

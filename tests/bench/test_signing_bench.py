@@ -9,7 +9,8 @@ from uuid import UUID
 import pytest
 
 from infra.bench import judged
-from infra.bench.poison import BAD, GOOD, File, Queue, Window
+from infra.bench.poison import Window
+from infra.bench.waiting import BAD, GOOD, File, Queue
 from infra.stack.folder import TREE
 from services.signing.pipe import Answer
 from services.signing.pool import Look
@@ -57,7 +58,7 @@ def _window(*seconds: float, due: int | None = None) -> Window:
 
 
 def test_what_was_never_judged_counts_as_a_minute():
-    row = judged.delayed("now", [_window(0.1, 0.1)], [_window(0.1, due=2)])
+    row = judged.delayed("now", [_window(0.1, 0.1)], [_window(0.1, due=2)], promised=True)
     assert row["delay"] == pytest.approx(100 * (30.05 / 0.1 - 1))
     assert row["ends"] == {"memory": 1}
 
@@ -66,7 +67,7 @@ def _told(**changed: float) -> judged.Json:
     kind = {"name": "x", "per_core": 40.0, "floor_per_core": 50.0, "ratio": 0.8}
     kind |= {"p50_ms": 20.0, "p99_ms": 30.0, "cpu_p99_ms": 29.0}
     kept = {"begun": 70.0, "half": 71.0, "end": 71.0, "most": 80.0}
-    beside = judged.delayed("now", [_window(0.1, 0.1)], [_window(0.105, 0.105)])
+    beside = judged.delayed("now", [_window(0.1, 0.1)], [_window(0.105, 0.105)], promised=True)
     for row in (kind, kept, beside):
         row.update({name: value for name, value in changed.items() if name in row})
     return {"kinds": [kind], "cold": [], "memory": kept, "beside": [beside]}
@@ -82,6 +83,16 @@ def test_the_last_line_tells_the_lowest_ratio_and_the_delay():
 def test_an_aim_that_is_missed_fails_the_run(changed: dict[str, float]):
     assert judged.sound(_told())
     assert not judged.sound(_told(**changed))
+
+
+def test_a_delay_at_any_door_counts_and_one_without_a_promise_does_not():
+    told = _told()
+    worse = judged.delayed("x", [_window(0.1)], [_window(0.2)], promised=False)
+    told["beside"].append(worse)
+    assert judged.sound(told)
+    told["beside"].append({**worse, "promised": True})
+    assert not judged.sound(told)
+    assert judged.summary(told).endswith("poison_delay=100.0%")
 
 
 @pytest.mark.timeout(240)
