@@ -94,7 +94,13 @@ async def _away(harness: Harness, session: Session, name: str = "kafka") -> Asyn
     try:
         yield harness.run / name / "data"
     finally:
-        await harness.start(name)
+        await _back(harness, name)
+
+
+async def _back(harness: Harness, name: str) -> None:
+    """Start a broker; return when it is back: what it takes to start is no recovery of ours."""
+    await harness.start(name)
+    await harness.wait(name)
 
 
 async def _stop(harness: Harness, session: Session, *, pause: float) -> float:
@@ -147,5 +153,5 @@ async def _kill_some(
     finally:
         async with asyncio.TaskGroup() as group:
             for name in names:
-                group.create_task(harness.start(name))
+                group.create_task(_back(harness, name))
     return max(goes_on, await _returned(session))
