@@ -92,7 +92,7 @@ contracts: setup ## Check the documents, and a stack of their own against them [
 	@$(PY) -m infra.contracts
 
 .PHONY: conformance fuzz
-conformance: setup ## Judge over 1,000 generated signatures [PEERS=1: OpenSSL, pdfsig, EU DSS too] [REPLAY=1: from evidence alone] [ONLY=pattern]
+conformance: setup ## Judge over 1,000 generated signatures [PEERS=1: OpenSSL, pdfsig, EU DSS too] [REPLAY=1: from evidence alone] [STORED=.run: an exchange's] [ONLY=pattern]
 	@$(PY) -m tests.conformance
 
 fuzz: setup ## Hostile input at every door of a stack of its own, ≥ 100,000 requests [QUICK=1: 1 min] [SIGNING=1: signed files, changed in every way]

@@ -1,9 +1,10 @@
 """`python -m tests.conformance`: every case judged, and compared with the page of expectations.
 
-ONLY=pattern: the cases whose name matches it. REPLAY=1: every verdict repeated from its evidence.
-PEERS=1: also put to OpenSSL, pdfsig and EU DSS.
+ONLY=pattern: the cases whose name matches it. REPLAY=1: every verdict repeated from its evidence;
+STORED=folder: those that an exchange has stored. PEERS=1: also put to OpenSSL, pdfsig and EU DSS.
 """
 
+import asyncio
 import logging
 import os
 import re
@@ -11,8 +12,14 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from infra.audit.site import CannotAudit
+from infra.stack.folder import Folder
+from infra.stack.trouble import Trouble
 from tests.conformance.case import Case, Expected
+from tests.conformance.exchange import Tally as StoredTally
+from tests.conformance.exchange import replay, standing
 from tests.conformance.expected import expected
 from tests.conformance.judging import as_judged, judged
 from tests.conformance.matrix import matrix
@@ -22,6 +29,7 @@ from tests.conformance.peers.table import agreement
 from tests.conformance.replay import repeater, stored
 
 _WORD_EVERY = 2.0
+_SHOWN = 50
 
 
 @dataclass(slots=True)
@@ -75,8 +83,10 @@ def _say(text: str) -> None:
 
 
 def main() -> int:
-    """Judge all cases, put them to peers too (PEERS=1), or repeat all verdicts (REPLAY=1)."""
+    """Judge all cases, put them to peers too (PEERS=1), or repeat verdicts (REPLAY=1, STORED=)."""
     logging.getLogger("pyhanko").setLevel(logging.CRITICAL)  # it tells of each bad file
+    if run := os.environ.get("STORED"):
+        return _replay_stored(Folder(Path(run).expanduser().resolve()))
     if os.environ.get("REPLAY"):
         return _replay()
     failed = _judge()
@@ -121,6 +131,28 @@ def _replay() -> int:
                 _say(f"  {case.name}: {', '.join(differences)}")
     _say(f"CONFORMANCE replayed={replayed} differing={differing}")
     return 1 if differing or not replayed else 0
+
+
+def _replay_stored(folder: Folder) -> int:
+    try:
+        tally = asyncio.run(_of(folder))
+    except (CannotAudit, Trouble) as silent:
+        _say(f"{silent}")
+        return 1
+    for finding in tally.findings[:_SHOWN]:
+        _say(f"  × {finding}")
+    if len(tally.findings) > _SHOWN:
+        _say(f"    and {len(tally.findings) - _SHOWN} more")
+    _say(tally.line())
+    return 1 if tally.differing or not tally.replayed else 0
+
+
+async def _of(folder: Folder) -> StoredTally:
+    async with standing(folder) as signing:
+        only = os.environ.get("ONLY", "")
+        return await replay(
+            signing, folder.path / "blobs", lambda word: _say(f"  {word}"), only=only
+        )
 
 
 def _told(total: int) -> Iterator[Case]:
