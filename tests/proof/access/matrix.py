@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.proof.access.answers import Answer
 from tests.proof.access.asking import LAST, Operation, sent_body, sent_headers
 from tests.proof.access.bundles import absent
-from tests.proof.access.world import World
+from tests.proof.access.world import OWN_RECEIVED, OWN_SENT, World
 
 TABLE = Path(__file__).with_name("matrix.md")
 NOTHING = "-"
@@ -17,6 +17,8 @@ COLUMNS = (
     "sent receiver",
     "received sender",
     "received receiver",
+    "to-suspended sender",
+    "of-suspended receiver",
     "draft sender",
     "draft receiver",
     "foreign sender",
@@ -37,6 +39,8 @@ _OBJECTS = (
     "client_id",
     "code",
 )
+_OF_SOMEBODY = {*OWN_SENT, *OWN_RECEIVED, "draft", "foreign"} - {"sent"}
+"""Relations that mean nothing where no object is named."""
 _OF_DRAFTS = ("document_id", "attachment_id", "signature_id")
 Expected = Mapping[str, Mapping[str, str]]
 Ids = Mapping[str, str]
@@ -62,7 +66,7 @@ def columns(operation: Operation) -> tuple[str, ...]:
     return tuple(
         column
         for column in COLUMNS
-        if named or column.split()[0] not in {"received", "draft", "foreign"}
+        if named or column.split()[0] not in _OF_SOMEBODY
         if column.split()[0] != "draft" or named & set(_OF_DRAFTS)
     )
 
@@ -144,7 +148,7 @@ def _owners(world: World, operation: Operation, at: str) -> Iterator[Cell]:
     own = {"own_certificate": world.own["sent"].sent["certificate"]}
     for column in columns(operation):
         relation, _, role = column.partition(" ")
-        if relation in {"sent", "received"}:
+        if relation in world.own:
             yield Cell(operation, at, column, role, {**world.own[relation].sent, **own})
         elif relation == "draft":
             yield Cell(operation, at, column, role, {**world.own["sent"].draft, **own})
@@ -185,7 +189,8 @@ def _foreign_ids(world: World, operation: Operation) -> Iterator[tuple[str, Ids]
         if drafts:
             yield f"{relation}'s draft", one.draft
     if drafts:
-        yield "draft of whom one received from", world.own["received"].draft
+        for relation in OWN_RECEIVED:
+            yield f"draft of whom one has {relation}", world.own[relation].draft
 
 
 async def _crossed(world: World, operation: Operation, at: str, role: str, found: Findings) -> None:

@@ -10,7 +10,7 @@ from tests.proof.access.matrix import Findings, matrix
 from tests.proof.access.pairs import BUDGET_S, MOST, pairs, ring
 from tests.proof.access.private import private
 from tests.proof.access.timing import SAMPLES, SIGMA, timings
-from tests.proof.access.world import Say, World, world
+from tests.proof.access.world import Say, World, suspended, world
 from tests.proof.harness import Harness
 
 _SHOWN = 6
@@ -34,15 +34,8 @@ async def trial(harness: Harness, say: Say, extent: Extent) -> Findings:
     """Try everything on a running stack."""
     found = Findings()
     async with world(harness, say) as made:
-        await _routes(made, found, say, extent)
-        say("lists, filters, cursors, streams, private ports …")
-        await lists(made, found)
-        await questions(made, found)
-        await private(made, found)
-        if extent.kafka:
-            say("Kafka's topics and groups …")
-            await kafka(made, found)
-        await _timed(made, found, say, extent)
+        async with suspended(made, say):
+            await _objects(made, found, say, extent)
         say(f"a circle of {extent.agencies} agencies …")
         circle = await ring(made, extent.agencies, say)
         asked, all_ = await pairs(circle, found, say, budget=extent.seconds)
@@ -52,6 +45,19 @@ async def trial(harness: Harness, say: Say, extent: Extent) -> Findings:
         say(f"{extent.cancelled} requests whose clients go away …")
         await cancelled(made, found, say, count=extent.cancelled)
     return found
+
+
+async def _objects(made: World, found: Findings, say: Say, extent: Extent) -> None:
+    """Ask about all that the world has, in every relation."""
+    await _routes(made, found, say, extent)
+    say("lists, filters, cursors, streams, private ports …")
+    await lists(made, found)
+    await questions(made, found)
+    await private(made, found)
+    if extent.kafka:
+        say("Kafka's topics and groups …")
+        await kafka(made, found)
+    await _timed(made, found, say, extent)
 
 
 async def _routes(made: World, found: Findings, say: Say, extent: Extent) -> None:

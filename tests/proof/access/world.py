@@ -27,8 +27,24 @@ _PATIENCE = 120.0
 
 # The caller is a district; around it stand its province, a neighbour, a commune and a ministry.
 CALLER, PARENT, SIBLING, CHILD, STRANGER = "H14.01", "H14", "H14.02", "H14.01.01", "G22"
-_RECIPIENTS = {"sent": "G05", "sibling": "G06", "parent": "G07", "child": "G08", "stranger": "G09"}
-FOREIGN = ("sibling", "parent", "child", "stranger")
+SUSPENDED = "G10"
+"""Suspended when everything is made, and active again when the matrix is through."""
+_FOREIGN = {
+    "sibling": (SIBLING, "G06"),
+    "parent": (PARENT, "G07"),
+    "child": (CHILD, "G08"),
+    "stranger": (STRANGER, "G09"),
+    "suspended": (SUSPENDED, "G11"),
+    "to a suspended one": ("G12", SUSPENDED),
+}
+"""Owner and recipient, by what they are to the caller."""
+_OWN = {
+    "sent": (CALLER, "G05"),
+    "received": (STRANGER, CALLER),
+    "to-suspended": (CALLER, SUSPENDED),
+    "of-suspended": (SUSPENDED, CALLER),
+}
+OWN_SENT, OWN_RECEIVED = ("sent", "to-suspended"), ("received", "of-suspended")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +72,14 @@ class World:
     wire: Wire
     addresses: Mapping[str, str]
     own: Mapping[str, Bundle]
-    """`sent` by the caller, and `received` by it."""
+    """`sent` by the caller, `received` by it, and both with one that is suspended now."""
     foreign: Mapping[str, Bundle]
     suspended: Mapping[str, str]
     """What an agency has received that was suspended since."""
     suspended_token: str
     clients: Mapping[str, Proved]
     parties: Mapping[str, Party]
+    registrar: System
     _tokens: dict[str, tuple[str, float]] = field(default_factory=dict[str, tuple[str, float]])
 
     async def token(self, role: str) -> str:
@@ -82,8 +99,9 @@ class World:
     def secrets(self, role: str) -> frozenset[str]:
         """Return the words that nobody in this role may be shown."""
         others = frozenset[str]().union(*(one.shown | one.kept for one in self.foreign.values()))
-        others |= self.own["received"].kept
-        mine = self.own["sent"].shown | self.own["sent"].kept | self.own["received"].shown
+        others = others.union(*(self.own[one].kept for one in OWN_RECEIVED))
+        mine = frozenset[str]().union(*(one.shown for one in self.own.values()))
+        mine = mine.union(*(self.own[one].kept for one in OWN_SENT))
         if role in {"sender", "receiver"}:
             return others - mine
         return others | mine
@@ -99,7 +117,7 @@ async def world(harness: Harness, say: Say) -> AsyncGenerator[World]:
         say("making documents, drafts, signatures, leases, subscriptions …")
         own, foreign = await _bundles(desk, parties)
         say("suspending an agency …")
-        ids, suspended = await _suspended(door, desk, parties, known["registrar"])
+        ids, newcomer = await _newcomer(door, desk, parties, known["registrar"])
         ports = harness.ports()
         yield World(
             harness=harness,
@@ -108,9 +126,10 @@ async def world(harness: Harness, say: Say) -> AsyncGenerator[World]:
             own=own,
             foreign=foreign,
             suspended=ids,
-            suspended_token=suspended,
+            suspended_token=newcomer,
             clients=proved(harness),
             parties=parties,
+            registrar=known["registrar"],
         )
 
 
@@ -127,20 +146,42 @@ def _serving(known: Mapping[str, System]) -> dict[str, str]:
 async def _bundles(
     desk: Desk, parties: Mapping[str, Party]
 ) -> tuple[dict[str, Bundle], dict[str, Bundle]]:
-    owners = dict(zip(FOREIGN, (SIBLING, PARENT, CHILD, STRANGER), strict=True))
-    async with asyncio.TaskGroup() as group:
-        tasks = {
-            relation: group.create_task(
-                bundle(desk, parties[owner], parties[_RECIPIENTS[relation]])
-            )
-            for relation, owner in {"sent": CALLER, **owners}.items()
-        }
-    made = {relation: task.result() for relation, task in tasks.items()}
-    received = await bundle(desk, parties[STRANGER], parties[CALLER])
-    return {"sent": made.pop("sent"), "received": received}, made
+    """Make what is the caller's and what is foreign; nobody owns two at once (`_leased`)."""
+
+    async def made(relations: Mapping[str, tuple[str, str]]) -> dict[str, Bundle]:
+        async with asyncio.TaskGroup() as group:
+            tasks = {
+                relation: group.create_task(bundle(desk, parties[owner], parties[recipient]))
+                for relation, (owner, recipient) in relations.items()
+            }
+        return {relation: task.result() for relation, task in tasks.items()}
+
+    foreign = await made(_FOREIGN)
+    own: dict[str, Bundle] = {}
+    for relation, pair in _OWN.items():
+        own |= await made({relation: pair})
+    return own, foreign
 
 
-async def _suspended(
+@asynccontextmanager
+async def suspended(world: World, say: Say) -> AsyncGenerator[None]:
+    """Suspend an agency for the length of a `with`; each service knows it, and then knows better.
+
+    It has sent, received, drafted and subscribed before.
+    """
+    registrar, party = world.registrar, world.parties[SUSPENDED]
+    place = f"/v1/agencies/{SUSPENDED}/state-changes"
+    say(f"suspending {SUSPENDED} …")
+    await registrar.ask("POST", place, body={"state": "suspended"})
+    try:
+        await until(lambda: _is_out(party), f"{SUSPENDED} is suspended everywhere")
+        yield
+    finally:
+        await registrar.ask("POST", place, body={"state": "active"})
+        await until(lambda: _knows(party), f"{SUSPENDED} may use every service again")
+
+
+async def _newcomer(
     door: Door, desk: Desk, parties: Mapping[str, Party], registrar: System
 ) -> tuple[dict[str, str], str]:
     """Register an agency with a system, have it receive, suspend it; return ids and its token."""

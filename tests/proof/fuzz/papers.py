@@ -1,48 +1,88 @@
-"""Changed letters through the real upload and dispatch: each ends, and none is cleared."""
+"""Changed letters by every route that takes one: each is answered, ends, and none passes."""
 
 import asyncio
+import hashlib
 import json
 import random
 import time
 from collections import Counter
+from collections.abc import Mapping
 
 from tests.proof.fuzz.doors import SENDER, Doors, ask_json
 from tests.proof.fuzz.odd_pdfs import mutated
 from tests.proof.fuzz.prepare import form_of
 from tests.proof.fuzz.tally import Shot, Tally
-from tests.proof.fuzz.wire import Cut, Hang, Line, request
+from tests.proof.fuzz.wire import HANG_S, Cut, Hang, Line, Reply, request
 from tests.proof.harness import Json
 
 _ENDS_S = 240
 _OPEN = frozenset({"waiting", "held", "clearing"})
-_TAKEN = 202
+_OK, _MADE, _TAKEN = 200, 201, 202
+_JUDGED_S = 35.0
+"""How long a judgement may take: 15 s for its turn, 12 s for its looks (decision 93), its file."""
+_PDF = {"Content-Type": "application/pdf"}
 _TOO_MANY = 429
 
 
 async def papers(doors: Doors, tally: Tally, pdf: bytes, dice: random.Random, count: int) -> None:
-    """Hand in `count` changed letters to be sent at once, then follow each to its end."""
+    """Hand in `count` changed letters by each route for them; follow those sent to the end."""
     sent: dict[str, tuple[str, Shot]] = {}
     line = Line(doors.addresses["gateway"])
     for number, (way, content) in enumerate(mutated(pdf, dice, count)):
         headers, body = form_of(str(number + 1), content)
-        key = {"Idempotency-Key": f"{dice.getrandbits(128):032x}"}
-        raw = request(
-            "POST", "/v1/documents?dispatch=true", {**doors.bearer(SENDER), **headers, **key}, body
-        )
-        shot = Shot("pdf", way, "gateway", raw, SENDER)
-        try:
-            reply = await line.ask(raw)
-        except Cut:
-            tally.ended(shot)
-            continue
-        except Hang as hang:
-            tally.hung(shot, str(hang))
-            continue
-        tally.answered(shot, reply)
-        if reply.status == _TAKEN:
+        headers |= {"Idempotency-Key": f"{dice.getrandbits(128):032x}"}
+        shot = _shot(doors, way, "POST /v1/documents?dispatch=true", headers, body)
+        reply = await _reply(tally, line, shot)
+        if reply is not None and reply.status == _TAKEN:
             sent[json.loads(reply.body)["dispatch"]["id"]] = way, shot
+        await _uploaded(doors, tally, line, way, content)
+        await _asked_about(doors, tally, line, way, content)
     line.close()
     await _follow(doors, tally, sent)
+
+
+def _shot(doors: Doors, way: str, label: str, headers: Mapping[str, str], body: bytes) -> Shot:
+    method, target = label.split(" ", 1)
+    raw = request(method, target, {**doors.bearer(SENDER), **headers}, body)
+    return Shot("pdf", f"{way}, {label[:24]}", "gateway", raw, SENDER)
+
+
+async def _reply(tally: Tally, line: Line, shot: Shot, patience: float = HANG_S) -> Reply | None:
+    """Return the answer, counted; None when there is none."""
+    try:
+        reply = await line.ask(shot.raw, patience=patience)
+    except Cut:
+        tally.ended(shot)
+    except Hang as hang:
+        tally.hung(shot, str(hang))
+    else:
+        tally.answered(shot, reply)
+        return reply
+    return None
+
+
+async def _uploaded(doors: Doors, tally: Tally, line: Line, way: str, content: bytes) -> None:
+    """Announce it as a file of the draft, put its bytes there, and take it away again."""
+    place = f"/v1/documents/{doors.places['document_id']}/attachments"
+    digest = hashlib.sha256(content).hexdigest()
+    announced = {"name": "a.pdf", "media_type": _PDF["Content-Type"], "role": "ANNEX"}
+    announced |= {"size": len(content), "sha256": digest}
+    made = await ask_json(doors, SENDER, f"POST {place}", announced)
+    if made.status != _MADE:
+        tally.broken("pdf", f"{way}: announced, and answered {made.status}: {made.body[:200]!r}")
+        return
+    file = f"{place}/{json.loads(made.body)['id']}"
+    await _reply(tally, line, _shot(doors, way, f"PUT {file}/content", _PDF, content))
+    await ask_json(doors, SENDER, f"DELETE {file}")
+
+
+async def _asked_about(doors: Doors, tally: Tally, line: Line, way: str, content: bytes) -> None:
+    """Ask what its signatures are worth: whatever is changed, not what they were."""
+    headers = {**_PDF, "Idempotency-Key": hashlib.sha256(content).hexdigest()[:32]}
+    shot = _shot(doors, way, "POST /v1/validations", headers, content)
+    reply = await _reply(tally, line, shot, _JUDGED_S)
+    if reply is not None and reply.status == _OK:
+        judge_word(tally, shot, json.loads(reply.body))
 
 
 async def _follow(doors: Doors, tally: Tally, sent: dict[str, tuple[str, Shot]]) -> None:
@@ -66,6 +106,13 @@ async def _follow(doors: Doors, tally: Tally, sent: dict[str, tuple[str, Shot]])
         tally.keep(shot, "stuck")
     told = " ".join(f"{name}×{count}" for name, count in sorted(states.items()))
     print(f"  {len(sent)} taken, ended in {time.monotonic() - began:.0f} s: {told}", flush=True)
+
+
+def judge_word(tally: Tally, shot: Shot, told: Json) -> None:
+    """Count a changed letter whose signatures are said to hold, and keep it."""
+    if told["indication"] == "TOTAL-PASSED":
+        tally.broken("pdf", f"{shot.name}: said to be TOTAL-PASSED")
+        tally.keep(shot, "passed")
 
 
 def judge(tally: Tally, shot: Shot, told: Json) -> None:
