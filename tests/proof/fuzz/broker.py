@@ -1,8 +1,9 @@
-"""Silent and senseless connections at the integrators' door of Kafka: it goes on answering."""
+"""Silent, senseless and deaf connections at the integrators' door of Kafka: it still answers."""
 
 import asyncio
 import contextlib
 import random
+import socket
 import struct
 
 from tests.proof.fuzz.crowd import opened
@@ -13,12 +14,18 @@ from tests.proof.fuzz.wire import Address
 _API_VERSIONS = struct.pack(">ihhih", 10, 18, 0, 7, -1)
 """A whole request: its size, the question, its version, a number, no client id."""
 _ANSWER_S = 5.0
+_SMALL, _ASKED = 4096, 2_000
+"""Receive buffer of a client that reads nothing; how often it asks: for more than that holds."""
 
 
 async def kafka(doors: Doors, tally: Tally, dice: random.Random, count: int) -> None:
-    """Open `count` silent connections, send nonsense on others, and ask as a client all along."""
+    """Open `count` silent connections and as many deaf ones, send nonsense on others.
+
+    A client asks all along.
+    """
     address = doors.addresses["kafka_oauth"]
     silent = [await opened(address) for _ in range(count)]
+    silent += [await _deaf(address) for _ in range(count)]
     for number in range(count):
         await _nonsense(address, tally, dice)
         if number % 10 == 0:
@@ -26,6 +33,15 @@ async def kafka(doors: Doors, tally: Tally, dice: random.Random, count: int) -> 
     await _ask(address, tally)
     for plain in silent:
         plain.close()
+
+
+async def _deaf(address: Address) -> socket.socket:
+    """Ask until nothing more is taken, or for long enough, and read no answer."""
+    plain = await opened(address, buffer=_SMALL)
+    with contextlib.suppress(BlockingIOError, ConnectionError):
+        for _ in range(_ASKED):
+            plain.send(_API_VERSIONS)
+    return plain
 
 
 async def _nonsense(address: Address, tally: Tally, dice: random.Random) -> None:
