@@ -14,6 +14,8 @@ from typing import IO
 from infra.stack.folder import TREE
 
 _BIN = Path(sys.executable).parent
+_SLOWEST = "--durations=20"
+"""Both halves name what took longest: together they are most of a check's time."""
 
 
 def _migrations() -> list[str]:
@@ -54,9 +56,9 @@ def _test(words: str) -> int:
         return _first_bad(_pytest(run, shlex.split(words)).wait(), _end(run))
     parts = f"{run}-parts"
     with tempfile.TemporaryFile("w+") as told:
-        how = ["--ignore=tests/structure", "-n", "3", "--dist", "loadfile"]
+        how = ["--ignore=tests/structure", "-n", "3", "--dist", "loadfile", _SLOWEST]
         beside = _pytest(parts, ["-m", "not stack and not tools", *how], output=told)
-        whole = _pytest(run, ["-m", "stack"]).wait()
+        whole = _pytest(run, ["-m", "stack", _SLOWEST]).wait()
         status = beside.wait()
         told.seek(0)
         print(told.read(), flush=True)
