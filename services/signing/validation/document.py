@@ -25,9 +25,11 @@ from services.signing.finding import ALTERED, TOO_HEAVY, UNREADABLE, UNSIGNED
 from services.signing.validation import appended
 from services.signing.validation.failures import BROKEN
 from services.signing.validation.indication import Objection, Refused, refused
+from services.signing.validation.linearized import check_linearized
 from services.signing.validation.objects import value
 from services.signing.validation.pages import check_pages
 from services.signing.validation.policy import Policy
+from services.signing.validation.reaching import check_reached
 from services.signing.validation.referred import check_referred, listed
 from services.signing.validation.revisions import POLICY
 from services.signing.validation.security_store import Updated, check_archives
@@ -86,8 +88,8 @@ def read(content: bytes, policy: Policy) -> Document:
         lists, answers = _store(reader)
         found = [_look(one, reader, content) for one in embedded]
         found[-1] = _to_the_end(found[-1], embedded[-1], content)
-        _check_updates(reader, found, embedded, policy)
-        _check_appended(reader, found, embedded, content)
+        if _is_read_alike(reader, found, embedded, content):
+            _check_updates(reader, found, embedded, policy)
     except PdfDecodeLimitError:
         raise refused(
             "FORMAT_FAILURE", "limits.heavy", TOO_HEAVY, "a stream unpacks to more than is allowed"
@@ -236,20 +238,21 @@ def _check_updates(
             check_fields(reader, base, end, policy.page.format.changes)
             check_forms(reader, base, end)
             check_pages(reader, base)
+            check_reached(reader, embedded[first].signed_revision)
             for one in {one.signed_revision for one in embedded}:
                 check_referred(reader, one)
     except Updated as why:
         found[first] = replace(found[first], changed=found[first].changed or _changed(str(why)))
 
 
-def _check_appended(
+def _is_read_alike(
     reader: Reader, found: list[Embedded], embedded: Sequence[EmbeddedPdfSignature], content: bytes
-) -> None:
-    """Say of the first signature whether what follows it is read alike by every reader."""
+) -> bool:
+    """Say whether what follows the first signature is read alike by all; notes it there if not."""
     first = next(place for place, one in enumerate(found) if not one.stamp)
     updates = reader.xrefs.total_revisions - embedded[first].signed_revision - 1
-    if not updates or any(one.objection for one in found if not one.stamp):
-        return
+    if any(one.objection for one in found if not one.stamp):
+        return True
     catalogue: Any = reader.trailer.raw_get("/Root")
     signed = embedded[first].signed_revision
     before = appended.Before(
@@ -258,9 +261,13 @@ def _check_appended(
         {one.idnum: one.generation for one in listed(reader, signed)},
     )
     try:
-        appended.check(content, before, updates=updates)
+        check_linearized(content, before.end)
+        if updates:
+            appended.check(content, before, updates=updates)
     except Odd as why:
         found[first] = replace(found[first], changed=found[first].changed or _changed(str(why)))
+        return False
+    return True
 
 
 class _Embedded(EmbeddedPdfSignature):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pyhanko.pdf_utils.decode_limits import DecodePurpose
-from pyhanko.pdf_utils.generic import IndirectObject
+from pyhanko.pdf_utils.generic import IndirectObject, NameObject
 from pyhanko.pdf_utils.reader import PdfFileReader
 
 from services.signing.validation.archive import Kind, check
@@ -69,6 +69,7 @@ class _Store:
         of_signatures: Any = value(store, "/VRI", {})
         for name in of_signatures:
             if name == "/Type":
+                self._check_type(of_signatures)
                 continue
             one: Any = of_signatures[name]
             self._check_pieces(one, _OF_ONE, _BESIDE_IN_ONE)
@@ -80,10 +81,15 @@ class _Store:
     def _check_pieces(self, store: Any, kinds: _Kinds, beside: frozenset[str]) -> None:  # noqa: ANN401
         if self.revision > self.base and not {str(key) for key in store} <= {*kinds, *beside}:
             raise Updated("the security store holds something else")
+        self._check_type(store)
         for key, (kind, purpose) in kinds.items():
             pieces: Any = value(store, key, ())
             for number in range(len(pieces)):
                 self._check_piece(pieces.raw_get(number), kind, purpose)
+
+    def _check_type(self, of: Any) -> None:  # noqa: ANN401
+        if "/Type" in of and not isinstance(of.raw_get("/Type"), NameObject):
+            raise Updated("something in the security store whose type is none")
 
     def _check_piece(self, piece: Any, kind: Kind, purpose: DecodePurpose) -> None:  # noqa: ANN401
         if not isinstance(piece, IndirectObject):

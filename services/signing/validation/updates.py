@@ -10,17 +10,16 @@ worker process only.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pyhanko.pdf_utils.decode_limits import DecodePurpose
 from pyhanko.pdf_utils.generic import (
     ArrayObject,
     IndirectObject,
     Reference,
-    StreamObject,
 )
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.pdf_utils.rw_common import PdfHandler
 from pyhanko.sign.fields import enumerate_sig_fields
 
+from services.signing.validation.appearances import appearances, check_appearances, is_blank
 from services.signing.validation.objects import refers, value
 from services.signing.validation.pages import (
     Place,
@@ -34,6 +33,8 @@ from services.signing.validation.security_store import Updated
 
 _DRAWN_WITH = ("/DA", "/DR")
 """Entries of a form: text and resources that are the default of its fields."""
+_HANDED_ON = ("/Ff", "/DA", "/Q")
+"""Of a field, beside its value: how text below it is drawn."""
 _POINTS_PER_CM = 72 / 2.54
 _SIDES = 4
 _NOT_AS_THE_PAGE = 8 | 16
@@ -58,6 +59,7 @@ def check_fields(reader: PdfFileReader, first: int, last: int, allowed: Changes)
     covered: dict[Place, float] = {}
     limited = allowed.largest_appearance_cm2 is not None
     known = _fields(reader.get_historical_resolver(first))
+    _check_handed_on(reader, first, known)
     until_last = _fields(reader.get_historical_resolver(last))
     whole, unit = _fields(reader), largest_unit(reader)
     for revision in range(first + 1, reader.xrefs.total_revisions):
@@ -77,6 +79,25 @@ def check_fields(reader: PdfFileReader, first: int, last: int, allowed: Changes)
                 _check_size(areas, allowed.largest_appearance_cm2)
                 covered |= {one: max(area, covered.get(one, 0)) for one, area in areas.items()}
     _check_covered(reader, covered, allowed.largest_on_a_page_cm2)
+
+
+def _check_handed_on(
+    reader: PdfFileReader, first: int, known: Mapping[Place, tuple[Any, Any]]
+) -> None:
+    """Check that what others inherit from signature fields is as it was signed. Raises Updated."""
+    signed = {place: [*_handed_on(field)] for place, (field, _) in known.items()}
+    for revision in range(first + 1, reader.xrefs.total_revisions):
+        fields = _fields(reader.get_historical_resolver(revision))
+        now = {place: [*_handed_on(field)] for place, (field, _) in fields.items()}
+        if any(now.get(place, before) != before for place, before in signed.items()):
+            raise Updated("a field was changed in what others inherit from it")
+
+
+def _handed_on(field: Any) -> Iterator[Any]:  # noqa: ANN401
+    """Yield what fields below one inherit from it, and from what shows it (ISO 32000-2 12.7.4)."""
+    kids: Any = value(field, "/Kids", ())
+    for one in (field, *(kids[number] for number in range(len(kids)))):
+        yield from (one.raw_get(key) if key in one else None for key in _HANDED_ON)
 
 
 _NOTHING: tuple[Any, Any] = (None, None)
@@ -123,13 +144,19 @@ def _area(widget: Any) -> float:  # noqa: ANN401
 
 def _areas(field: Any, place: Place, unit: float) -> Iterator[tuple[Place, float]]:  # noqa: ANN401
     """Yield what a field covers: by itself, and each of its kids. Raises Updated."""
-    yield place, _area(field) * unit * unit
+    yield place, _drawn(field) * unit * unit
     kids: Any = value(field, "/Kids", ())
     for number in range(len(kids)):
         kid: Any = kids.raw_get(number)
         if not isinstance(kid, IndirectObject):
             raise Updated("a signature field that is shown by an object without a number")
-        yield (kid.idnum, kid.generation), _area(kid.get_object()) * unit * unit
+        yield (kid.idnum, kid.generation), _drawn(kid.get_object()) * unit * unit
+
+
+def _drawn(widget: Any) -> float:  # noqa: ANN401
+    area = _area(widget)
+    check_appearances(widget, area)
+    return area
 
 
 def _check_size(areas: Mapping[Place, float], largest_cm2: float | None) -> None:
@@ -157,29 +184,12 @@ def _check_covered(
 
 
 def _check_invisible(widget: Any, filled: Any) -> None:  # noqa: ANN401
-    if _area(widget) or not all(_is_blank(one) for one in _appearances(widget)):
+    if _drawn(widget) or not all(is_blank(one) for one in appearances(widget)):
         raise Updated("something that is shown was added after the last signature")
     if filled is None:
         return  # the next revision fills it
     if not {str(key) for key in filled} <= _OF_A_STAMP or refers(filled):
         raise Updated("a time stamp of the document that says more than it has to")
-
-
-def _appearances(widget: Any) -> Iterator[Any]:  # noqa: ANN401
-    shown: Any = value(widget, "/AP", {})
-    for state in shown:
-        look: Any = shown[state]
-        if isinstance(look, StreamObject):
-            yield look
-        else:
-            yield from (look[state] for state in look)
-
-
-def _is_blank(look: Any) -> bool:  # noqa: ANN401
-    """Say whether an appearance draws nothing: comments, states saved and restored."""
-    drawn = bytes(look.read_data(DecodePurpose.GENERIC))
-    words = [word for line in drawn.splitlines() for word in line.partition(b"%")[0].split()]
-    return set(words) <= {b"q", b"Q"}
 
 
 def check_forms(reader: PdfFileReader, base: int, last: int) -> None:

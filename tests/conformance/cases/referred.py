@@ -125,7 +125,7 @@ class Referred:
         return self._seal(replace(self._lead(file), resources=_FONTS))
 
     def _nowhere(self) -> Iterator[tuple[str, Pdf]]:
-        led = self._lead(_with_a_hidden_text())
+        led = self._lead(with_a_hidden_text())
         shown = Place(rect=_PLACE, look=b"1 0 0 rg 0 0 20 20 re f")
         yield "seal-that-refers-to-nothing", self._seal(led, replace(shown, widget=_NOWHERE))
         yield (
@@ -206,7 +206,7 @@ _TEXT_FIELD = (
 )
 
 
-def _with_a_hidden_text() -> Pdf:
+def with_a_hidden_text() -> Pdf:
     """Return a file with two pages, and an object that no table names behind the second's text."""
     page, text = blank().count, blank().count + 1
     two = b"<</Type/Page/Parent %d 0 R/MediaBox[0 0 595 842]/Contents %d 0 R/Resources<<>>>>"

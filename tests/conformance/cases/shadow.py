@@ -152,7 +152,7 @@ class Shadows:
         """A seal whose program adds what its fields are drawn with, to a form of signatures."""
         begun = pdf.bare()
         led = sealed(begun, self._world.leader, place=Place(field="NguoiKy"))
-        return self._seal(replace(led, resources=_FONTS))
+        return self._seal(replace(led, resources=_OWN_FONTS))
 
     def _other_parent(self) -> Pdf:
         """A page that inherits from what is yet to be defined."""
@@ -201,6 +201,7 @@ class Shadows:
 
 
 _FONTS = b"<</Font<</F1 %d 0 R>>>>" % FONT
+_OWN_FONTS = b"<</Font<</F2<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>>>>>"
 _SCRIPT = b"/AA<</PV<</S/JavaScript/JS(app.alert\\(1\\))>>>>"
 
 
