@@ -85,7 +85,7 @@ test: setup ## Run the tests on the real parts [T=tests/docs] [KEEP=1 leaves the
 lint: setup ## Style, types, imports, migrations, structure
 	@$(PY) -m infra.check lint
 
-bench: setup ## Measure under load, 15 min, into BENCH.md [QUICK=1: 2 min] [ONLY=name] [SIGNING=1: judgements against bare library calls, and beside poison, 5 min]
+bench: setup ## Measure under load, 15 min, into BENCH.md [QUICK=1: 2 min] [ONLY=name] [SIGNING=1: judgements against bare library calls, and beside poison, 6 min]
 	@$(PY) -m infra.bench$(if $(SIGNING),.signing)
 
 contracts: setup ## Check the documents, and a stack of their own against them [KEEP=1 leaves it running]

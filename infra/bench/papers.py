@@ -16,7 +16,7 @@ from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from infra.bench.cases import SIZES, Size
 from infra.letter.render import render_letter
 from infra.letter.sample import sample_letter
-from infra.pki.sign import sign_main
+from infra.pki.sign import Proof, sign_main
 
 NOTATION = "BENCH"
 _PROCESSES = 2
@@ -78,14 +78,16 @@ def _make(
                 say(f"signed {done} of {len(missing)} papers")
 
 
-def make(run: Path, path: Path, sender: str, size: Size, number: int) -> None:
+def make(
+    run: Path, path: Path, sender: str, size: Size, number: int, *, proof: Proof | None = None
+) -> None:
     """Write one signed paper. Takes 0.1 s of CPU; runs pyHanko's own event loop."""
     code = f"{number}/{NOTATION}-{size}"
     text = sample_letter(code=code, signer="Lê Minh An", promulgated_on=_DAY)
     letter = render_letter(text)
     pdf = _with_noise(letter.pdf, SIZES[size], seed=f"{sender}/{code}")
     half = path.with_suffix(".half")
-    half.write_bytes(sign_main(pdf, run, sender, place=letter.place))
+    half.write_bytes(sign_main(pdf, run, sender, place=letter.place, proof=proof))
     half.replace(path)
 
 

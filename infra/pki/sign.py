@@ -25,7 +25,9 @@ from pyhanko.pdf_utils.layout import AxisAlignment, Margins, SimpleBoxLayoutRule
 from pyhanko.sign import PdfSignatureMetadata, PdfSigner
 from pyhanko.sign.fields import SigFieldSpec, SigSeedSubFilter
 from pyhanko.sign.signers import Signer
+from pyhanko.sign.timestamps import TimeStamper
 from pyhanko.stamp import StaticStampStyle
+from pyhanko_certvalidator import ValidationContext
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 from pyhanko_certvalidator.util import get_pyca_cryptography_hash
 
@@ -74,6 +76,16 @@ class CachedKeySigner(Signer):
 
 
 @dataclass(frozen=True, slots=True)
+class Proof:
+    """What is put into a file so that it proves more than a signature alone."""
+
+    stamps: TimeStamper
+    """Who says when it was signed (PAdES B-T)."""
+    context: ValidationContext | None = None
+    """What its security store is filled with before the file is stamped (B-LTA); None: no store."""
+
+
+@dataclass(frozen=True, slots=True)
 class Frame:
     """Where a signature is shown, in millimetres on an A4 page, and what it shows."""
 
@@ -91,10 +103,13 @@ class Frame:
         return left, bottom, right, top
 
 
-def sign_main(pdf: bytes, run: Path, code: str, *, place: Place = _LETTER_PLACE) -> bytes:
+def sign_main(
+    pdf: bytes, run: Path, code: str, *, place: Place = _LETTER_PLACE, proof: Proof | None = None
+) -> bytes:
     """Sign a letter: the leader's signature, then the seal over its left third.
 
-    `place` is the upper middle of the space for the signature (`Paper.place`).
+    `place` is the upper middle of the space for the signature (`Paper.place`). Both are stamped
+    when `proof` is given; a security store comes with the seal.
     """
     leader, seal = signer(run, code, "leader"), signer(run, code, "seal")
     handwriting = Frame(Place(place.page, place.x - 22, place.y + 1), 46, 24, stamp("leader", ""))
@@ -102,8 +117,9 @@ def sign_main(pdf: bytes, run: Path, code: str, *, place: Place = _LETTER_PLACE)
     mark = Frame(
         Place(place.page, place.x - 40, place.y - 4), 34, 34, stamp("seal", organisation(seal))
     )
-    signed = sign(pdf, leader, field=LEADER_FIELD, frame=handwriting)
-    return sign(signed, seal, field=SEAL_FIELD, frame=mark)
+    stamped = Proof(proof.stamps) if proof else None
+    signed = sign(pdf, leader, field=LEADER_FIELD, frame=handwriting, proof=stamped)
+    return sign(signed, seal, field=SEAL_FIELD, frame=mark, proof=proof)
 
 
 def sign_annex(
@@ -142,9 +158,15 @@ def organisation(of: CachedKeySigner) -> str:
 
 
 def sign(
-    pdf: bytes, by: Signer, *, field: str, frame: Frame | None = None, digest: str = "sha256"
+    pdf: bytes,
+    by: Signer,
+    *,
+    field: str,
+    frame: Frame | None = None,
+    digest: str = "sha256",
+    proof: Proof | None = None,
 ) -> bytes:
-    """Add one PAdES-B-B signature as an incremental update."""
+    """Add one PAdES signature as an incremental update: B-B, or what `proof` makes of it."""
     writer = IncrementalPdfFileWriter(BytesIO(pdf))
     spec = SigFieldSpec(field)
     style = None
@@ -153,10 +175,17 @@ def sign(
         style = StaticStampStyle(
             background=Look(frame.look), border_width=0, background_layout=_FILLED
         )
+    context = proof.context if proof else None
     metadata = PdfSignatureMetadata(
-        field_name=field, md_algorithm=digest, subfilter=SigSeedSubFilter.PADES
+        field_name=field,
+        md_algorithm=digest,
+        subfilter=SigSeedSubFilter.PADES,
+        validation_context=context,
+        embed_validation_info=context is not None,
+        use_pades_lta=context is not None,
     )
-    pdf_signer = PdfSigner(metadata, by, stamp_style=style, new_field_spec=spec)
+    stamps = proof.stamps if proof else None
+    pdf_signer = PdfSigner(metadata, by, timestamper=stamps, stamp_style=style, new_field_spec=spec)
     signed = pdf_signer.sign_pdf(writer, bytes_reserved=_CONTENTS_BYTES, output=BytesIO())
     return cast("BytesIO", signed).getvalue()
 
