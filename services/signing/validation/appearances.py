@@ -62,7 +62,13 @@ def appearances(widget: Any) -> Iterator[Any]:  # noqa: ANN401
 
 
 def is_blank(look: Any) -> bool:  # noqa: ANN401
-    """Say whether an appearance draws nothing: comments, states saved and restored."""
+    """Say whether an appearance draws nothing: comments, states saved and restored.
+
+    What is not packed plainly is not read, as pyHanko reads rows that are predicted as no other
+    does, and may draw anything.
+    """
+    if value(look, "/Filter", "/FlateDecode") != "/FlateDecode" or "/DecodeParms" in look:
+        return False
     drawn = bytes(look.read_data(DecodePurpose.GENERIC))
     words = [word for line in drawn.splitlines() for word in line.partition(b"%")[0].split()]
     return set(words) <= {b"q", b"Q"}

@@ -3,6 +3,7 @@
 A reader draws it as soon as an update, also one that needs no key, makes it visible.
 """
 
+import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -61,6 +62,7 @@ class Inherited:
             yield f"field-that-is-a-map-of-{name}", self._map(key, entry)
         for name, rect, box in _BOXES:
             yield f"seal-drawn-{name}", self._drawn(rect, box)
+        yield "stamp-drawn-by-predicted-rows", self._predicted()
         yield "flags-of-a-field-that-text-inherits", self._flags()
         yield "words-of-a-field-that-text-inherits", self._words(1)
         yield "store-that-is-a-font", self._store()
@@ -78,8 +80,9 @@ class Inherited:
     def _seal(self, file: Pdf, **more: object) -> Pdf:
         return sealed(file, self._world.seal, place=replace(self._shown, **more))
 
-    def _stamp(self, file: Pdf, widget: bytes) -> Pdf:
-        kind = Place(field="Gio", kind=b"DocTimeStamp", subfilter="ETSI.RFC3161", widget=widget)
+    def _stamp(self, file: Pdf, widget: bytes, more: dict[int, bytes] | None = None) -> Pdf:
+        usual = Place(field="Gio", kind=b"DocTimeStamp", subfilter="ETSI.RFC3161")
+        kind = replace(usual, widget=widget, with_=more)
         plan = cms.StampPlan(at=NOW)
         return pdf.signed(file, lambda covered: cms.stamp(covered, self._world.tsa, plan), kind)
 
@@ -130,6 +133,16 @@ class Inherited:
             widget=b"/AP<</N %d 0 R>>" % look,
             with_={look: stream(_OVER, _XOBJECT + box + fonts)},
         )
+
+    def _predicted(self) -> Pdf:
+        """For pyHanko a comment and zeros: it reads a row of the filter "none" as nothing."""
+        both = self._seal(self._lead(blank()))
+        drawn = b"\n" + _OVER
+        rows = b"\2" + b"%" * len(drawn) + b"\0" + drawn
+        packed = b"/Filter/FlateDecode/DecodeParms<</Predictor 11/Columns %d>>" % len(drawn)
+        look = both.count + 2
+        shown = {look: stream(zlib.compress(rows), _XOBJECT + packed)}
+        return self._stamp(both, b"/AP<</N %d 0 R>>" % look, shown)
 
     def _flags(self) -> Pdf:
         field, text = blank().count, blank().count + 1
