@@ -207,9 +207,7 @@ def _may_change(signed: Revision, said: Any, use: Use) -> bool:  # noqa: ANN401
         return use.path in _OF_THE_TRAILER
     number, of_root = use.refers.idnum, use.holder == signed.root
     if isinstance(said, StreamObject):
-        if of_root and use.path == ("/Metadata",):
-            return True
-        return use.holder in signed.fields and use.path[:1] == ("/AP",)
+        return of_root and use.path == ("/Metadata",)
     if isinstance(said, ArrayObject):
         in_form = (use.holder == signed.form and use.path == ("/Fields",)) or (
             of_root and use.path == ("/AcroForm", "/Fields")
