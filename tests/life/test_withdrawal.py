@@ -17,7 +17,7 @@ from infra.pki.authority import Use
 from infra.pki.registrar import Holder, reissue
 from infra.pki.sign import sign_main
 from tests.fixtures.eventually import eventually
-from tests.life.story import HUB, PROVINCE, reach
+from tests.life.story import HUB, PROVINCE, reach, receive
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(240)]
 
@@ -33,6 +33,8 @@ async def test_sender_and_holders_are_told_in_time_and_nobody_else(
     commune = hub.access.agencies[0]
     leader = await new_leader(run, sender)
     dispatch = await sent(run, sender, [PROVINCE, commune])
+    await receive(systems["sys-h14"], PROVINCE, dispatch)
+    await receive(hub, commune, dispatch)
 
     path = f"/v1/certificates/{leader}/revocations"
     await systems["registrar"].ask("POST", path, body={"reason": "keyCompromise"})
