@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 import pytest
+from hypothesis import settings
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -25,6 +26,10 @@ from tests.fixtures.stack import (
     start,
     supervised,
 )
+
+# How long an example takes says how busy a machine is, not whether the code is right.
+settings.register_profile("lienthong", deadline=None)
+settings.load_profile("lienthong")
 
 _RESTORE = Path(__file__).parent / "restore"
 FreshDatabase: TypeAlias = Callable[[Service], Awaitable[Databases]]
