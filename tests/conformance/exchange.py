@@ -19,11 +19,11 @@ from infra.audit.finding import Row
 from infra.audit.site import CannotAudit, connect
 from infra.postgres.provision import Connection
 from infra.stack.client import Client
-from infra.stack.control import Door
 from infra.stack.folder import Folder
 from services.signing.again import unrepeatable
 from services.signing.evidence import Incomplete, named, opened
 from tests.conformance.replay import Stored, repeater
+from tests.fixtures.stack import supervised
 
 Say: TypeAlias = Callable[[str], None]
 _Work: TypeAlias = tuple[Row, Stored]
@@ -87,7 +87,7 @@ async def standing(folder: Folder) -> AsyncGenerator[Connection]:
     """
     if not folder.read("secrets.json"):
         raise CannotAudit(f"{folder.path} holds no stack")
-    stopped = not _supervised(folder)
+    stopped = not supervised(folder)
     if stopped:
         await Client(folder).up("postgres")
     try:
@@ -99,14 +99,6 @@ async def standing(folder: Folder) -> AsyncGenerator[Connection]:
     finally:
         if stopped:
             await Client(folder).down()
-
-
-def _supervised(folder: Folder) -> bool:
-    try:
-        Door(folder).connected().close()
-    except OSError:
-        return False
-    return True
 
 
 async def replay(signing: Connection, blobs: Path, say: Say, *, only: str = "") -> Tally:

@@ -7,7 +7,7 @@ worker process only.
 # pyright: reportUnknownVariableType=false, reportUnknownMemberType=false
 # pyright: reportUnknownArgumentType=false
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from pyhanko.pdf_utils.generic import (
@@ -33,6 +33,8 @@ from services.signing.validation.security_store import Updated
 
 _DRAWN_WITH = ("/DA", "/DR")
 """Entries of a form: text and resources that are the default of its fields."""
+_Fields = Mapping[Place, tuple[Any, Any]]
+"""Signature fields with their values, None where nobody has signed."""
 _HANDED_ON = ("/Ff", "/DA", "/Q")
 """Of a field, beside its value: how text below it is drawn."""
 _POINTS_PER_CM = 72 / 2.54
@@ -59,11 +61,15 @@ def check_fields(reader: PdfFileReader, first: int, last: int, allowed: Changes)
     covered: dict[Place, float] = {}
     limited = allowed.largest_appearance_cm2 is not None
     known = _fields(reader.get_historical_resolver(first))
-    _check_handed_on(reader, first, known)
+    later = {
+        revision: _fields(reader.get_historical_resolver(revision))
+        for revision in range(first + 1, reader.xrefs.total_revisions)
+    }
+    _check_handed_on(known, later.values())
     until_last = _fields(reader.get_historical_resolver(last))
     whole, unit = _fields(reader), largest_unit(reader)
-    for revision in range(first + 1, reader.xrefs.total_revisions):
-        for place, (field, filled) in _fields(reader.get_historical_resolver(revision)).items():
+    for revision, fields in later.items():
+        for place, (field, filled) in fields.items():
             new = place not in known
             if new and whole.get(place, _NOTHING)[1] is None:
                 raise Updated("a signature field was added that nobody has signed")
@@ -81,13 +87,10 @@ def check_fields(reader: PdfFileReader, first: int, last: int, allowed: Changes)
     _check_covered(reader, covered, allowed.largest_on_a_page_cm2)
 
 
-def _check_handed_on(
-    reader: PdfFileReader, first: int, known: Mapping[Place, tuple[Any, Any]]
-) -> None:
+def _check_handed_on(known: _Fields, later: Iterable[_Fields]) -> None:
     """Check that what others inherit from signature fields is as it was signed. Raises Updated."""
     signed = {place: [*_handed_on(field)] for place, (field, _) in known.items()}
-    for revision in range(first + 1, reader.xrefs.total_revisions):
-        fields = _fields(reader.get_historical_resolver(revision))
+    for fields in later:
         now = {place: [*_handed_on(field)] for place, (field, _) in fields.items()}
         if any(now.get(place, before) != before for place, before in signed.items()):
             raise Updated("a field was changed in what others inherit from it")
@@ -103,8 +106,8 @@ def _handed_on(field: Any) -> Iterator[Any]:  # noqa: ANN401
 _NOTHING: tuple[Any, Any] = (None, None)
 
 
-def _fields(file: PdfHandler) -> dict[Place, tuple[Any, Any]]:
-    """Return all signature fields with their values, None where nobody has signed."""
+def _fields(file: PdfHandler) -> _Fields:
+    """Return all signature fields."""
     found: dict[Place, tuple[Any, Any]] = {}
     every: Any = enumerate_sig_fields(file)
     for _, signature, place in every:

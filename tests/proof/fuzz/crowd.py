@@ -10,8 +10,8 @@ from pathlib import Path
 
 from tests.proof.fuzz.doors import Doors
 from tests.proof.fuzz.shots import good_shots
-from tests.proof.fuzz.tally import Tally
-from tests.proof.fuzz.wire import Address, Cut, Hang, Line
+from tests.proof.fuzz.tally import Shot, Tally
+from tests.proof.fuzz.wire import HANG_S, Address, Cut, Hang, Line, Reply
 
 _ESTABLISHED, _CLOSE_WAIT = "01", "08"
 _PAUSE_S, _LOOK_S = 0.05, 0.01
@@ -93,16 +93,25 @@ async def beside(doors: Doors, tally: Tally, *, clients: int = 4) -> AsyncGenera
             task.cancel()
 
 
+async def counted(tally: Tally, line: Line, shot: Shot, patience: float = HANG_S) -> Reply | None:
+    """Send a request and count what comes of it; return the answer, None when there is none."""
+    try:
+        reply = await line.ask(shot.raw, patience=patience)
+    except Cut:
+        tally.ended(shot)
+    except Hang as hang:
+        tally.hung(shot, str(hang))
+    else:
+        tally.answered(shot, reply)
+        return reply
+    return None
+
+
 async def _go_on(doors: Doors, tally: Tally, normal: Normal) -> None:
     line = Line(doors.addresses["gateway"])
     while True:
         for shot in good_shots(doors, 40):
             began = time.monotonic()
-            try:
-                tally.answered(shot, await line.ask(shot.raw))
-            except Cut:
-                tally.ended(shot)
-            except Hang as hang:
-                tally.hung(shot, str(hang))
+            await counted(tally, line, shot)
             normal.seconds.append(time.monotonic() - began)
             await asyncio.sleep(_PAUSE_S)

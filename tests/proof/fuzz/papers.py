@@ -8,11 +8,12 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 
+from tests.proof.fuzz.crowd import counted
 from tests.proof.fuzz.doors import SENDER, Doors, ask_json
 from tests.proof.fuzz.odd_pdfs import mutated
 from tests.proof.fuzz.prepare import form_of
 from tests.proof.fuzz.tally import Shot, Tally
-from tests.proof.fuzz.wire import HANG_S, Cut, Hang, Line, Reply, request
+from tests.proof.fuzz.wire import Line, request
 from tests.proof.harness import Json
 
 _ENDS_S = 240
@@ -32,7 +33,7 @@ async def papers(doors: Doors, tally: Tally, pdf: bytes, dice: random.Random, co
         headers, body = form_of(str(number + 1), content)
         headers |= {"Idempotency-Key": f"{dice.getrandbits(128):032x}"}
         shot = _shot(doors, way, "POST /v1/documents?dispatch=true", headers, body)
-        reply = await _reply(tally, line, shot)
+        reply = await counted(tally, line, shot)
         if reply is not None and reply.status == _TAKEN:
             sent[json.loads(reply.body)["dispatch"]["id"]] = way, shot
         await _uploaded(doors, tally, line, way, content)
@@ -47,20 +48,6 @@ def _shot(doors: Doors, way: str, label: str, headers: Mapping[str, str], body: 
     return Shot("pdf", f"{way}, {label[:24]}", "gateway", raw, SENDER)
 
 
-async def _reply(tally: Tally, line: Line, shot: Shot, patience: float = HANG_S) -> Reply | None:
-    """Return the answer, counted; None when there is none."""
-    try:
-        reply = await line.ask(shot.raw, patience=patience)
-    except Cut:
-        tally.ended(shot)
-    except Hang as hang:
-        tally.hung(shot, str(hang))
-    else:
-        tally.answered(shot, reply)
-        return reply
-    return None
-
-
 async def _uploaded(doors: Doors, tally: Tally, line: Line, way: str, content: bytes) -> None:
     """Announce it as a file of the draft, put its bytes there, and take it away again."""
     place = f"/v1/documents/{doors.places['document_id']}/attachments"
@@ -72,7 +59,7 @@ async def _uploaded(doors: Doors, tally: Tally, line: Line, way: str, content: b
         tally.broken("pdf", f"{way}: announced, and answered {made.status}: {made.body[:200]!r}")
         return
     file = f"{place}/{json.loads(made.body)['id']}"
-    await _reply(tally, line, _shot(doors, way, f"PUT {file}/content", _PDF, content))
+    await counted(tally, line, _shot(doors, way, f"PUT {file}/content", _PDF, content))
     await ask_json(doors, SENDER, f"DELETE {file}")
 
 
@@ -80,7 +67,7 @@ async def _asked_about(doors: Doors, tally: Tally, line: Line, way: str, content
     """Ask what its signatures are worth: whatever is changed, not what they were."""
     headers = {**_PDF, "Idempotency-Key": hashlib.sha256(content).hexdigest()[:32]}
     shot = _shot(doors, way, "POST /v1/validations", headers, content)
-    reply = await _reply(tally, line, shot, _JUDGED_S)
+    reply = await counted(tally, line, shot, _JUDGED_S)
     if reply is not None and reply.status == _OK:
         judge_word(tally, shot, json.loads(reply.body))
 

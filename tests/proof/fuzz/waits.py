@@ -10,12 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import uuid4
 
-from tests.proof.fuzz.crowd import beside, opened, percentile, status, still_held
+from tests.proof.fuzz.crowd import beside, counted, opened, percentile, status, still_held
 from tests.proof.fuzz.doors import HUB, Doors, ask_json
 from tests.proof.fuzz.prepare import form_of
 from tests.proof.fuzz.slow import TRIES, Try, decided, judge
 from tests.proof.fuzz.tally import Shot, Tally
-from tests.proof.fuzz.wire import Cut, Hang, Line, request
+from tests.proof.fuzz.wire import Line, request
 
 READERS = tuple(f"sys-g{number:02}" for number in range(1, 10))
 _ROUNDS = 5
@@ -41,14 +41,7 @@ async def leases(doors: Doors, tally: Tally, count: int) -> None:
         raw = request("POST", "/v1/inbox/leases", headers, body)
         shot = Shot("lease", "a poll that waits", "gateway", raw, by)
         line, began = Line(doors.addresses["gateway"]), time.monotonic()
-        try:
-            reply = await line.ask(raw)
-        except Cut:
-            tally.ended(shot)
-        except Hang as hang:
-            tally.hung(shot, str(hang))
-        else:
-            tally.answered(shot, reply)
+        if (reply := await counted(tally, line, shot)) is not None:
             polls.append((reply.status, time.monotonic() - began))
         line.close()
 
