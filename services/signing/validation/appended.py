@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from services.signing.validation.cross_references import Table, of_stream, of_table, widths
-from services.signing.validation.packed import unpacked
+from services.signing.validation.packed import objects_within, unpacked
 from services.signing.validation.syntax import (
     END,
     HIGHEST,
@@ -28,7 +28,6 @@ _NUMBERED = rb"(\d{1,10})%(W)b+(\d{1,5})%(W)b+obj" % {b"W": WHITE}
 _OBJECT = re.compile(_NUMBERED + END)
 _LOOKS_LIKE_ONE = re.compile(rb"[0-9\0\t\n\v\f\r .\x80\xff]obj")
 """However its numbers are written, and whatever follows: by chance in one of 300 million bytes."""
-_SPACES, _WHITE = re.compile(WHITE + rb"+"), b"\0\t\n\f\r "
 _STREAM = re.compile(rb"stream\r?\n")
 _STREAM_END = re.compile(rb"(?:\r\n|\n|\r)?endstream" + END)
 _END = re.compile(rb"endobj" + END)
@@ -236,22 +235,7 @@ def _inside(packed: _Found) -> tuple[list[int], list[Value]]:
     first, count = said.get(b"First"), said.get(b"N")
     if type(first) is not int or type(count) is not int or not said.keys() <= _OF_OBJECTS:
         raise Odd("a stream of objects that is not plain")
-    content = unpacked(said, data)
-    words = _SPACES.split(content[: max(first, 0)].strip(_WHITE))
-    if len(words) != 2 * count or not all(word.isdigit() for word in words):
-        raise Odd("a stream of objects with another list")
-    numbers, places = [int(one) for one in words[::2]], [int(one) for one in words[1::2]]
-    if len({*numbers}) != count:
-        raise Odd("a stream with one object twice")
-    at, said_there = first, list[Value]()
-    for place in places:
-        if space(content, at) != first + place and at != first + place:
-            raise Odd("a stream of objects with something between them")
-        one, at = parse(content, first + place)
-        said_there.append(one)
-    if space(content, at) != len(content):
-        raise Odd("a stream of objects with something behind them")
-    return [reference(number, 0).number for number in numbers], said_there
+    return objects_within(unpacked(said, data), first, count)
 
 
 def _stream(found: _Found) -> tuple[dict[bytes, Value], bytes]:

@@ -22,7 +22,7 @@ from pyhanko.sign.fields import enumerate_sig_fields
 from pyhanko.sign.validation import EmbeddedPdfSignature, SignatureCoverageLevel
 
 from services.signing.finding import ALTERED, TOO_HEAVY, UNREADABLE, UNSIGNED
-from services.signing.validation import appended
+from services.signing.validation import appended, unpacking
 from services.signing.validation.failures import BROKEN
 from services.signing.validation.indication import Objection, Refused, refused
 from services.signing.validation.linearized import check_linearized
@@ -30,6 +30,7 @@ from services.signing.validation.objects import value
 from services.signing.validation.pages import check_pages
 from services.signing.validation.policy import Policy
 from services.signing.validation.reaching import check_reached
+from services.signing.validation.rebuilt import check_found
 from services.signing.validation.referred import check_referred, listed
 from services.signing.validation.revisions import POLICY
 from services.signing.validation.security_store import Updated, check_archives
@@ -77,6 +78,7 @@ class Document:
 
 def read(content: bytes, policy: Policy) -> Document:
     """Read a PDF. Raises Refused."""
+    unpacking.install()
     try:
         reader = Reader(BytesIO(content))
         if reader.encrypted:
@@ -264,6 +266,7 @@ def _is_read_alike(
         check_linearized(content, before.end)
         if updates:
             appended.check(content, before, updates=updates)
+            check_found(reader, content, signed, before.end, before.root)
     except Odd as why:
         found[first] = replace(found[first], changed=found[first].changed or _changed(str(why)))
         return False

@@ -8,8 +8,8 @@ import re
 
 from services.signing.validation.syntax import END, WHITE, Odd, parse
 
-_BEFORE = re.compile(rb"(?:%(W)b|%%[^\r\n]*)*+" % {b"W": WHITE})
-"""White space and comments; the first of these is the file's header."""
+_BEFORE = re.compile(rb"%%PDF-\d\.\d[ \t]*+[\r\n](?:%(W)b|%%[^\r\n]*)*+" % {b"W": WHITE})
+"""The header in a line of its own (ISO 32000-2 7.5.2), white space and comments."""
 _OBJECT = re.compile(rb"\d{1,10}%(W)b+\d{1,5}%(W)b+obj%(E)b" % {b"W": WHITE, b"E": END})
 _END = b"endobj"
 
@@ -21,9 +21,9 @@ def check_linearized(content: bytes, signed: int) -> None:
     that we have seen.
     """
     before = _BEFORE.match(content)
-    head = _OBJECT.match(content, before.end() if before else 0)
+    head = _OBJECT.match(content, before.end()) if before else None
     if head is None:
-        raise Odd("a file that does not begin with an object")
+        raise Odd("a file that does not begin with its version and an object")
     try:
         said, _ = parse(content, head.end())
     except Odd:

@@ -77,7 +77,8 @@ def _metadata(file: HistoricalResolver) -> bytes | None:
 def said(metadata: bytes) -> list[Said]:
     """Return the properties of XMP metadata, but for what writers say of themselves.
 
-    However they are written down: as elements or attributes, in one description or several.
+    However they are written down: as elements or attributes, in one description or several; those
+    of one name stay in their order.
     Raises SuspiciousModification when there is anything but properties.
     """
     parser = etree.XMLParser(resolve_entities=False, no_network=True)
@@ -85,7 +86,7 @@ def said(metadata: bytes) -> list[Said]:
         top = etree.fromstring(metadata, parser)
     except etree.LxmlError:
         raise SuspiciousModification("/Metadata is not XML") from None
-    return sorted(_properties(top))
+    return sorted(_properties(top), key=lambda one: one[0])  # of one name: as they stand
 
 
 def _properties(top: Any) -> Iterator[Said]:  # noqa: ANN401

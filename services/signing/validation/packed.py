@@ -1,17 +1,19 @@
 """Streams that hold a file's structure, unpacked by a decoder of our own: readers differ in theirs.
 
-pyHanko's takes rows of other kinds than Up (PNG, RFC 2083 6) for something else than they are.
+In an update rows are of the kind Up (PNG, RFC 2083 6) alone, as writers write them.
 """
 
+import re
 import zlib
 from collections.abc import Mapping
 
-from services.signing.validation.syntax import Name, Odd, Value
+from services.signing.validation.syntax import WHITE, Name, Odd, Value, parse, reference, space
 
 _MOST_BYTES = 16 << 20
 """Of one stream, unpacked."""
 _PNG = range(10, 16)
 _UP = 2
+_SPACES, _WHITE = re.compile(WHITE + rb"+"), b"\0\t\n\f\r "
 
 
 def unpacked(said: Mapping[bytes, Value], data: bytes, *, columns: int | None = None) -> bytes:
@@ -52,3 +54,25 @@ def _summed(content: bytes, columns: int) -> bytes:
         above = bytes((one + other) & 0xFF for one, other in zip(row, above, strict=True))
         rows += above
     return bytes(rows)
+
+
+def objects_within(content: bytes, first: int, count: int) -> tuple[list[int], list[Value]]:
+    """Return what a stream of objects holds, with its numbers, each read to its end. Raises Odd.
+
+    `first`: where they begin; `count`: how many there are (ISO 32000-2 7.5.7).
+    """
+    words = _SPACES.split(content[: max(first, 0)].strip(_WHITE))
+    if len(words) != 2 * count or not all(word.isdigit() for word in words):
+        raise Odd("a stream of objects with another list")
+    numbers, places = [int(one) for one in words[::2]], [int(one) for one in words[1::2]]
+    if len({*numbers}) != count:
+        raise Odd("a stream with one object twice")
+    at, said_there = first, list[Value]()
+    for place in places:
+        if space(content, at) != first + place and at != first + place:
+            raise Odd("a stream of objects with something between them")
+        one, at = parse(content, first + place)
+        said_there.append(one)
+    if space(content, at) != len(content):
+        raise Odd("a stream of objects with something behind them")
+    return [reference(number, 0).number for number in numbers], said_there

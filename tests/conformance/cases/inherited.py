@@ -236,7 +236,11 @@ def _stating(length: int) -> Pdf:
     empty = replace(blank(), content=b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n", startxref=0, count=1)
     number = blank().count
     begun = b"%d 0 obj\n%s\nendobj\n" % (number, first)
-    empty = replace(empty, content=empty.content + begun, count=number + 1)
+    return drafted(replace(empty, content=empty.content + begun, count=number + 1))
+
+
+def drafted(empty: Pdf) -> Pdf:
+    """Return a draft behind what a file begins with."""
     objects = {
         CATALOG: catalog(),
         PAGES: b"<</Type/Pages/Kids[%d 0 R]/Count 1>>" % PAGE,

@@ -1,0 +1,237 @@
+"""What a signed file holds beside what its tables list, or packed as not all readers unpack it.
+
+Later an honest seal, or one that was made for it, has a reader look for objects by itself.
+"""
+
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+from tests.conformance import pdf
+from tests.conformance.cases.inherited import drafted
+from tests.conformance.cases.referred import with_a_hidden_text
+from tests.conformance.pdf import (
+    CATALOG,
+    FORM,
+    PAGE,
+    TEXT,
+    Pdf,
+    Place,
+    catalog,
+    form,
+    page,
+    stream,
+    update,
+)
+from tests.conformance.world import World, blank, sealed
+
+_SHOWN = Place(field="CoQuan", rect=b"[300 100 420 200]", look=b"1 0 0 rg 0 0 20 20 re f")
+_FIELD = b"<</Type/Annot/Subtype/Widget/FT/Sig/T(CoQuan)/Rect[300 100 420 200]/P 3 0 R/F 132>>"
+_FORM = b"/Type/XObject/Subtype/Form/BBox[0 0 595 842]"
+_HIDDEN = stream(b"0 0 500 500 re f", _FORM)
+_LEADING = stream(b"/Parent Do", _FORM + b"/Resources<</XObject<</Parent 99 0 R>>>>")
+_NOWHERE, _LOOSE = 99, 98
+_COLUMNS = 24
+_TITLES = (
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/">'
+    b'<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description'
+    b' rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:title>%s</dc:title>'
+    b"<dc:title>%s</dc:title></rdf:Description></rdf:RDF></x:xmpmeta>"
+)
+
+
+class Hidden:
+    """Files of one world, each with its name."""
+
+    def __init__(self, world: World) -> None:
+        """Use a leader and a seal."""
+        self._world = world
+
+    def refused(self) -> Iterator[tuple[str, Pdf]]:
+        """Yield what shows, or may show, something that nobody signed."""
+        for name, resources in (
+            ("nothing", b""),
+            ("others", b"/Resources<</Font<<>>>>"),
+            ("names-of-none", b"/Resources<</XObject<</Parent null>>>>"),
+        ):
+            yield f"seal-drawn-with-{name}-of-its-own", self._drawn(resources)
+        for name, hidden in _LOOKS:
+            yield f"draft-with-{name}", self._both(_referring(hidden))
+        for name, hidden in _TOLD:
+            yield f"draft-with-{name}", self._both(_behind(blank(), hidden))
+        yield "draft-with-an-object-in-an-older-one", self._both(_overlapping())
+        yield "draft-with-objects-that-are-not-listed", self._both(_unlisted())
+        yield "draft-that-only-some-unpack", self._filled(_packed([2, 0, 2], field_is_drawn=True))
+        yield "draft-with-more-in-its-first-line", self._both(_first_line())
+        yield "titles-in-another-order", self._titles()
+
+    def allowed(self) -> Iterator[tuple[str, Pdf]]:
+        """Yield what looks alike and is right."""
+        yield "draft-with-old-objects", self._both(_behind(blank(), b""))
+        yield "draft-with-an-object-nobody-uses", self._both(_behind(blank(), _object(_LOOSE)))
+        yield "draft-packed-in-rows-of-all-kinds", self._filled(_packed([1, 2, 3, 4, 0]))
+        yield "draft-that-speaks-of-objects", self._both(_speaking())
+
+    def _lead(self, file: Pdf) -> Pdf:
+        return sealed(file, self._world.leader, place=Place(field="NguoiKy"))
+
+    def _both(self, file: Pdf) -> Pdf:
+        return sealed(self._lead(file), self._world.seal, place=_SHOWN)
+
+    def _filled(self, file: Pdf) -> Pdf:
+        """Have the seal fill the draft's only field."""
+        place = replace(_SHOWN, fills=file.fields[0])
+        return sealed(self._lead(file), self._world.seal, place=place)
+
+    def _drawn(self, resources: bytes) -> Pdf:
+        """The seal's drawing takes a name from the page: what it leads to is not there."""
+        hidden = with_a_hidden_text()
+        inner = hidden.count
+        drawn = b"/XObject<</Parent %d 0 R>>" % inner
+        file = update(replace(hidden, drawn=drawn), {inner: _LEADING, PAGE: page(drawn=drawn)})
+        led = self._lead(file)
+        look = led.count + 2
+        place = replace(
+            _SHOWN,
+            look=None,
+            widget=b"/AP<</N %d 0 R>>" % look,
+            with_={look: stream(b"q /Parent Do Q", _FORM + resources)},
+        )
+        return sealed(led, self._world.seal, place=place)
+
+    def _titles(self) -> Pdf:
+        number = blank().count
+        told = {CATALOG: catalog(more=b"/Metadata %d 0 R" % number)}
+        one, other = b"So 7816", b"So 9999"
+        both = self._both(update(blank(), {**told, number: _titled(one, other)}))
+        return update(both, {number: _titled(other, one)})
+
+
+def _titled(one: bytes, other: bytes) -> bytes:
+    return stream(_TITLES % (one, other), b"/Type/Metadata/Subtype/XML")
+
+
+def _object(number: int, generation: int = 0) -> bytes:
+    return b"%d %d obj\n%s\nendobj\n" % (number, generation, _HIDDEN)
+
+
+_LOOKS = (
+    ("an-object-that-is-not-listed", _object(_NOWHERE)),
+    ("an-object-behind-words", b"99 %% khong co\n0 obj\n%s\nendobj\n" % _HIDDEN),
+    ("an-object-behind-long-words", b"99 0 %%%s\nobj\n%s\nendobj\n" % (b"x" * 900, _HIDDEN)),
+    ("an-object-in-other-figures", b"99 +0 obj\n%s\nendobj\n" % _HIDDEN),
+    ("an-object-of-many-figures", b"0000000000099 0 obj\n%s\nendobj\n" % _HIDDEN),
+    ("an-object-without-a-space", b"99 0obj\n%s\nendobj\n" % _HIDDEN),
+)
+_TOLD = (
+    ("an-object-twice", b"%d 0 obj\n%s\nendobj\n" % (TEXT, _HIDDEN)),
+    ("an-object-of-another-generation", b"%d 7 obj\n%s\nendobj\n" % (TEXT, _HIDDEN)),
+    ("two-roots", b"trailer\n<</Size 9/Root 98 0 R>>\n"),
+    ("a-root-in-other-letters", b"trailer\n<</Size 9/R#6Fot 98 0 R>>\n"),
+)
+
+
+def _behind(file: Pdf, hidden: bytes) -> Pdf:
+    """Return a draft that was edited, with something that no table names behind what it was."""
+    older = update(file, {TEXT: stream(b"BT /F1 12 Tf 72 700 Td (Du thao) Tj ET")})
+    later = update(older, {TEXT: pdf.text()})
+    return update(replace(later, content=later.content + hidden), {FORM: form()})
+
+
+def _referring(hidden: bytes) -> Pdf:
+    """Return a draft one of whose drawings leads to an object that no table names."""
+    drawn = b"/XObject<</Parent %d 0 R>>" % blank().count
+    objects = {blank().count: _LEADING, PAGE: page(drawn=drawn)}
+    return _behind(update(replace(blank(), drawn=drawn), objects), hidden)
+
+
+def _overlapping() -> Pdf:
+    """Return a draft whose text stands in the middle of another object."""
+    words = b"endstream endobj\n%d 0 obj\n%s\nendobj\n" % (TEXT, pdf.text())
+    file = update(blank(), {blank().count: stream(words)})
+    place = file.content.rindex(b"%d 0 obj" % TEXT)
+    table = b"xref\n%d 1\n%010d 00000 n \n" % (TEXT, place)
+    trailer = b"trailer\n<</Size %d/Root 1 0 R/Prev %d>>\n" % (file.count, file.startxref)
+    return _ended(file, file.content + table + trailer, len(file.content))
+
+
+def _speaking() -> Pdf:
+    """Return a draft whose text, not packed, has words that objects begin with."""
+    words = b"BT /F1 12 Tf 72 720 Td (An object, no obj, 12 objects) Tj ET"
+    return update(blank(), {TEXT: stream(words)})
+
+
+def _first_line() -> Pdf:
+    """Return a draft that says in its header how long it is."""
+    told = b"%PDF-1.7 50 0 obj<</Linearized 1/L 60000>>endobj\n"
+    return drafted(replace(blank(), content=told, startxref=0, count=1))
+
+
+def _unlisted() -> Pdf:
+    """Return a draft with a stream of objects of which no table says what is in it."""
+    told = b"/Type/ObjStm/N 1/First 5"
+    return update(blank(), {blank().count: stream(b"98 0 <</Type/Page>>", told)})
+
+
+def _packed(kinds: Sequence[int], *, field_is_drawn: bool = False) -> Pdf:
+    """Return a draft with an empty field; its page's drawings are told in rows of these kinds."""
+    start = blank()
+    field, named, holder, look, table = range(start.count, start.count + 5)
+    number, drawn = b"%d 0 " % named, b"/XObject %d 0 R" % named
+    names = b"\0\0/Q0 %d 0 R" % (field if field_is_drawn else look)
+    lines = [line.ljust(_COLUMNS, b"\0") for line in (number + b"<<", names, b">>")]
+    lines += [bytes(_COLUMNS)] * (len(kinds) - len(lines))
+    packed = b"/Filter/FlateDecode/DecodeParms<</Predictor 12/Columns %d>>" % _COLUMNS
+    told = b"/Type/ObjStm/N 1/First %d" % len(number)
+    objects = {
+        field: _FIELD,
+        holder: stream(zlib.compress(b"".join(_rows(lines, kinds))), told + packed),
+        look: _HIDDEN,
+        FORM: form((field,)),
+        PAGE: page((field,), drawn=drawn),
+    }
+    written = _listed(start, objects, {named: holder}, table)
+    return replace(written, fields=(field,), drawn=drawn)
+
+
+def _rows(lines: Sequence[bytes], kinds: Sequence[int]) -> Iterator[bytes]:
+    """Yield lines, each predicted in a way of its own (RFC 2083 6), of pixels of one byte."""
+    for (above, line), kind in zip(pairwise((bytes(_COLUMNS), *lines)), kinds, strict=True):
+        lefts, corners = b"\0" + line, b"\0" + above
+        guessed = [
+            (0, left, over, (left + over) // 2, _nearest(left, over, corner))[kind]
+            for left, over, corner in zip(lefts, above, corners, strict=False)
+        ]
+        yield bytes(
+            [kind, *((one - guess) & 0xFF for one, guess in zip(line, guessed, strict=True))]
+        )
+
+
+def _nearest(left: int, over: int, corner: int) -> int:
+    guess = left + over - corner
+    return min((left, over, corner), key=lambda one: abs(guess - one))
+
+
+def _listed(file: Pdf, objects: Mapping[int, bytes], packed: Mapping[int, int], table: int) -> Pdf:
+    """Return the file with an update whose cross-references are a stream."""
+    content, entries = file.content, {inner: (2, holder) for inner, holder in packed.items()}
+    for number, body in objects.items():
+        entries[number] = (1, len(content))
+        content += b"%d 0 obj\n%s\nendobj\n" % (number, body)
+    index = b" ".join(b"%d 1" % number for number in sorted(entries))
+    lines = [
+        b"%c%s\0" % (kind, place.to_bytes(4, "big"))
+        for kind, place in (entries[number] for number in sorted(entries))
+    ]
+    said = b"/Type/XRef/W[1 4 1]/Index[%s]/Size %d/Root %d 0 R/Prev %d" % (
+        *(index, table + 1, CATALOG, file.startxref),
+    )
+    startxref = len(content)
+    content += b"%d 0 obj\n%s\nendobj\n" % (table, stream(b"".join(lines), said))
+    return _ended(replace(file, count=table + 1), content, startxref)
+
+
+def _ended(file: Pdf, content: bytes, startxref: int) -> Pdf:
+    ended = content + b"startxref\n%d\n%%%%EOF\n" % startxref
+    return replace(file, content=ended, startxref=startxref)
