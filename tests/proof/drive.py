@@ -15,6 +15,11 @@ from tests.proof.harness import Harness, NotDone
 from tests.proof.ledger import Ledger, Pass
 from tests.proof.session import Session
 
+_BACKLOG = 60
+"""Documents that may wait for their verdict when a fault begins: half a minute of load."""
+_CATCHING_UP, _LOOK = 300.0, 1.0
+"""Seconds in which the exchange must catch up with them, and between two looks."""
+
 
 @dataclass(slots=True)
 class Drive:
@@ -49,6 +54,7 @@ class Drive:
         self.number += 1
         number, began = self.number, time.monotonic()
         try:
+            await self._caught_up()
             async with asyncio.timeout(fault.patience):
                 seconds = await fault.inflict(self.harness, self.session)
             one = Pass(fault.name, fault.group, fault.bound, seconds)
@@ -64,6 +70,21 @@ class Drive:
         )
         if one.failed:
             await self._make_whole()
+
+    async def _caught_up(self) -> None:
+        """Wait until the exchange keeps up with the load again: faults are no test of its capacity.
+
+        Whoever kills signing every few seconds for half an hour sees documents wait for minutes.
+        Raises NotDone when it does not catch up.
+        """
+        end, said = time.monotonic() + _CATCHING_UP, False
+        while (waiting := await self.session.backlog()) > _BACKLOG:
+            if time.monotonic() > end:
+                raise NotDone(f"{waiting:.0f} documents still wait after {_CATCHING_UP:.0f} s")
+            if not said:
+                print(f"          waits: {waiting:.0f} documents have no verdict yet", flush=True)
+            said = True
+            await asyncio.sleep(_LOOK)
 
     async def _make_whole(self) -> None:
         """Bring everything back after a fault that did not come to its end."""

@@ -1,6 +1,7 @@
 """Whether anything is still under way, by the gauges of every instance (protocol.md 8)."""
 
 import asyncio
+import math
 import sys
 import time
 
@@ -8,12 +9,13 @@ import aiohttp
 
 from tests.proof.client import Door
 
+_WAITING = "lienthong_dispatches_waiting"
 GAUGES = (
     "lienthong_outbox_pending",
     "lienthong_consumer_lag",
     "lienthong_examinations_pending",
     "lienthong_withdrawals_pending",
-    "lienthong_dispatches_waiting",
+    _WAITING,
     "lienthong_lanes_behind",
     "lienthong_events_unnumbered",
     "lienthong_parked",
@@ -45,15 +47,30 @@ async def unquiet(door: Door) -> list[str]:
     return found
 
 
-async def _of(door: Door, service: str, instance: str) -> list[str]:
+async def backlog(door: Door) -> float:
+    """Return how many documents wait for verdict or turn; infinite: nobody tells."""
+    instances = door.harness.ports()["metrics"]["docs"]
+    told = [await _values(door, instance) for instance in instances]
+    every = [one[_WAITING] for one in told if isinstance(one, dict) and _WAITING in one]
+    return max(map(float, every), default=math.inf)
+
+
+async def _values(door: Door, instance: str) -> dict[str, str] | str:
+    """Return what an instance shows, or why it does not."""
     try:
         async with door.session.get(f"{instance}/metrics", timeout=_TIMES) as answer:
             if answer.status != 200:
-                return [f"metrics answer {answer.status}"]
+                return f"metrics answer {answer.status}"
             text = await answer.text()
     except (aiohttp.ClientError, OSError, TimeoutError) as error:
-        return [f"no metrics: {type(error).__name__}"]
-    values = dict(line.rsplit(" ", 1) for line in text.splitlines() if line.startswith("lienthong"))
+        return f"no metrics: {type(error).__name__}"
+    return dict(line.rsplit(" ", 1) for line in text.splitlines() if line.startswith("lienthong"))
+
+
+async def _of(door: Door, service: str, instance: str) -> list[str]:
+    values = await _values(door, instance)
+    if isinstance(values, str):
+        return [values]
     due = [f"lienthong_{name}" for name in _OF_SERVICE.get(service, "").split()]
     missing = [f"{name} is missing" for name in due if name not in values]
     return missing + [f"{n} {values[n]}" for n in GAUGES if n in values and float(values[n])]

@@ -21,6 +21,7 @@ from tests.proof.network import choose
 from tests.proof.orders import LARGE, SMALL, Shape, order
 from tests.proof.papers import Desk
 from tests.proof.probes import NotEnded, Probes
+from tests.proof.quiet import backlog
 from tests.proof.readers import Reader
 from tests.proof.records import Records
 from tests.proof.workload import Workload
@@ -99,6 +100,10 @@ class Session:
             seen = await arrived
             going_on.cancel()
         return seen - since
+
+    async def backlog(self) -> float:
+        """Return how many documents wait for verdict or turn; infinite: nobody tells."""
+        return await backlog(self.door)
 
     async def hand_in_for(self, seconds: float) -> None:
         """Hand in small documents for so long, whatever becomes of them."""

@@ -1,11 +1,14 @@
 """The pure parts of the drive: what stands beside what, what is done, what the page says."""
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 
+from tests.proof import drive
 from tests.proof.__main__ import folder, place, take_over
 from tests.proof.checker import Counts
 from tests.proof.drive import batches
@@ -207,3 +210,46 @@ def test_a_run_goes_on_after_the_stacks_that_the_tree_says_were_counted(
     take_over(whole)
     assert [one.name for one in whole.iterdir()] == ["three"]
     assert replace(counted, folder=whole / "three").counted() == Counts(docs=7)
+
+
+class _Falling:
+    """A session whose backlog falls at each look; the last stays."""
+
+    accepted = 0
+
+    def __init__(self, *waiting: float) -> None:
+        self.waiting = [*waiting]
+
+    async def backlog(self) -> float:
+        return self.waiting.pop(0) if self.waiting[1:] else self.waiting[0]
+
+
+async def test_a_fault_begins_when_the_exchange_has_caught_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(drive, "_LOOK", 0)
+    session, ledger = _Falling(math.inf, 900, 61, 60), Ledger(tmp_path / "passes.jsonl")
+    left: list[float] = []
+
+    async def inflict(_harness: Harness, _session: Session) -> float:
+        left.append(session.waiting[0])
+        return 1
+
+    one = Fault("a", "g", inflict)
+    await drive.Drive(Harness(tmp_path), cast("Session", session), ledger, 1).through([one])
+    assert left == [60]
+
+
+async def test_an_exchange_that_does_not_catch_up_fails_the_pass(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(drive, "_CATCHING_UP", -1)
+
+    async def whole(_harness: Harness) -> None:
+        return
+
+    monkeypatch.setattr(drive, "make_whole", whole)
+    ledger = Ledger(tmp_path / "passes.jsonl")
+    session = cast("Session", _Falling(900))
+    await drive.Drive(Harness(tmp_path), session, ledger, 1).through([_fault("a", "")])
+    assert [one.failed for one in ledger.passes()] == ["900 documents still wait after -1 s"]
