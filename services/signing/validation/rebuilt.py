@@ -9,12 +9,14 @@ update makes visible. Runs in a worker process only.
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.decode_limits import DecodePurpose
+from pyhanko.pdf_utils.generic import IndirectObject, StreamObject
+from pyhanko.pdf_utils.reader import HistoricalResolver
 
 from services.signing.validation.packed import objects_within
 from services.signing.validation.referred import inside, listed
@@ -22,17 +24,29 @@ from services.signing.validation.syntax import WHITE, Odd, Reference, space
 from services.signing.validation.updates import Reader
 
 _OBJECT = re.compile(rb"(?<![0-9])(\d{1,10})%(W)b+(\d{1,5})%(W)b+obj" % {b"W": WHITE})
-_WORD, _BLANKS, _DIGITS = b"obj", b"\0\t\n\v\f\r ", b"+-.0123456789"
+_WORD, _BLANKS, _DIGITS, _BREAKS = b"obj", b"\0\t\n\v\f\r ", b"+-.0123456789", b"\r\n"
+_IN_LINE = re.compile(rb"(?:(?<=[\r\n])|\A)\d+[ \t\r\n]+\d+[ \t\r\n]+obj")
+"""How all readers find it: not behind other words, which may be a comment's."""
+_LAST_LINE = b"%%EOF"
+"""What may stand before it, too: of a writer that ends no line, and one that begins none."""
 _GAP = rb"(?:[\0\t\n\v\f\r ]|%[^\r\n]*+[\r\n])"
 _LOOKS_LIKE_ONE = re.compile(
-    rb"[0-9]%(G)b++[-+.0-9]++%(G)b*+\Z|\A[^\r\n]*+[\r\n]%(G)b*+\Z" % {b"G": _GAP}
+    rb"[0-9]%(G)b++[-+.0-9]++%(G)b*+\Z|\A[^\r\n]*+[\r\n]%(G)b*+[-+.0-9]*+%(G)b*+\Z" % {b"G": _GAP}
 )
-"""Numbers that are written in another way before `obj`, or a line before it that is too long."""
+"""Numbers that are written in another way before `obj`, or a line before them that is too long."""
 _LOOKED_AT, _MOST = 400, 1000
 """Bytes before a word, and how many such words there may be."""
-_ROOT = re.compile(rb"/(?:R|#52)(?:(?:o|#6[Ff]){2})(?:t|#74)(?![^\0\t\n\f\r ()<>\[\]{}/%])")
+_NAME_ENDS = rb"(?![^\0\t\n\f\r ()<>\[\]{}/%])"
+
+
+def _name(letters: str) -> "re.Pattern[bytes]":
+    """Return what finds a name, its letters escaped or not."""
+    each = (b"(?:%c|#%x|#%X)" % (one, one, one) for one in letters.encode())
+    return re.compile(b"/" + b"".join(each) + _NAME_ENDS)
+
+
+_ROOT, _ENCRYPT, _OF_OBJECTS = _name("Root"), _name("Encrypt"), _name("ObjStm")
 _REFERS = re.compile(rb"%(W)b*(\d{1,10})%(W)b+(\d{1,5})%(W)b+R" % {b"W": WHITE})
-_OF_OBJECTS = re.compile(rb"/(?:O|#4[Ff])(?:b|#62)(?:j|#6[Aa])(?:S|#53)(?:t|#74)(?:m|#6[Dd])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +56,8 @@ class _Site:
     at: int
     number: int
     generation: int
+    plainly: bool
+    """At the begin of a line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +73,11 @@ class _Tables:
         """Return where the object is, or the stream that it is in; -1: nowhere."""
         return self.plain.get(self.packed.get(number, number), (-1, 0))[0]
 
+    def has(self, number: int, generation: int) -> bool:
+        """Say whether there is such an object."""
+        known = self.plain.get(number, (0, 0))[1]
+        return (number in self.plain or number in self.packed) and generation == known
+
 
 def check_found(reader: Reader, content: bytes, revision: int, end: int, root: Reference) -> None:
     """Check the `end` bytes of a signed revision, which others follow. Raises Odd."""
@@ -64,6 +85,8 @@ def check_found(reader: Reader, content: bytes, revision: int, end: int, root: R
     sites = [*_sites(content, end)]
     loose = _check_sites(sites, tables)
     _check_regions(content, end, sites, tables, reader)
+    if _ENCRYPT.search(content, 0, end):
+        raise Odd("a file that is said to be encrypted")
     for place in _ROOT.finditer(content, 0, end):
         names = _REFERS.match(content, place.end())
         if names is None or (int(names[1]), int(names[2])) != root:
@@ -73,10 +96,25 @@ def check_found(reader: Reader, content: bytes, revision: int, end: int, root: R
     for word in _OF_OBJECTS.finditer(content, 0, end):
         site = sites[bisect_right(starts, word.start()) - 1]
         _check_stream(file, site, tables)
-    if loose:
-        holders = [file.trailer_view, *(file.get_object(one) for one in listed(reader, revision))]
-        if any(use.refers.idnum in loose for one in holders for use in inside(0, one)):
-            raise Odd("an object that is referred to and not listed")
+    fragile = bool(tables.packed) or not all(site.plainly for site in sites)
+    if loose or fragile:
+        nowhere = tables if fragile else None
+        _check_leads(file, listed(reader, revision), loose, nowhere)
+
+
+def _check_leads(
+    file: HistoricalResolver, there: Collection[Any], loose: Collection[int], tables: _Tables | None
+) -> None:
+    """Check that nothing leads to what is not listed, in `tables` if given. Raises Odd.
+
+    What is nowhere else is nothing to all readers; but several find no objects in streams, or
+    behind a last line, by themselves, so that these files must not make them look.
+    """
+    for one in (file.trailer_view, *map(file.get_object, there)):
+        for use in inside(0, one):
+            number, generation = use.refers.idnum, use.refers.generation
+            if number in loose or not (tables is None or tables.has(number, generation)):
+                raise Odd(f"object {number} is referred to and not listed")
 
 
 def _tables(reader: Reader, content: bytes, revision: int) -> _Tables:
@@ -86,7 +124,10 @@ def _tables(reader: Reader, content: bytes, revision: int) -> _Tables:
     for one in listed(reader, revision):
         where: Any = reader.xrefs.get_historical_ref(one, revision)
         if isinstance(where, int):
-            file.get_object(one)  # notes where it ends
+            said: Any = file.get_object(one)  # notes where it ends
+            kind: Any = dict.get(said, "/Type") if isinstance(said, StreamObject) else None
+            if isinstance(kind, IndirectObject):
+                raise Odd("a stream that does not say plainly what it is")
             plain[one.idnum] = space(content, where), one.generation
         else:
             packed[one.idnum] = where.obj_stream_id
@@ -98,7 +139,10 @@ def _sites(content: bytes, end: int) -> Iterator[_Site]:
     known: set[int] = set()
     for found in _OBJECT.finditer(content, 0, end):
         known.add(found.end() - len(_WORD))
-        yield _Site(found.start(), int(found[1]), int(found[2]))
+        plainly = _IN_LINE.match(content, found.start()) is not None
+        if not plainly and not content.endswith(_LAST_LINE, 0, found.start()):
+            raise Odd(f"an object that begins in the middle of a line, at byte {found.start()}")
+        yield _Site(found.start(), int(found[1]), int(found[2]), plainly)
     at, odd = -1, 0
     while (at := content.find(_WORD, at + 1, end)) >= 0:
         if at in known or content[at - 3 : at] == b"end":
@@ -106,10 +150,9 @@ def _sites(content: bytes, end: int) -> Iterator[_Site]:
         before = content[max(at - _LOOKED_AT, 0) : at]
         bare = before.rstrip(_BLANKS)
         line = bare.rstrip(_DIGITS).rstrip(_BLANKS)
-        breaks = before[len(line) :]
-        if bare[-1:] in _DIGITS or b"\r" in breaks or b"\n" in breaks:
+        if bare[-1:] in _DIGITS or any(one in before[len(line) :] for one in _BREAKS):
             odd += 1
-            if odd > _MOST or _LOOKS_LIKE_ONE.search(before):
+            if odd > _MOST or not line or _LOOKS_LIKE_ONE.search(before):
                 raise Odd(f"something that looks like an object at byte {at}")
 
 
@@ -123,9 +166,8 @@ def _check_sites(sites: Sequence[_Site], tables: _Tables) -> set[int]:
     for number, (at, _) in tables.plain.items():
         if number not in last or last[number].at != at:
             raise Odd(f"object {number} stands elsewhere, too")
-    for number in tables.packed:
-        if number in last and last[number].at > tables.place(number):
-            raise Odd(f"object {number} stands elsewhere, too")
+    if twice := tables.packed.keys() & last.keys():
+        raise Odd(f"object {min(twice)} stands elsewhere, too")
     return {number for number in last if tables.place(number) < 0}
 
 

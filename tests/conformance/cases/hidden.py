@@ -13,6 +13,7 @@ from tests.conformance.cases.inherited import drafted
 from tests.conformance.cases.referred import with_a_hidden_text
 from tests.conformance.pdf import (
     CATALOG,
+    FONT,
     FORM,
     PAGE,
     TEXT,
@@ -57,11 +58,15 @@ class Hidden:
         ):
             yield f"seal-drawn-with-{name}-of-its-own", self._drawn(resources)
         for name, hidden in _LOOKS:
-            yield f"draft-with-{name}", self._both(_referring(hidden))
+            yield f"draft-with-{name}", self._both(_behind(_leading(), hidden))
         for name, hidden in _TOLD:
             yield f"draft-with-{name}", self._both(_behind(blank(), hidden))
         yield "draft-with-an-object-in-an-older-one", self._both(_overlapping())
+        yield "draft-with-an-object-in-a-line-of-words", self._both(_in_words())
         yield "draft-with-objects-that-are-not-listed", self._both(_unlisted())
+        yield "draft-whose-objects-were-packed-later", self._both(_packed_later())
+        yield "draft-packed-that-leads-nowhere", self._both(_packed_nowhere())
+        yield "draft-without-a-last-line-that-leads-nowhere", self._both(_unended(_leading()))
         yield "draft-that-only-some-unpack", self._filled(_packed([2, 0, 2], field_is_drawn=True))
         yield "draft-with-more-in-its-first-line", self._both(_first_line())
         yield "titles-in-another-order", self._titles()
@@ -71,6 +76,7 @@ class Hidden:
         yield "draft-with-old-objects", self._both(_behind(blank(), b""))
         yield "draft-with-an-object-nobody-uses", self._both(_behind(blank(), _object(_LOOSE)))
         yield "draft-packed-in-rows-of-all-kinds", self._filled(_packed([1, 2, 3, 4, 0]))
+        yield "draft-whose-writers-end-no-line", self._both(_unended(blank()))
         yield "draft-that-speaks-of-objects", self._both(_speaking())
 
     def _lead(self, file: Pdf) -> Pdf:
@@ -120,6 +126,8 @@ _LOOKS = (
     ("an-object-that-is-not-listed", _object(_NOWHERE)),
     ("an-object-behind-words", b"99 %% khong co\n0 obj\n%s\nendobj\n" % _HIDDEN),
     ("an-object-behind-long-words", b"99 0 %%%s\nobj\n%s\nendobj\n" % (b"x" * 900, _HIDDEN)),
+    ("an-object-between-long-words", b"99 %%%s\n0 obj\n%s\nendobj\n" % (b"x" * 900, _HIDDEN)),
+    ("an-object-behind-much-space", b"99 0 \v%s obj\n%s\nendobj\n" % (b" " * 900, _HIDDEN)),
     ("an-object-in-other-figures", b"99 +0 obj\n%s\nendobj\n" % _HIDDEN),
     ("an-object-of-many-figures", b"0000000000099 0 obj\n%s\nendobj\n" % _HIDDEN),
     ("an-object-without-a-space", b"99 0obj\n%s\nendobj\n" % _HIDDEN),
@@ -127,6 +135,7 @@ _LOOKS = (
 _TOLD = (
     ("an-object-twice", b"%d 0 obj\n%s\nendobj\n" % (TEXT, _HIDDEN)),
     ("an-object-of-another-generation", b"%d 7 obj\n%s\nendobj\n" % (TEXT, _HIDDEN)),
+    ("a-key-of-others", b"trailer\n<</Size 9/Root 1 0 R/Encrypt 98 0 R>>\n"),
     ("two-roots", b"trailer\n<</Size 9/Root 98 0 R>>\n"),
     ("a-root-in-other-letters", b"trailer\n<</Size 9/R#6Fot 98 0 R>>\n"),
 )
@@ -139,11 +148,11 @@ def _behind(file: Pdf, hidden: bytes) -> Pdf:
     return update(replace(later, content=later.content + hidden), {FORM: form()})
 
 
-def _referring(hidden: bytes) -> Pdf:
-    """Return a draft one of whose drawings leads to an object that no table names."""
+def _leading() -> Pdf:
+    """Return a draft one of whose drawings leads to an object that is not there."""
     drawn = b"/XObject<</Parent %d 0 R>>" % blank().count
     objects = {blank().count: _LEADING, PAGE: page(drawn=drawn)}
-    return _behind(update(replace(blank(), drawn=drawn), objects), hidden)
+    return update(replace(blank(), drawn=drawn), objects)
 
 
 def _overlapping() -> Pdf:
@@ -172,6 +181,44 @@ def _unlisted() -> Pdf:
     """Return a draft with a stream of objects of which no table says what is in it."""
     told = b"/Type/ObjStm/N 1/First 5"
     return update(blank(), {blank().count: stream(b"98 0 <</Type/Page>>", told)})
+
+
+def _in_words() -> Pdf:
+    """Return a draft whose form, written anew, begins in a line of words: a comment to readers."""
+    file = _behind(blank(), b"%chu \n")
+    content = file.content.replace(b"%%chu \n%d" % FORM, b"%%chu  %d" % FORM)
+    return replace(file, content=content)
+
+
+def _unended(file: Pdf) -> Pdf:
+    """Return a draft whose first writer ended no line, and whose second began none."""
+    file = _behind(file, b"")
+    begin = b"%%%%EOF\n%d 0 obj" % TEXT
+    content = file.content.replace(begin, b"\n%%%%EOF%d 0 obj" % TEXT, 1)
+    return replace(file, content=content)
+
+
+def _packed_later() -> Pdf:
+    """Return a draft whose font was written anew in a stream: not all readers look there."""
+    start = blank()
+    holder, number = start.count, b"%d 0 " % FONT
+    told = b"/Type/ObjStm/N 1/First %d" % len(number)
+    font = b"<</Type/Font/Subtype/Type1/BaseFont/Courier>>"
+    return _listed(start, {holder: stream(number + font, told)}, {FONT: holder}, holder + 1)
+
+
+def _packed_nowhere() -> Pdf:
+    """Return a draft with a stream of objects, and a drawing that leads to nothing."""
+    start = blank()
+    inner, holder, tree, table = range(start.count, start.count + 4)
+    drawn, number = b"/XObject<</Parent %d 0 R>>" % inner, b"%d 0 " % tree
+    told = b"/Type/ObjStm/N 1/First %d" % len(number)
+    objects = {
+        inner: _LEADING,
+        holder: stream(number + b"<</Type/StructTreeRoot>>", told),
+        PAGE: page(drawn=drawn),
+    }
+    return replace(_listed(start, objects, {tree: holder}, table), drawn=drawn)
 
 
 def _packed(kinds: Sequence[int], *, field_is_drawn: bool = False) -> Pdf:
