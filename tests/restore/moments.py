@@ -56,8 +56,10 @@ async def amid(site: Site, service: str, chance: random.Random) -> Point:
 
 
 async def _unsent(connection: Connection) -> frozenset[UUID]:
+    """Return what is unsent, and not being marked as sent: a commit counts before it is seen."""
     rows = await connection.fetch(
         "select event_id from outbox where published_at is null and parked_at is null"
+        " for update skip locked"
     )
     return frozenset(row["event_id"] for row in rows)
 
