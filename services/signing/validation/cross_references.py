@@ -36,6 +36,8 @@ class Table:
     packed: dict[int, tuple[int, int]] = field(default_factory=dict[int, tuple[int, int]])
     """By number: number of the stream of objects, place in it."""
     free: set[int] = field(default_factory=set[int])
+    may_free: bool = False
+    """Whether it may list objects as free: what was signed first may, an update may not."""
 
     def add(self, number: int, kind: int, second: int, third: int) -> None:
         """Take an entry. Raises Odd when there is one of that number, or it is of no kind."""
@@ -43,7 +45,7 @@ class Table:
             raise Odd(f"object {number} is listed twice")
         if kind == _FREE:
             # Readers take its fields for a place: an update frees nothing but what always is.
-            if number or second or third > HIGHEST_GENERATION:
+            if (number or second or third > HIGHEST_GENERATION) and not self.may_free:
                 raise Odd(f"object {number} is freed")
             self.free.add(number)
         elif kind in (_USED, _PACKED):
@@ -53,15 +55,17 @@ class Table:
             raise Odd(f"object {number} is listed in a way that is not known")
 
 
-def of_table(content: bytes, at: int) -> tuple[Table, Mapping[bytes, Value], int]:
+def of_table(
+    content: bytes, at: int, *, may_free: bool = False
+) -> tuple[Table, Mapping[bytes, Value], int]:
     """Return the table that begins there, its trailer and where that ends. Raises Odd."""
     begin = _BEGIN.match(content, at)
     if begin is None:
         raise Odd(f"no cross-references at byte {at}")
-    table, at = Table(), begin.end()
+    table, at = Table(may_free=may_free), begin.end()
     while section := _SECTION.match(content, at):
         at = section.end()
-        if not int(section[2]):
+        if not int(section[2]) and not (may_free and not int(section[1])):  # Word's "0 0"
             raise Odd("a section of cross-references that is empty")
         for number in range(int(section[1]), int(section[1]) + int(section[2])):
             entry = _ENTRY.match(content, at)
@@ -87,9 +91,9 @@ def widths(said: Mapping[bytes, Value]) -> list[int]:
     return found
 
 
-def of_stream(said: Mapping[bytes, Value], rows: bytes) -> Table:
+def of_stream(said: Mapping[bytes, Value], rows: bytes, *, may_free: bool = False) -> Table:
     """Return the entries of a stream of cross-references, its rows unpacked. Raises Odd."""
-    parts, table = widths(said), Table()
+    parts, table = widths(said), Table(may_free=may_free)
     pairs = _numbers(said.get(b"Index", [0, said.get(b"Size")]))
     begins, counts = pairs[::2], pairs[1::2]
     if not all(counts) or len(begins) != len(counts) or len(rows) != sum(counts) * sum(parts):

@@ -18,15 +18,16 @@ from pyhanko.pdf_utils.decode_limits import DecodePurpose
 from pyhanko.pdf_utils.generic import IndirectObject, StreamObject
 from pyhanko.pdf_utils.reader import HistoricalResolver
 
+from services.signing.validation.listings import listings
 from services.signing.validation.packed import objects_within
 from services.signing.validation.referred import inside, listed
-from services.signing.validation.syntax import WHITE, Odd, Reference, space
+from services.signing.validation.syntax import WHITE, Odd, Reference, reference, space
 from services.signing.validation.updates import Reader
 
 _OBJECT = re.compile(rb"(?<![0-9])(\d{1,10})%(W)b+(\d{1,5})%(W)b+obj" % {b"W": WHITE})
 _WORD, _BLANKS, _DIGITS, _BREAKS = b"obj", b"\0\t\n\v\f\r ", b"+-.0123456789", b"\r\n"
-_IN_LINE = re.compile(rb"(?:(?<=[\r\n])|\A)\d+[ \t\r\n]+\d+[ \t\r\n]+obj")
-"""How all readers find it: not behind other words, which may be a comment's."""
+_IN_LINE = re.compile(rb"(?:(?<=[\r\n])|\A)\d{1,10}[ \t\r\n]{1,3}\d{1,5}[ \t\r\n]{1,3}obj")
+"""How all readers find it: not behind other words, which may be a comment's, nor in a long line."""
 _LAST_LINE = b"%%EOF"
 """What may stand before it, too: of a writer that ends no line, and one that begins none."""
 _GAP = rb"(?:[\0\t\n\v\f\r ]|%[^\r\n]*+[\r\n])"
@@ -82,6 +83,9 @@ class _Tables:
 def check_found(reader: Reader, content: bytes, revision: int, end: int, root: Reference) -> None:
     """Check the `end` bytes of a signed revision, which others follow. Raises Odd."""
     tables = _tables(reader, content, revision)
+    known = listings(content, end)
+    if (known.plain, known.packed) != (tables.plain, tables.packed):
+        raise Odd("an object that is listed in several ways")
     sites = [*_sites(content, end)]
     loose = _check_sites(sites, tables)
     _check_regions(content, end, sites, tables, reader)
@@ -93,9 +97,9 @@ def check_found(reader: Reader, content: bytes, revision: int, end: int, root: R
             raise Odd("a file with two roots")
     file = reader.get_historical_resolver(revision)
     starts = [site.at for site in sites]
-    for word in _OF_OBJECTS.finditer(content, 0, end):
-        site = sites[bisect_right(starts, word.start()) - 1]
-        _check_stream(file, site, tables)
+    words = (word.start() for word in _OF_OBJECTS.finditer(content, 0, end))
+    for number in sorted({bisect_right(starts, word) - 1 for word in words}):
+        _check_stream(file, sites[number], tables)
     fragile = bool(tables.packed) or not all(site.plainly for site in sites)
     if loose or fragile:
         nowhere = tables if fragile else None
@@ -142,7 +146,8 @@ def _sites(content: bytes, end: int) -> Iterator[_Site]:
         plainly = _IN_LINE.match(content, found.start()) is not None
         if not plainly and not content.endswith(_LAST_LINE, 0, found.start()):
             raise Odd(f"an object that begins in the middle of a line, at byte {found.start()}")
-        yield _Site(found.start(), int(found[1]), int(found[2]), plainly)
+        place = reference(int(found[1]), int(found[2]))
+        yield _Site(found.start(), place.number, place.generation, plainly)
     at, odd = -1, 0
     while (at := content.find(_WORD, at + 1, end)) >= 0:
         if at in known or content[at - 3 : at] == b"end":

@@ -23,6 +23,7 @@ from pyhanko.sign.fields import enumerate_sig_fields
 from services.signing.validation.objects import value
 from services.signing.validation.pages import pages
 from services.signing.validation.security_store import Updated
+from services.signing.validation.syntax import HIGHEST, HIGHEST_GENERATION
 
 _OF_THE_CATALOGUE = frozenset({"/AcroForm", "/DSS", "/Extensions", "/Metadata"})
 """What an update may bring in its place, where it is an object of its own."""
@@ -110,10 +111,12 @@ def listed(reader: PdfFileReader, revision: int) -> set[Reference]:
 
 
 def _uses(file: HistoricalResolver, there: Collection[Reference]) -> Iterator[Use]:
-    """Yield all references of all objects, reached or not, and of the trailer."""
-    yield from inside(0, file.trailer_view)
-    for one in there:
-        yield from inside(one.idnum, file.get_object(one))
+    """Yield all references of all objects, reached or not, and of the trailer. Raises Updated."""
+    every = ((0, file.trailer_view), *((one.idnum, file.get_object(one)) for one in there))
+    for use in (use for number, one in every for use in inside(number, one)):
+        if not 0 < use.refers.idnum <= HIGHEST or use.refers.generation > HIGHEST_GENERATION:
+            raise Updated("a number that no object can have")  # behind it some begin anew
+        yield use
 
 
 def inside(holder: int, top: Any) -> Iterator[Use]:  # noqa: ANN401

@@ -10,6 +10,7 @@ from itertools import pairwise
 
 from tests.conformance import pdf
 from tests.conformance.cases.inherited import drafted
+from tests.conformance.cases.listed import odd_drafts, plain_drafts
 from tests.conformance.cases.referred import with_a_hidden_text
 from tests.conformance.pdf import (
     CATALOG,
@@ -61,6 +62,8 @@ class Hidden:
             yield f"draft-with-{name}", self._both(_behind(_leading(), hidden))
         for name, hidden in _TOLD:
             yield f"draft-with-{name}", self._both(_behind(blank(), hidden))
+        for name, draft in odd_drafts():
+            yield f"draft-{name}", self._both(draft)
         yield "draft-with-an-object-in-an-older-one", self._both(_overlapping())
         yield "draft-with-an-object-in-a-line-of-words", self._both(_in_words())
         yield "draft-with-objects-that-are-not-listed", self._both(_unlisted())
@@ -73,6 +76,8 @@ class Hidden:
 
     def allowed(self) -> Iterator[tuple[str, Pdf]]:
         """Yield what looks alike and is right."""
+        for name, draft in plain_drafts():
+            yield f"draft-{name}", self._both(draft)
         yield "draft-with-old-objects", self._both(_behind(blank(), b""))
         yield "draft-with-an-object-nobody-uses", self._both(_behind(blank(), _object(_LOOSE)))
         yield "draft-packed-in-rows-of-all-kinds", self._filled(_packed([1, 2, 3, 4, 0]))

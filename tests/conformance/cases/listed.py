@@ -1,0 +1,101 @@
+"""Drafts whose tables are read by pyHanko, and by other readers in another way."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from tests.conformance.pdf import CATALOG, ENTRY, FORM, PAGE, TEXT, Pdf, form, page, stream, update
+from tests.conformance.world import blank
+
+_OLD = stream(b"BT /F1 12 Tf 72 700 Td (Du thao) Tj ET")
+_FORM_OF_PAGE = b"/Type/XObject/Subtype/Form/BBox[0 0 595 842]"
+
+
+def odd_drafts() -> Iterator[tuple[str, Pdf]]:
+    """Yield what may not be followed by a second signature."""
+    file = update(blank(), {TEXT: _OLD})
+    old = file.content.rindex(b"%d 0 obj" % TEXT)
+    new = blank().content.rindex(b"%d 0 obj" % TEXT)
+    yield "listed-twice-in-a-table", _tabled(file, [(TEXT, new), (TEXT, old)])
+    yield "listed-twice-in-a-stream", _streamed(file, [(TEXT, new), (TEXT, old)])
+    yield "that-frees-an-object-oddly", _tabled(blank(), [(ENTRY, 0)], kind=b"00005 f")
+    yield "that-refers-beyond-all-numbers", _leading(2**32 + TEXT)
+    yield "listed-in-short-lines", _tabled(file, [(TEXT, old)], end=b"\n")
+    yield "listed-here-and-there", _hybrid(file, old, new)
+    yield "that-begins-an-object-in-a-long-line", _spread(b" " * 300)
+    far = b"%d 0 obj\nnull\nendobj\n" % (2**32 + TEXT)
+    yield (
+        "with-a-number-that-is-too-high",
+        update(replace(file, content=file.content + far), {FORM: form()}),
+    )
+
+
+def plain_drafts() -> Iterator[tuple[str, Pdf]]:
+    """Yield what looks alike and is right."""
+    place = blank().content.rindex(b"%d 0 obj" % TEXT)
+    yield "listed-again-in-a-table", _tabled(blank(), [(TEXT, place)])
+    yield "listed-here-and-there-alike", _hybrid(blank(), place, place)
+    yield "that-begins-an-object-in-two-lines", _spread(b"\n")
+
+
+def _entries(places: Sequence[tuple[int, int]], end: bytes, kind: bytes = b"00000 n") -> bytes:
+    return b"".join(b"%d 1\n%010d %s%s" % (*place, kind, end) for place in places)
+
+
+def _tabled(
+    file: Pdf, places: Sequence[tuple[int, int]], end: bytes = b" \n", kind: bytes = b"00000 n"
+) -> Pdf:
+    """Return the file with a table alone behind it."""
+    table = b"xref\n" + _entries(places, end, kind)
+    trailer = b"trailer\n<</Size %d/Root %d 0 R/Prev %d>>\n" % (
+        *(file.count, CATALOG, file.startxref),
+    )
+    return _ended(file, file.content + table + trailer, len(file.content))
+
+
+def _rows(file: Pdf, places: Sequence[tuple[int, int]]) -> bytes:
+    """Return an object of cross-references."""
+    index = b" ".join(b"%d 1" % number for number, _ in places)
+    rows = b"".join(b"\1%s\0" % place.to_bytes(4, "big") for _, place in places)
+    said = b"/Type/XRef/W[1 4 1]/Index[%s]/Size %d/Root %d 0 R/Prev %d" % (
+        *(index, file.count + 1, CATALOG, file.startxref),
+    )
+    return b"%d 0 obj\n%s\nendobj\n" % (file.count, stream(rows, said))
+
+
+def _streamed(file: Pdf, places: Sequence[tuple[int, int]]) -> Pdf:
+    content, at = file.content, len(file.content)
+    written = replace(file, count=file.count + 1)
+    return _ended(written, content + _rows(file, [*places, (file.count, at)]), at)
+
+
+def _hybrid(file: Pdf, in_table: int, beside: int) -> Pdf:
+    """Return the file with a table, and a stream beside it that lists the same object."""
+    at = len(file.content)
+    content = file.content + _rows(file, [(TEXT, beside), (file.count, at)])
+    table = b"xref\n" + _entries([(TEXT, in_table)], b" \n")
+    trailer = b"trailer\n<</Size %d/Root %d 0 R/Prev %d/XRefStm %d>>\n" % (
+        *(file.count + 1, CATALOG, file.startxref, at),
+    )
+    return _ended(replace(file, count=file.count + 1), content + table + trailer, len(content))
+
+
+def _spread(space: bytes) -> Pdf:
+    """Return a draft whose text, written anew, begins with so much space in its numbers."""
+    file = update(_leading(99), {TEXT: _OLD})
+    at = len(file.content)
+    begun = b"%d%s0 obj\n%s\nendobj\n" % (TEXT, space, stream(b"0 0 9 9 re f"))
+    return _tabled(replace(file, content=file.content + begun), [(TEXT, at)])
+
+
+def _leading(to: int) -> Pdf:
+    """Return a draft with a drawing that leads to an object."""
+    named = b"/Resources<</XObject<</Parent %d 0 R>>>>" % to
+    drawn = b"/XObject<</Parent %d 0 R>>" % blank().count
+    leads = stream(b"/Parent Do", _FORM_OF_PAGE + named)
+    objects = {blank().count: leads, PAGE: page(drawn=drawn)}
+    return update(replace(blank(), drawn=drawn), objects)
+
+
+def _ended(file: Pdf, content: bytes, startxref: int) -> Pdf:
+    ended = content + b"startxref\n%d\n%%%%EOF\n" % startxref
+    return replace(file, content=ended, startxref=startxref)
