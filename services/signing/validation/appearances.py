@@ -64,10 +64,10 @@ def appearances(widget: Any) -> Iterator[Any]:  # noqa: ANN401
 def is_blank(look: Any) -> bool:  # noqa: ANN401
     """Say whether an appearance draws nothing: comments, states saved and restored.
 
-    What is not packed plainly is not read, as pyHanko reads rows that are predicted as no other
-    does, and may draw anything.
+    What is no form is not read, nor what is not packed plainly: readers may draw anything there.
     """
-    if value(look, "/Filter", "/FlateDecode") != "/FlateDecode" or "/DecodeParms" in look:
+    plain = value(look, "/Filter", "/FlateDecode") == "/FlateDecode" and "/DecodeParms" not in look
+    if not plain or value(look, "/Subtype", "/Form") != "/Form":
         return False
     drawn = bytes(look.read_data(DecodePurpose.GENERIC))
     words = [word for line in drawn.splitlines() for word in line.partition(b"%")[0].split()]

@@ -11,26 +11,35 @@ import re
 from bisect import bisect_right
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.decode_limits import DecodePurpose
-from pyhanko.pdf_utils.generic import IndirectObject, StreamObject
 from pyhanko.pdf_utils.reader import HistoricalResolver
 
 from services.signing.validation.listings import listings
 from services.signing.validation.packed import objects_within
 from services.signing.validation.referred import inside, listed
-from services.signing.validation.syntax import WHITE, Odd, Reference, reference, space
+from services.signing.validation.syntax import (
+    WHITE,
+    Odd,
+    Reference,
+    Value,
+    parse,
+    reference,
+    space,
+)
+from services.signing.validation.tiles import tiles
 from services.signing.validation.updates import Reader
 
 _OBJECT = re.compile(rb"(?<![0-9])(\d{1,10})%(W)b+(\d{1,5})%(W)b+obj" % {b"W": WHITE})
-_WORD, _BLANKS, _DIGITS, _BREAKS = b"obj", b"\0\t\n\v\f\r ", b"+-.0123456789", b"\r\n"
+_WORD, _BLANKS, _DIGITS, _BREAKS = b"obj", b"\0\t\n\v\f\r \x80\xff", b"+-.0123456789", b"\r\n"
 _IN_LINE = re.compile(rb"(?:(?<=[\r\n])|\A)\d{1,10}[ \t\r\n]{1,3}\d{1,5}[ \t\r\n]{1,3}obj")
 """How all readers find it: not behind other words, which may be a comment's, nor in a long line."""
 _LAST_LINE = b"%%EOF"
 """What may stand before it, too: of a writer that ends no line, and one that begins none."""
-_GAP = rb"(?:[\0\t\n\v\f\r ]|%[^\r\n]*+[\r\n])"
+_GAP = rb"(?:[\0\t\n\v\f\r \x80\xff]|%[^\r\n]*+[\r\n])"
 _LOOKS_LIKE_ONE = re.compile(
     rb"[0-9]%(G)b++[-+.0-9]++%(G)b*+\Z|\A[^\r\n]*+[\r\n]%(G)b*+[-+.0-9]*+%(G)b*+\Z" % {b"G": _GAP}
 )
@@ -82,19 +91,13 @@ class _Tables:
 
 def check_found(reader: Reader, content: bytes, revision: int, end: int, root: Reference) -> None:
     """Check the `end` bytes of a signed revision, which others follow. Raises Odd."""
-    tables = _tables(reader, content, revision)
-    known = listings(content, end)
+    tables, known = _tables(reader, content, revision), listings(content, end)
     if (known.plain, known.packed) != (tables.plain, tables.packed):
         raise Odd("an object that is listed in several ways")
     sites = [*_sites(content, end)]
+    _check_tiles(content, end, sites, tables)
     loose = _check_sites(sites, tables)
-    _check_regions(content, end, sites, tables, reader)
-    if _ENCRYPT.search(content, 0, end):
-        raise Odd("a file that is said to be encrypted")
-    for place in _ROOT.finditer(content, 0, end):
-        names = _REFERS.match(content, place.end())
-        if names is None or (int(names[1]), int(names[2])) != root:
-            raise Odd("a file with two roots")
+    _check_words(content, end, root)
     file = reader.get_historical_resolver(revision)
     starts = [site.at for site in sites]
     words = (word.start() for word in _OF_OBJECTS.finditer(content, 0, end))
@@ -104,6 +107,25 @@ def check_found(reader: Reader, content: bytes, revision: int, end: int, root: R
     if loose or fragile:
         nowhere = tables if fragile else None
         _check_leads(file, listed(reader, revision), loose, nowhere)
+
+
+def _check_tiles(content: bytes, end: int, sites: Sequence[_Site], tables: _Tables) -> None:
+    """Check that objects begin nowhere but where one was read to its end before. Raises Odd."""
+    whole = [*tiles(content, end, partial(_length, content, tables))]
+    if any(one.stream and isinstance(_type(one.said), Reference) for one in whole):
+        raise Odd("a stream that does not say plainly what it is")
+    if [(one.at, one.number) for one in sites] != [(one.at, one.number) for one in whole]:
+        raise Odd("an object inside of another one")
+
+
+def _check_words(content: bytes, end: int, root: Reference) -> None:
+    """Check that no trailer, used or not, says what the right one does not. Raises Odd."""
+    if _ENCRYPT.search(content, 0, end):
+        raise Odd("a file that is said to be encrypted")
+    for place in _ROOT.finditer(content, 0, end):
+        names = _REFERS.match(content, place.end())
+        if names is None or (int(names[1]), int(names[2])) != root:
+            raise Odd("a file with two roots")
 
 
 def _check_leads(
@@ -124,14 +146,9 @@ def _check_leads(
 def _tables(reader: Reader, content: bytes, revision: int) -> _Tables:
     plain: dict[int, tuple[int, int]] = {}
     packed: dict[int, int] = {}
-    file = reader.get_historical_resolver(revision)
     for one in listed(reader, revision):
         where: Any = reader.xrefs.get_historical_ref(one, revision)
         if isinstance(where, int):
-            said: Any = file.get_object(one)  # notes where it ends
-            kind: Any = dict.get(said, "/Type") if isinstance(said, StreamObject) else None
-            if isinstance(kind, IndirectObject):
-                raise Odd("a stream that does not say plainly what it is")
             plain[one.idnum] = space(content, where), one.generation
         else:
             packed[one.idnum] = where.obj_stream_id
@@ -176,21 +193,18 @@ def _check_sites(sites: Sequence[_Site], tables: _Tables) -> set[int]:
     return {number for number in last if tables.place(number) < 0}
 
 
-def _check_regions(
-    content: bytes, end: int, sites: Sequence[_Site], tables: _Tables, reader: Reader
-) -> None:
-    """Check that each object ends before the next begins. Raises Odd."""
-    ends = {space(content, at): last for at, last in reader.ends.items()}
-    bounds = [*(site.at for site in sites[1:]), end]
-    for site, bound in zip(sites, bounds, strict=True):
-        if tables.plain.get(site.number, (-1, 0))[0] == site.at:
-            is_whole = ends.get(site.at, end) <= bound
-        else:
-            begun = content.find(b"stream", site.at, bound)
-            shut = content.find(b"endstream", site.at, bound)
-            is_whole = (begun < 0 or shut >= 0) and content.find(b"endobj", site.at, bound) >= 0
-        if not is_whole:
-            raise Odd(f"object {site.number} does not end before another begins")
+def _type(said: Value) -> Value:
+    return said.get(b"Type") if isinstance(said, dict) else None
+
+
+def _length(content: bytes, tables: _Tables, place: Reference) -> int:
+    """Return the number that an object is. Raises Odd."""
+    at, generation = tables.plain.get(place.number, (-1, 0))
+    head = _OBJECT.match(content, at) if at >= 0 and generation == place.generation else None
+    size, _ = parse(content, head.end()) if head else (None, 0)
+    if type(size) is not int:
+        raise Odd(f"object {place.number} is no length")
+    return size
 
 
 def _check_stream(file: Any, site: _Site, tables: _Tables) -> None:  # noqa: ANN401

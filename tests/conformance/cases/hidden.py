@@ -4,13 +4,13 @@ Later an honest seal, or one that was made for it, has a reader look for objects
 """
 
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
 from tests.conformance import pdf
 from tests.conformance.cases.inherited import drafted
-from tests.conformance.cases.listed import odd_drafts, plain_drafts
+from tests.conformance.cases.listed import odd_drafts, packed_in, plain_drafts, tabled
 from tests.conformance.cases.referred import with_a_hidden_text
 from tests.conformance.pdf import (
     CATALOG,
@@ -165,9 +165,7 @@ def _overlapping() -> Pdf:
     words = b"endstream endobj\n%d 0 obj\n%s\nendobj\n" % (TEXT, pdf.text())
     file = update(blank(), {blank().count: stream(words)})
     place = file.content.rindex(b"%d 0 obj" % TEXT)
-    table = b"xref\n%d 1\n%010d 00000 n \n" % (TEXT, place)
-    trailer = b"trailer\n<</Size %d/Root 1 0 R/Prev %d>>\n" % (file.count, file.startxref)
-    return _ended(file, file.content + table + trailer, len(file.content))
+    return tabled(file, [(TEXT, place)])
 
 
 def _speaking() -> Pdf:
@@ -209,7 +207,7 @@ def _packed_later() -> Pdf:
     holder, number = start.count, b"%d 0 " % FONT
     told = b"/Type/ObjStm/N 1/First %d" % len(number)
     font = b"<</Type/Font/Subtype/Type1/BaseFont/Courier>>"
-    return _listed(start, {holder: stream(number + font, told)}, {FONT: holder}, holder + 1)
+    return packed_in(start, {holder: stream(number + font, told)}, {FONT: holder}, holder + 1)
 
 
 def _packed_nowhere() -> Pdf:
@@ -223,7 +221,7 @@ def _packed_nowhere() -> Pdf:
         holder: stream(number + b"<</Type/StructTreeRoot>>", told),
         PAGE: page(drawn=drawn),
     }
-    return replace(_listed(start, objects, {tree: holder}, table), drawn=drawn)
+    return replace(packed_in(start, objects, {tree: holder}, table), drawn=drawn)
 
 
 def _packed(kinds: Sequence[int], *, field_is_drawn: bool = False) -> Pdf:
@@ -243,7 +241,7 @@ def _packed(kinds: Sequence[int], *, field_is_drawn: bool = False) -> Pdf:
         FORM: form((field,)),
         PAGE: page((field,), drawn=drawn),
     }
-    written = _listed(start, objects, {named: holder}, table)
+    written = packed_in(start, objects, {named: holder}, table)
     return replace(written, fields=(field,), drawn=drawn)
 
 
@@ -263,27 +261,3 @@ def _rows(lines: Sequence[bytes], kinds: Sequence[int]) -> Iterator[bytes]:
 def _nearest(left: int, over: int, corner: int) -> int:
     guess = left + over - corner
     return min((left, over, corner), key=lambda one: abs(guess - one))
-
-
-def _listed(file: Pdf, objects: Mapping[int, bytes], packed: Mapping[int, int], table: int) -> Pdf:
-    """Return the file with an update whose cross-references are a stream."""
-    content, entries = file.content, {inner: (2, holder) for inner, holder in packed.items()}
-    for number, body in objects.items():
-        entries[number] = (1, len(content))
-        content += b"%d 0 obj\n%s\nendobj\n" % (number, body)
-    index = b" ".join(b"%d 1" % number for number in sorted(entries))
-    lines = [
-        b"%c%s\0" % (kind, place.to_bytes(4, "big"))
-        for kind, place in (entries[number] for number in sorted(entries))
-    ]
-    said = b"/Type/XRef/W[1 4 1]/Index[%s]/Size %d/Root %d 0 R/Prev %d" % (
-        *(index, table + 1, CATALOG, file.startxref),
-    )
-    startxref = len(content)
-    content += b"%d 0 obj\n%s\nendobj\n" % (table, stream(b"".join(lines), said))
-    return _ended(replace(file, count=table + 1), content, startxref)
-
-
-def _ended(file: Pdf, content: bytes, startxref: int) -> Pdf:
-    ended = content + b"startxref\n%d\n%%%%EOF\n" % startxref
-    return replace(file, content=ended, startxref=startxref)

@@ -1,12 +1,13 @@
 """Drafts whose tables are read by pyHanko, and by other readers in another way."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from tests.conformance.pdf import CATALOG, ENTRY, FORM, PAGE, TEXT, Pdf, form, page, stream, update
 from tests.conformance.world import blank
 
 _OLD = stream(b"BT /F1 12 Tf 72 700 Td (Du thao) Tj ET")
+_SWALLOWED = b"endstream\nendobj\n"
 _FORM_OF_PAGE = b"/Type/XObject/Subtype/Form/BBox[0 0 595 842]"
 
 
@@ -15,12 +16,19 @@ def odd_drafts() -> Iterator[tuple[str, Pdf]]:
     file = update(blank(), {TEXT: _OLD})
     old = file.content.rindex(b"%d 0 obj" % TEXT)
     new = blank().content.rindex(b"%d 0 obj" % TEXT)
-    yield "listed-twice-in-a-table", _tabled(file, [(TEXT, new), (TEXT, old)])
+    yield "listed-twice-in-a-table", tabled(file, [(TEXT, new), (TEXT, old)])
     yield "listed-twice-in-a-stream", _streamed(file, [(TEXT, new), (TEXT, old)])
-    yield "that-frees-an-object-oddly", _tabled(blank(), [(ENTRY, 0)], kind=b"00005 f")
+    yield "that-frees-an-object-oddly", tabled(blank(), [(ENTRY, 0)], kind=b"00005 f")
     yield "that-refers-beyond-all-numbers", _leading(2**32 + TEXT)
-    yield "listed-in-short-lines", _tabled(file, [(TEXT, old)], end=b"\n")
+    yield "listed-in-short-lines", tabled(file, [(TEXT, old)], end=b"\n")
     yield "listed-here-and-there", _hybrid(file, old, new)
+    begun = b"%d 0 obj\n%s\nendobj\n" % (TEXT, stream(b"0 0 9 9 re f"))
+    yield "with-an-object-in-brackets", tabled(*_behind(file, b"(\n", begun, b")\n"))
+    swallowing = b"98 0 obj\n<</Length %d>>\nstream\n" % (len(begun) - len(_SWALLOWED))
+    yield "with-an-object-that-swallows", tabled(*_behind(file, swallowing, begun))
+    white = b"99 0\x80obj\n%s\nendobj\n" % stream(b"")
+    yield "with-an-object-behind-other-space", tabled(*_behind(_leading(99), white, begun))
+    yield "packed-in-the-line-of-stream", _in_line()
     yield "that-begins-an-object-in-a-long-line", _spread(b" " * 300)
     far = b"%d 0 obj\nnull\nendobj\n" % (2**32 + TEXT)
     yield (
@@ -32,7 +40,7 @@ def odd_drafts() -> Iterator[tuple[str, Pdf]]:
 def plain_drafts() -> Iterator[tuple[str, Pdf]]:
     """Yield what looks alike and is right."""
     place = blank().content.rindex(b"%d 0 obj" % TEXT)
-    yield "listed-again-in-a-table", _tabled(blank(), [(TEXT, place)])
+    yield "listed-again-in-a-table", tabled(blank(), [(TEXT, place)])
     yield "listed-here-and-there-alike", _hybrid(blank(), place, place)
     yield "that-begins-an-object-in-two-lines", _spread(b"\n")
 
@@ -41,7 +49,7 @@ def _entries(places: Sequence[tuple[int, int]], end: bytes, kind: bytes = b"0000
     return b"".join(b"%d 1\n%010d %s%s" % (*place, kind, end) for place in places)
 
 
-def _tabled(
+def tabled(
     file: Pdf, places: Sequence[tuple[int, int]], end: bytes = b" \n", kind: bytes = b"00000 n"
 ) -> Pdf:
     """Return the file with a table alone behind it."""
@@ -84,7 +92,7 @@ def _spread(space: bytes) -> Pdf:
     file = update(_leading(99), {TEXT: _OLD})
     at = len(file.content)
     begun = b"%d%s0 obj\n%s\nendobj\n" % (TEXT, space, stream(b"0 0 9 9 re f"))
-    return _tabled(replace(file, content=file.content + begun), [(TEXT, at)])
+    return tabled(replace(file, content=file.content + begun), [(TEXT, at)])
 
 
 def _leading(to: int) -> Pdf:
@@ -94,6 +102,45 @@ def _leading(to: int) -> Pdf:
     leads = stream(b"/Parent Do", _FORM_OF_PAGE + named)
     objects = {blank().count: leads, PAGE: page(drawn=drawn)}
     return update(replace(blank(), drawn=drawn), objects)
+
+
+def _behind(
+    file: Pdf, before: bytes, written: bytes, after: bytes = b""
+) -> tuple[Pdf, Sequence[tuple[int, int]]]:
+    """Return the file with its text written anew amid other bytes, and where it stands."""
+    at = len(file.content) + len(before)
+    return replace(file, content=file.content + before + written + after), [(TEXT, at)]
+
+
+def _in_line() -> Pdf:
+    """Return a draft with a stream of objects that begins in the line of its first word."""
+    file, number = blank(), b"%d 0 " % blank().count
+    holder, table = file.count + 1, file.count + 2
+    body = number + b"<</X(\n" + number + b"<<>> )>>"
+    told = b"/Type/ObjStm/N 1/First %d" % len(number)
+    packed = stream(body, told).replace(b"stream\n", b"stream ", 1)
+    return packed_in(file, {holder: packed}, {file.count: holder}, table)
+
+
+def packed_in(
+    file: Pdf, objects: Mapping[int, bytes], packed: Mapping[int, int], table: int
+) -> Pdf:
+    """Return the file with an update whose cross-references are a stream."""
+    content, entries = file.content, {inner: (2, holder) for inner, holder in packed.items()}
+    for number, body in objects.items():
+        entries[number] = (1, len(content))
+        content += b"%d 0 obj\n%s\nendobj\n" % (number, body)
+    index = b" ".join(b"%d 1" % number for number in sorted(entries))
+    lines = [
+        b"%c%s\0" % (kind, place.to_bytes(4, "big"))
+        for kind, place in (entries[number] for number in sorted(entries))
+    ]
+    said = b"/Type/XRef/W[1 4 1]/Index[%s]/Size %d/Root %d 0 R/Prev %d" % (
+        *(index, table + 1, CATALOG, file.startxref),
+    )
+    startxref = len(content)
+    content += b"%d 0 obj\n%s\nendobj\n" % (table, stream(b"".join(lines), said))
+    return _ended(replace(file, count=table + 1), content, startxref)
 
 
 def _ended(file: Pdf, content: bytes, startxref: int) -> Pdf:
