@@ -17,7 +17,6 @@ def odd_drafts() -> Iterator[tuple[str, Pdf]]:
     old = file.content.rindex(b"%d 0 obj" % TEXT)
     new = blank().content.rindex(b"%d 0 obj" % TEXT)
     yield "listed-twice-in-a-table", tabled(file, [(TEXT, new), (TEXT, old)])
-    yield "listed-twice-in-a-stream", _streamed(file, [(TEXT, new), (TEXT, old)])
     yield "that-frees-an-object-oddly", tabled(blank(), [(ENTRY, 0)], kind=b"00005 f")
     yield "that-refers-beyond-all-numbers", _leading(2**32 + TEXT)
     yield "listed-in-short-lines", tabled(file, [(TEXT, old)], end=b"\n")
@@ -68,12 +67,6 @@ def _rows(file: Pdf, places: Sequence[tuple[int, int]]) -> bytes:
         *(index, file.count + 1, CATALOG, file.startxref),
     )
     return b"%d 0 obj\n%s\nendobj\n" % (file.count, stream(rows, said))
-
-
-def _streamed(file: Pdf, places: Sequence[tuple[int, int]]) -> Pdf:
-    content, at = file.content, len(file.content)
-    written = replace(file, count=file.count + 1)
-    return _ended(written, content + _rows(file, [*places, (file.count, at)]), at)
 
 
 def _hybrid(file: Pdf, in_table: int, beside: int) -> Pdf:
