@@ -3,18 +3,22 @@
 Later an honest seal, or one that was made for it, has a reader look for objects by itself.
 """
 
-import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
-from itertools import pairwise
 
 from tests.conformance import pdf
 from tests.conformance.cases.inherited import drafted
-from tests.conformance.cases.listed import odd_drafts, packed_in, plain_drafts, tabled
+from tests.conformance.cases.listed import odd_drafts, plain_drafts, tabled
+from tests.conformance.cases.packed import (
+    in_rows,
+    packed_later,
+    packed_nowhere,
+    told_elsewhere,
+    unlisted,
+)
 from tests.conformance.cases.referred import with_a_hidden_text
 from tests.conformance.pdf import (
     CATALOG,
-    FONT,
     FORM,
     PAGE,
     TEXT,
@@ -29,12 +33,10 @@ from tests.conformance.pdf import (
 from tests.conformance.world import World, blank, sealed
 
 _SHOWN = Place(field="CoQuan", rect=b"[300 100 420 200]", look=b"1 0 0 rg 0 0 20 20 re f")
-_FIELD = b"<</Type/Annot/Subtype/Widget/FT/Sig/T(CoQuan)/Rect[300 100 420 200]/P 3 0 R/F 132>>"
 _FORM = b"/Type/XObject/Subtype/Form/BBox[0 0 595 842]"
 _HIDDEN = stream(b"0 0 500 500 re f", _FORM)
 _LEADING = stream(b"/Parent Do", _FORM + b"/Resources<</XObject<</Parent 99 0 R>>>>")
 _NOWHERE, _LOOSE = 99, 98
-_COLUMNS = 24
 _TITLES = (
     b'<x:xmpmeta xmlns:x="adobe:ns:meta/">'
     b'<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description'
@@ -60,17 +62,23 @@ class Hidden:
             yield f"seal-drawn-with-{name}-of-its-own", self._drawn(resources)
         for name, hidden in _LOOKS:
             yield f"draft-with-{name}", self._both(_behind(_leading(), hidden))
+            within = _behind(_leading(), _within(hidden))
+            yield f"draft-with-{name}-in-a-stream", self._both(within)
         for name, hidden in _TOLD:
             yield f"draft-with-{name}", self._both(_behind(blank(), hidden))
+            yield f"draft-with-{name}-in-a-stream", self._both(_behind(blank(), _within(hidden)))
+        yield "draft-with-an-older-object-of-another-generation", self._both(_older())
         for name, draft in odd_drafts():
             yield f"draft-{name}", self._both(draft)
         yield "draft-with-an-object-in-an-older-one", self._both(_overlapping())
         yield "draft-with-an-object-in-a-line-of-words", self._both(_in_words())
-        yield "draft-with-objects-that-are-not-listed", self._both(_unlisted())
-        yield "draft-whose-objects-were-packed-later", self._both(_packed_later())
-        yield "draft-packed-that-leads-nowhere", self._both(_packed_nowhere())
+        yield "draft-with-an-object-in-the-line-of-another", self._both(_in_one_line())
+        yield "draft-with-a-stream-whose-kind-is-told-elsewhere", self._both(told_elsewhere())
+        yield "draft-with-objects-that-are-not-listed", self._both(unlisted())
+        yield "draft-whose-objects-were-packed-later", self._both(packed_later())
+        yield "draft-packed-that-leads-nowhere", self._both(packed_nowhere())
         yield "draft-without-a-last-line-that-leads-nowhere", self._both(_unended(_leading()))
-        yield "draft-that-only-some-unpack", self._filled(_packed([2, 0, 2], field_is_drawn=True))
+        yield "draft-that-only-some-unpack", self._filled(in_rows([2, 0, 2], field_is_drawn=True))
         yield "draft-with-more-in-its-first-line", self._both(_first_line())
         yield "titles-in-another-order", self._titles()
 
@@ -80,7 +88,7 @@ class Hidden:
             yield f"draft-{name}", self._both(draft)
         yield "draft-with-old-objects", self._both(_behind(blank(), b""))
         yield "draft-with-an-object-nobody-uses", self._both(_behind(blank(), _object(_LOOSE)))
-        yield "draft-packed-in-rows-of-all-kinds", self._filled(_packed([1, 2, 3, 4, 0]))
+        yield "draft-packed-in-rows-of-all-kinds", self._filled(in_rows([1, 2, 3, 4, 0]))
         yield "draft-whose-writers-end-no-line", self._both(_unended(blank()))
         yield "draft-that-speaks-of-objects", self._both(_speaking())
 
@@ -153,6 +161,17 @@ def _behind(file: Pdf, hidden: bytes) -> Pdf:
     return update(replace(later, content=later.content + hidden), {FORM: form()})
 
 
+def _within(hidden: bytes) -> bytes:
+    """Return an object that nobody uses, with hidden bytes at the begin of a line in its stream."""
+    return b"%d 0 obj\n%s\nendobj\n" % (_LOOSE, stream(b"\n" + hidden))
+
+
+def _older() -> Pdf:
+    """Return a draft whose text was another object of the same number before, of a later one."""
+    hidden = b"%d 7 obj\n%s\nendobj\n" % (TEXT, _HIDDEN)
+    return update(replace(blank(), content=blank().content + hidden), {TEXT: pdf.text()})
+
+
 def _leading() -> Pdf:
     """Return a draft one of whose drawings leads to an object that is not there."""
     drawn = b"/XObject<</Parent %d 0 R>>" % blank().count
@@ -180,17 +199,20 @@ def _first_line() -> Pdf:
     return drafted(replace(blank(), content=told, startxref=0, count=1))
 
 
-def _unlisted() -> Pdf:
-    """Return a draft with a stream of objects of which no table says what is in it."""
-    told = b"/Type/ObjStm/N 1/First 5"
-    return update(blank(), {blank().count: stream(b"98 0 <</Type/Page>>", told)})
-
-
 def _in_words() -> Pdf:
     """Return a draft whose form, written anew, begins in a line of words: a comment to readers."""
     file = _behind(blank(), b"%chu \n")
     content = file.content.replace(b"%%chu \n%d" % FORM, b"%%chu  %d" % FORM)
     return replace(file, content=content)
+
+
+def _in_one_line() -> Pdf:
+    """Return a draft whose text, written anew, begins in the line that ends an object."""
+    file = update(_behind(blank(), b""), {TEXT - 1: page(), TEXT: pdf.text()})
+    begin = b"endobj\n%d 0 obj" % TEXT
+    at = file.content.rindex(begin)
+    line = begin.replace(b"\n", b" ")
+    return replace(file, content=file.content[:at] + line + file.content[at + len(begin) :])
 
 
 def _unended(file: Pdf) -> Pdf:
@@ -199,65 +221,3 @@ def _unended(file: Pdf) -> Pdf:
     begin = b"%%%%EOF\n%d 0 obj" % TEXT
     content = file.content.replace(begin, b"\n%%%%EOF%d 0 obj" % TEXT, 1)
     return replace(file, content=content)
-
-
-def _packed_later() -> Pdf:
-    """Return a draft whose font was written anew in a stream: not all readers look there."""
-    start = blank()
-    holder, number = start.count, b"%d 0 " % FONT
-    told = b"/Type/ObjStm/N 1/First %d" % len(number)
-    font = b"<</Type/Font/Subtype/Type1/BaseFont/Courier>>"
-    return packed_in(start, {holder: stream(number + font, told)}, {FONT: holder}, holder + 1)
-
-
-def _packed_nowhere() -> Pdf:
-    """Return a draft with a stream of objects, and a drawing that leads to nothing."""
-    start = blank()
-    inner, holder, tree, table = range(start.count, start.count + 4)
-    drawn, number = b"/XObject<</Parent %d 0 R>>" % inner, b"%d 0 " % tree
-    told = b"/Type/ObjStm/N 1/First %d" % len(number)
-    objects = {
-        inner: _LEADING,
-        holder: stream(number + b"<</Type/StructTreeRoot>>", told),
-        PAGE: page(drawn=drawn),
-    }
-    return replace(packed_in(start, objects, {tree: holder}, table), drawn=drawn)
-
-
-def _packed(kinds: Sequence[int], *, field_is_drawn: bool = False) -> Pdf:
-    """Return a draft with an empty field; its page's drawings are told in rows of these kinds."""
-    start = blank()
-    field, named, holder, look, table = range(start.count, start.count + 5)
-    number, drawn = b"%d 0 " % named, b"/XObject %d 0 R" % named
-    names = b"\0\0/Q0 %d 0 R" % (field if field_is_drawn else look)
-    lines = [line.ljust(_COLUMNS, b"\0") for line in (number + b"<<", names, b">>")]
-    lines += [bytes(_COLUMNS)] * (len(kinds) - len(lines))
-    packed = b"/Filter/FlateDecode/DecodeParms<</Predictor 12/Columns %d>>" % _COLUMNS
-    told = b"/Type/ObjStm/N 1/First %d" % len(number)
-    objects = {
-        field: _FIELD,
-        holder: stream(zlib.compress(b"".join(_rows(lines, kinds))), told + packed),
-        look: _HIDDEN,
-        FORM: form((field,)),
-        PAGE: page((field,), drawn=drawn),
-    }
-    written = packed_in(start, objects, {named: holder}, table)
-    return replace(written, fields=(field,), drawn=drawn)
-
-
-def _rows(lines: Sequence[bytes], kinds: Sequence[int]) -> Iterator[bytes]:
-    """Yield lines, each predicted in a way of its own (RFC 2083 6), of pixels of one byte."""
-    for (above, line), kind in zip(pairwise((bytes(_COLUMNS), *lines)), kinds, strict=True):
-        lefts, corners = b"\0" + line, b"\0" + above
-        guessed = [
-            (0, left, over, (left + over) // 2, _nearest(left, over, corner))[kind]
-            for left, over, corner in zip(lefts, above, corners, strict=False)
-        ]
-        yield bytes(
-            [kind, *((one - guess) & 0xFF for one, guess in zip(line, guessed, strict=True))]
-        )
-
-
-def _nearest(left: int, over: int, corner: int) -> int:
-    guess = left + over - corner
-    return min((left, over, corner), key=lambda one: abs(guess - one))
