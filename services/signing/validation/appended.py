@@ -12,7 +12,7 @@ from services.signing.validation.packed import objects_within, unpacked
 from services.signing.validation.syntax import (
     END,
     HIGHEST,
-    WHITE,
+    OBJECT,
     Name,
     Odd,
     Reference,
@@ -24,8 +24,6 @@ from services.signing.validation.syntax import (
 
 _OF_A_WRITER = re.compile(rb"%(?!%)[ -~\x80-\xff]{0,100}(?=[\r\n])")
 """The line in which a writer names itself."""
-_NUMBERED = rb"(\d{1,10})%(W)b+(\d{1,5})%(W)b+obj" % {b"W": WHITE}
-_OBJECT = re.compile(_NUMBERED + END)
 _LOOKS_LIKE_ONE = re.compile(rb"[0-9\0\t\n\v\f\r .\x80\xff]obj")
 """However its numbers are written, and whatever follows: by chance in one of 300 million bytes."""
 _STREAM = re.compile(rb"stream\r?\n")
@@ -107,7 +105,7 @@ def check(content: bytes, before: Before, *, updates: int) -> None:
 def _update(content: bytes, at: int) -> _Update:
     objects: dict[int, _Found] = {}
     last, at = None, _behind_a_line(content, at)
-    while head := _OBJECT.match(content, at):
+    while head := OBJECT.match(content, at):
         last = reference(int(head[1]), int(head[2])).number
         if last in objects:
             raise Odd(f"object {last} stands twice in one update")

@@ -6,11 +6,10 @@ appends could make it true later. Runs in a worker process only.
 
 import re
 
-from services.signing.validation.syntax import END, WHITE, Odd, parse
+from services.signing.validation.syntax import OBJECT, WHITE, Odd, parse
 
 _BEFORE = re.compile(rb"%%PDF-\d\.\d[ \t]*+[\r\n](?:%(W)b|%%[^\r\n]*)*+" % {b"W": WHITE})
 """The header in a line of its own (ISO 32000-2 7.5.2), white space and comments."""
-_OBJECT = re.compile(rb"\d{1,10}%(W)b+\d{1,5}%(W)b+obj%(E)b" % {b"W": WHITE, b"E": END})
 _END = b"endobj"
 
 
@@ -21,7 +20,7 @@ def check_linearized(content: bytes, signed: int) -> None:
     that we have seen.
     """
     before = _BEFORE.match(content)
-    head = _OBJECT.match(content, before.end()) if before else None
+    head = OBJECT.match(content, before.end()) if before else None
     if head is None:
         raise Odd("a file that does not begin with its version and an object")
     try:

@@ -12,11 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from services.signing.validation.cross_references import Table, of_stream, of_table
-from services.signing.validation.syntax import END, WHITE, Name, Odd, Value, parse, space
+from services.signing.validation.syntax import OBJECT, WHITE, Name, Odd, Value, parse, space
 from services.signing.validation.unpacking import Flate
 
 _STARTXREF = re.compile(rb"startxref%(W)b+(\d{1,19})%(W)b" % {b"W": WHITE})
-_OBJECT = re.compile(rb"\d{1,10}%(W)b+\d{1,5}%(W)b+obj%(E)b" % {b"W": WHITE, b"E": END})
 _STREAM = re.compile(rb"stream\r?\n")
 _MOST_SECTIONS, _MOST_BYTES = 1000, 64 << 20
 
@@ -66,7 +65,7 @@ def _section(content: bytes, at: Value, end: int) -> tuple[Table, Mapping[bytes,
     if content.startswith(b"xref", at):
         table, said, _ = of_table(content, at, may_free=True)
         return table, said
-    head = _OBJECT.match(content, at)
+    head = OBJECT.match(content, at)
     said, at = parse(content, head.end()) if head else (None, at)
     begin = _STREAM.match(content, space(content, at))
     if not isinstance(said, dict) or begin is None or said.get(b"Type") != Name(b"XRef"):

@@ -12,6 +12,8 @@ _DEEPEST = 32
 WHITE = rb"[\0\t\n\f\r ]"
 END = rb"(?![^\0\t\n\f\r ()<>\[\]{}/%])"
 """Behind a word or a number: white space or a delimiter."""
+OBJECT = re.compile(rb"(\d{1,10})%(W)b+(\d{1,5})%(W)b+obj%(E)b" % {b"W": WHITE, b"E": END})
+"""What an indirect object begins with: its number and generation."""
 _TOKEN = re.compile(
     rb"(?P<reference>(\d{1,10})%(W)b+(\d{1,5})%(W)b+R%(E)b)"
     rb"|(?P<integer>[+-]?\d{1,20}%(E)b)"

@@ -9,9 +9,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from services.signing.validation.cross_references import of_table
-from services.signing.validation.syntax import END, WHITE, Odd, Reference, Value, parse, space
+from services.signing.validation.syntax import (
+    END,
+    OBJECT,
+    WHITE,
+    Odd,
+    Reference,
+    Value,
+    parse,
+    space,
+)
 
-_OBJECT = re.compile(rb"(\d{1,10})%(W)b+(\d{1,5})%(W)b+obj%(E)b" % {b"W": WHITE, b"E": END})
 _STREAM = re.compile(rb"%(W)b*stream(?:\r\n|\n)" % {b"W": WHITE})
 _STREAM_END = re.compile(rb"%(W)b*endstream%(E)b" % {b"W": WHITE, b"E": END})
 _OBJECT_END = re.compile(rb"%(W)b*endobj%(E)b" % {b"W": WHITE, b"E": END})
@@ -45,7 +53,7 @@ def tiles(content: bytes, end: int, length: Length) -> Iterator[Tile]:
             _, _, at = of_table(content, at, may_free=True)
         elif start := _STARTXREF.match(content, at):
             at = start.end()
-        elif head := _OBJECT.match(content, at):
+        elif head := OBJECT.match(content, at):
             tile, at = _object(content, head, length)
             yield tile
         else:
