@@ -29,6 +29,15 @@ class Listed:
     packed: Mapping[int, int]
     """By number: the stream of objects that it is in."""
 
+    def place(self, number: int) -> int:
+        """Return where the object is, or the stream that it is in; -1: nowhere."""
+        return self.plain.get(self.packed.get(number, number), (-1, 0))[0]
+
+    def has(self, number: int, generation: int) -> bool:
+        """Say whether there is such an object."""
+        known = self.plain.get(number, (0, 0))[1]
+        return (number in self.plain or number in self.packed) and generation == known
+
 
 def listings(content: bytes, end: int) -> Listed:
     """Read all sections of the first `end` bytes, the last one first. Raises Odd, PdfError."""

@@ -9,7 +9,7 @@ update makes visible. Runs in a worker process only.
 
 import re
 from bisect import bisect_right
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -18,7 +18,7 @@ from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.decode_limits import DecodePurpose
 from pyhanko.pdf_utils.reader import HistoricalResolver
 
-from services.signing.validation.listings import listings
+from services.signing.validation.listings import Listed, listings
 from services.signing.validation.packed import objects_within
 from services.signing.validation.referred import inside, listed
 from services.signing.validation.syntax import (
@@ -70,29 +70,10 @@ class _Site:
     """At the begin of a line."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Tables:
-    """What tables say."""
-
-    plain: Mapping[int, tuple[int, int]]
-    """By number: place and generation."""
-    packed: Mapping[int, int]
-    """By number: the stream of objects that it is in."""
-
-    def place(self, number: int) -> int:
-        """Return where the object is, or the stream that it is in; -1: nowhere."""
-        return self.plain.get(self.packed.get(number, number), (-1, 0))[0]
-
-    def has(self, number: int, generation: int) -> bool:
-        """Say whether there is such an object."""
-        known = self.plain.get(number, (0, 0))[1]
-        return (number in self.plain or number in self.packed) and generation == known
-
-
 def check_found(reader: Reader, content: bytes, revision: int, end: int, root: Reference) -> None:
     """Check the `end` bytes of a signed revision, which others follow. Raises Odd."""
-    tables, known = _tables(reader, content, revision), listings(content, end)
-    if (known.plain, known.packed) != (tables.plain, tables.packed):
+    tables = listings(content, end)
+    if tables != _seen(reader, content, revision):
         raise Odd("an object that is listed in several ways")
     sites = [*_sites(content, end)]
     _check_tiles(content, end, sites, tables)
@@ -109,7 +90,7 @@ def check_found(reader: Reader, content: bytes, revision: int, end: int, root: R
         _check_leads(file, listed(reader, revision), loose, nowhere)
 
 
-def _check_tiles(content: bytes, end: int, sites: Sequence[_Site], tables: _Tables) -> None:
+def _check_tiles(content: bytes, end: int, sites: Sequence[_Site], tables: Listed) -> None:
     """Check that objects begin nowhere but where one was read to its end before. Raises Odd."""
     whole = [*tiles(content, end, partial(_length, content, tables))]
     if any(one.stream and isinstance(_type(one.said), Reference) for one in whole):
@@ -129,7 +110,7 @@ def _check_words(content: bytes, end: int, root: Reference) -> None:
 
 
 def _check_leads(
-    file: HistoricalResolver, there: Collection[Any], loose: Collection[int], tables: _Tables | None
+    file: HistoricalResolver, there: Collection[Any], loose: Collection[int], tables: Listed | None
 ) -> None:
     """Check that nothing leads to what is not listed, in `tables` if given. Raises Odd.
 
@@ -143,7 +124,8 @@ def _check_leads(
                 raise Odd(f"object {number} is referred to and not listed")
 
 
-def _tables(reader: Reader, content: bytes, revision: int) -> _Tables:
+def _seen(reader: Reader, content: bytes, revision: int) -> Listed:
+    """Return where pyHanko finds the objects."""
     plain: dict[int, tuple[int, int]] = {}
     packed: dict[int, int] = {}
     for one in listed(reader, revision):
@@ -152,7 +134,7 @@ def _tables(reader: Reader, content: bytes, revision: int) -> _Tables:
             plain[one.idnum] = space(content, where), one.generation
         else:
             packed[one.idnum] = where.obj_stream_id
-    return _Tables(plain, packed)
+    return Listed(plain, packed)
 
 
 def _sites(content: bytes, end: int) -> Iterator[_Site]:
@@ -178,7 +160,7 @@ def _sites(content: bytes, end: int) -> Iterator[_Site]:
                 raise Odd(f"something that looks like an object at byte {at}")
 
 
-def _check_sites(sites: Sequence[_Site], tables: _Tables) -> set[int]:
+def _check_sites(sites: Sequence[_Site], tables: Listed) -> set[int]:
     """Check that the last of each number is the listed one; returns numbers that are not listed."""
     last = {site.number: site for site in sites}
     for site in sites:
@@ -197,7 +179,7 @@ def _type(said: Value) -> Value:
     return said.get(b"Type") if isinstance(said, dict) else None
 
 
-def _length(content: bytes, tables: _Tables, place: Reference) -> int:
+def _length(content: bytes, tables: Listed, place: Reference) -> int:
     """Return the number that an object is. Raises Odd."""
     at, generation = tables.plain.get(place.number, (-1, 0))
     head = _OBJECT.match(content, at) if at >= 0 and generation == place.generation else None
@@ -207,7 +189,7 @@ def _length(content: bytes, tables: _Tables, place: Reference) -> int:
     return size
 
 
-def _check_stream(file: Any, site: _Site, tables: _Tables) -> None:  # noqa: ANN401
+def _check_stream(file: Any, site: _Site, tables: Listed) -> None:  # noqa: ANN401
     """Check that what a stream of objects holds is listed there, or written anew behind it."""
     if tables.plain.get(site.number, (-1, 0))[0] != site.at:
         raise Odd("a stream of objects that is not listed")

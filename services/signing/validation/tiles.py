@@ -36,7 +36,6 @@ class Tile:
 
     at: int
     number: int
-    generation: int
     said: Value
     stream: bool
 
@@ -73,7 +72,7 @@ def _object(content: bytes, head: "re.Match[bytes]", length: Length) -> tuple[Ti
             raise Odd(f"a stream that does not say where it ends, at byte {at}")
         at = _behind(_STREAM_END, content, begin.end() + size)
     at = _behind(_OBJECT_END, content, at)
-    return Tile(head.start(), int(head[1]), int(head[2]), said, begin is not None), at
+    return Tile(head.start(), int(head[1]), said, begin is not None), at
 
 
 def _behind(pattern: "re.Pattern[bytes]", content: bytes, at: int) -> int:

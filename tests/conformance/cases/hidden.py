@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from tests.conformance import pdf
 from tests.conformance.cases.inherited import drafted
-from tests.conformance.cases.listed import odd_drafts, plain_drafts, tabled
+from tests.conformance.cases.listed import leading, leads, odd_drafts, plain_drafts, tabled
 from tests.conformance.cases.packed import (
     in_rows,
     packed_later,
@@ -35,7 +35,6 @@ from tests.conformance.world import World, blank, sealed
 _SHOWN = Place(field="CoQuan", rect=b"[300 100 420 200]", look=b"1 0 0 rg 0 0 20 20 re f")
 _FORM = b"/Type/XObject/Subtype/Form/BBox[0 0 595 842]"
 _HIDDEN = stream(b"0 0 500 500 re f", _FORM)
-_LEADING = stream(b"/Parent Do", _FORM + b"/Resources<</XObject<</Parent 99 0 R>>>>")
 _NOWHERE, _LOOSE = 99, 98
 _TITLES = (
     b'<x:xmpmeta xmlns:x="adobe:ns:meta/">'
@@ -61,8 +60,8 @@ class Hidden:
         ):
             yield f"seal-drawn-with-{name}-of-its-own", self._drawn(resources)
         for name, hidden in _LOOKS:
-            yield f"draft-with-{name}", self._both(_behind(_leading(), hidden))
-            within = _behind(_leading(), _within(hidden))
+            yield f"draft-with-{name}", self._both(_behind(leading(_NOWHERE), hidden))
+            within = _behind(leading(_NOWHERE), _within(hidden))
             yield f"draft-with-{name}-in-a-stream", self._both(within)
         for name, hidden in _TOLD:
             yield f"draft-with-{name}", self._both(_behind(blank(), hidden))
@@ -77,7 +76,10 @@ class Hidden:
         yield "draft-with-objects-that-are-not-listed", self._both(unlisted())
         yield "draft-whose-objects-were-packed-later", self._both(packed_later())
         yield "draft-packed-that-leads-nowhere", self._both(packed_nowhere())
-        yield "draft-without-a-last-line-that-leads-nowhere", self._both(_unended(_leading()))
+        yield (
+            "draft-without-a-last-line-that-leads-nowhere",
+            self._both(_unended(leading(_NOWHERE))),
+        )
         yield "draft-that-only-some-unpack", self._filled(in_rows([2, 0, 2], field_is_drawn=True))
         yield "draft-with-more-in-its-first-line", self._both(_first_line())
         yield "titles-in-another-order", self._titles()
@@ -108,7 +110,9 @@ class Hidden:
         hidden = with_a_hidden_text()
         inner = hidden.count
         drawn = b"/XObject<</Parent %d 0 R>>" % inner
-        file = update(replace(hidden, drawn=drawn), {inner: _LEADING, PAGE: page(drawn=drawn)})
+        file = update(
+            replace(hidden, drawn=drawn), {inner: leads(_NOWHERE), PAGE: page(drawn=drawn)}
+        )
         led = self._lead(file)
         look = led.count + 2
         place = replace(
@@ -146,8 +150,8 @@ _LOOKS = (
     ("an-object-without-a-space", b"99 0obj\n%s\nendobj\n" % _HIDDEN),
 )
 _TOLD = (
-    ("an-object-twice", b"%d 0 obj\n%s\nendobj\n" % (TEXT, _HIDDEN)),
-    ("an-object-of-another-generation", b"%d 7 obj\n%s\nendobj\n" % (TEXT, _HIDDEN)),
+    ("an-object-twice", _object(TEXT)),
+    ("an-object-of-another-generation", _object(TEXT, 7)),
     ("a-key-of-others", b"trailer\n<</Size 9/Root 1 0 R/Encrypt 98 0 R>>\n"),
     ("two-roots", b"trailer\n<</Size 9/Root 98 0 R>>\n"),
     ("a-root-in-other-letters", b"trailer\n<</Size 9/R#6Fot 98 0 R>>\n"),
@@ -168,15 +172,8 @@ def _within(hidden: bytes) -> bytes:
 
 def _older() -> Pdf:
     """Return a draft whose text was another object of the same number before, of a later one."""
-    hidden = b"%d 7 obj\n%s\nendobj\n" % (TEXT, _HIDDEN)
-    return update(replace(blank(), content=blank().content + hidden), {TEXT: pdf.text()})
-
-
-def _leading() -> Pdf:
-    """Return a draft one of whose drawings leads to an object that is not there."""
-    drawn = b"/XObject<</Parent %d 0 R>>" % blank().count
-    objects = {blank().count: _LEADING, PAGE: page(drawn=drawn)}
-    return update(replace(blank(), drawn=drawn), objects)
+    hidden = blank().content + _object(TEXT, 7)
+    return update(replace(blank(), content=hidden), {TEXT: pdf.text()})
 
 
 def _overlapping() -> Pdf:

@@ -8,7 +8,7 @@ from tests.conformance.world import blank
 
 _OLD = stream(b"BT /F1 12 Tf 72 700 Td (Du thao) Tj ET")
 _SWALLOWED = b"endstream\nendobj\n"
-_FORM_OF_PAGE = b"/Type/XObject/Subtype/Form/BBox[0 0 595 842]"
+_BOX = b"/Type/XObject/Subtype/Form/BBox[0 0 595 842]"
 
 
 def odd_drafts() -> Iterator[tuple[str, Pdf]]:
@@ -18,7 +18,7 @@ def odd_drafts() -> Iterator[tuple[str, Pdf]]:
     new = blank().content.rindex(b"%d 0 obj" % TEXT)
     yield "listed-twice-in-a-table", tabled(file, [(TEXT, new), (TEXT, old)])
     yield "that-frees-an-object-oddly", tabled(blank(), [(ENTRY, 0)], kind=b"00005 f")
-    yield "that-refers-beyond-all-numbers", _leading(2**32 + TEXT)
+    yield "that-refers-beyond-all-numbers", leading(2**32 + TEXT)
     yield "listed-in-short-lines", tabled(file, [(TEXT, old)], end=b"\n")
     yield "listed-here-and-there", _hybrid(file, old, new)
     begun = b"%d 0 obj\n%s\nendobj\n" % (TEXT, stream(b"0 0 9 9 re f"))
@@ -26,7 +26,7 @@ def odd_drafts() -> Iterator[tuple[str, Pdf]]:
     swallowing = b"98 0 obj\n<</Length %d>>\nstream\n" % (len(begun) - len(_SWALLOWED))
     yield "with-an-object-that-swallows", tabled(*_behind(file, swallowing, begun))
     white = b"99 0\x80obj\n%s\nendobj\n" % stream(b"")
-    yield "with-an-object-behind-other-space", tabled(*_behind(_leading(99), white, begun))
+    yield "with-an-object-behind-other-space", tabled(*_behind(leading(99), white, begun))
     yield "packed-in-the-line-of-stream", _in_line()
     yield "that-begins-an-object-in-a-long-line", _spread(b" " * 300)
     far = b"%d 0 obj\nnull\nendobj\n" % (2**32 + TEXT)
@@ -82,19 +82,22 @@ def _hybrid(file: Pdf, in_table: int, beside: int) -> Pdf:
 
 def _spread(space: bytes) -> Pdf:
     """Return a draft whose text, written anew, begins with so much space in its numbers."""
-    file = update(_leading(99), {TEXT: _OLD})
+    file = update(leading(99), {TEXT: _OLD})
     at = len(file.content)
     begun = b"%d%s0 obj\n%s\nendobj\n" % (TEXT, space, stream(b"0 0 9 9 re f"))
     return tabled(replace(file, content=file.content + begun), [(TEXT, at)])
 
 
-def _leading(to: int) -> Pdf:
+def leading(to: int) -> Pdf:
     """Return a draft with a drawing that leads to an object."""
-    named = b"/Resources<</XObject<</Parent %d 0 R>>>>" % to
     drawn = b"/XObject<</Parent %d 0 R>>" % blank().count
-    leads = stream(b"/Parent Do", _FORM_OF_PAGE + named)
-    objects = {blank().count: leads, PAGE: page(drawn=drawn)}
+    objects = {blank().count: leads(to), PAGE: page(drawn=drawn)}
     return update(replace(blank(), drawn=drawn), objects)
+
+
+def leads(to: int) -> bytes:
+    """Return a drawing that draws another object, by a name that pyHanko passes over."""
+    return stream(b"/Parent Do", _BOX + b"/Resources<</XObject<</Parent %d 0 R>>>>" % to)
 
 
 def _behind(

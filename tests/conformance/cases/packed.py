@@ -5,13 +5,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from tests.conformance.cases.listed import packed_in
+from tests.conformance.cases.listed import leads, packed_in
 from tests.conformance.pdf import FONT, FORM, PAGE, Pdf, form, page, stream, update
 from tests.conformance.world import blank
 
 _FIELD = b"<</Type/Annot/Subtype/Widget/FT/Sig/T(CoQuan)/Rect[300 100 420 200]/P 3 0 R/F 132>>"
 _BOX = b"/Type/XObject/Subtype/Form/BBox[0 0 595 842]"
-_LEADING = stream(b"/Parent Do", _BOX + b"/Resources<</XObject<</Parent 99 0 R>>>>")
 _SQUARE = stream(b"0 0 500 500 re f", _BOX)
 _COLUMNS = 24
 
@@ -52,7 +51,7 @@ def packed_nowhere() -> Pdf:
     drawn, number = b"/XObject<</Parent %d 0 R>>" % inner, b"%d 0 " % tree
     told = b"/Type/ObjStm/N 1/First %d" % len(number)
     objects = {
-        inner: _LEADING,
+        inner: leads(99),
         holder: stream(number + b"<</Type/StructTreeRoot>>", told),
         PAGE: page(drawn=drawn),
     }
