@@ -7,7 +7,7 @@ import pytest
 from services.signing.validation import appended
 from services.signing.validation.cross_references import of_stream, of_table
 from services.signing.validation.packed import unpacked
-from services.signing.validation.syntax import Name, Odd, Reference, Value, parse
+from services.signing.validation.syntax import Digits, Name, Odd, Reference, Value, parse
 from tests.conformance.cases.raw_updates import allowed, refused
 from tests.conformance.pdf import CATALOG, Pdf
 from tests.conformance.world import blank
@@ -46,7 +46,7 @@ def test_objects_are_read_as_they_stand():
     said, end = parse(written, 0)
     assert said == {
         b"A": Reference(1, 0),
-        b"B": [-2, 0.5, rb"a\)b(c)", b"0aF", True, None],
+        b"B": [-2, 0.5, rb"a\)b(c)", Digits(b"0aF"), True, None],
         b"CA": {b"D": Name(b"E")},
     }
     assert end == len(written) - 1

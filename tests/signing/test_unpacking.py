@@ -11,7 +11,7 @@ from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.generic import ArrayObject, NullObject, NumberObject, pdf_name
 from pyhanko.pdf_utils.misc import PdfError
 
-from services.signing.validation import unpacking
+from services.signing.validation import spelled, unpacking
 
 _FLATE = pdf_name("/FlateDecode")
 _ROWS = some.lists(
@@ -109,6 +109,12 @@ def test_what_readers_may_unpack_otherwise_is_refused(said: dict[str, object]):
     data = zlib.compress(_predicted([(2, b"123456")], 1))
     with pytest.raises(PdfError):
         _unpacked(data, **said)
+
+
+def test_a_filter_is_a_name():
+    spelled.install()
+    with pytest.raises(PdfError):
+        _unpacked(zlib.compress(b"a"), Filter=generic.TextStringObject("/FlateDecode"))
 
 
 def test_rows_of_no_kind_are_refused():

@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from services.signing.validation.cross_references import Table, of_stream, of_table, widths
+from services.signing.validation.kept import Written
 from services.signing.validation.packed import objects_within, unpacked
 from services.signing.validation.syntax import (
     END,
     HIGHEST,
     OBJECT,
+    Digits,
     Name,
     Odd,
     Reference,
@@ -27,7 +29,7 @@ _OF_A_WRITER = re.compile(rb"%(?!%)[ -~\x80-\xff]{0,100}(?=[\r\n])")
 _LOOKS_LIKE_ONE = re.compile(rb"[0-9\0\t\n\v\f\r .\x80\xff]obj")
 """However its numbers are written, and whatever follows: by chance in one of 300 million bytes."""
 _STREAM = re.compile(rb"stream\r?\n")
-_STREAM_END = re.compile(rb"(?:\r\n|\n|\r)?endstream" + END)
+_STREAM_END = re.compile(rb"(?:\r\n|\n|\r)?(?<=[\r\n])endstream" + END)
 _END = re.compile(rb"endobj" + END)
 _LAST_WORDS = re.compile(
     rb"startxref(?:\r\n|\n|\r)(\d{1,19})(?:\r\n|\n|\r)%%EOF(?=[\r\n]|\Z)(?:\r\n|\n|\r)?"
@@ -70,6 +72,15 @@ class _Update:
 
 
 @dataclass(frozen=True, slots=True)
+class Brought:
+    """What an update brings."""
+
+    objects: Mapping[int, Written]
+    info: Value
+    """As its trailer has it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Before:
     """What a signature covers: the file up to its end."""
 
@@ -79,13 +90,14 @@ class Before:
     """Of all objects that it lists, with their generations."""
 
 
-def check(content: bytes, before: Before, *, updates: int) -> None:
-    """Check all that stands behind a signed revision. Raises Odd.
+def check(content: bytes, before: Before, *, updates: int) -> list[Brought]:
+    """Check all that stands behind a signed revision; return what each update brings. Raises Odd.
 
     `updates`: how many pyHanko sees there.
     """
     known = [int(one[1]) for one in _STARTXREF.finditer(content, 0, before.end)]
-    at, previous, seen = space(content, before.end), known[-1] if known else -1, 0
+    at, previous = space(content, before.end), known[-1] if known else -1
+    found: list[Brought] = []
     numbers = dict(before.numbers)
     while at < len(content):
         update = _update(content, at)
@@ -94,12 +106,15 @@ def check(content: bytes, before: Before, *, updates: int) -> None:
         within = _check_listed(update, numbers)
         numbers |= {number: one.generation for number, one in update.objects.items()}
         numbers |= dict.fromkeys(update.table.packed, 0)
-        said = [one.said for one in update.objects.values()]
-        _check_resolved([dict(update.trailer), *said, *within], numbers)
-        previous, seen = update.begins, seen + 1
-        at = space(content, update.end)
-    if seen != updates:
-        raise Odd(f"{seen} updates where {updates} are read")
+        objects = {number: Written(one.said, one.data) for number, one in update.objects.items()}
+        objects |= {number: Written(one) for number, one in within.items()}
+        said = [one.said for one in objects.values()]
+        _check_resolved([dict(update.trailer), *said], numbers)
+        found.append(Brought(objects, update.trailer.get(b"Info")))
+        previous, at = update.begins, space(content, update.end)
+    if len(found) != updates:
+        raise Odd(f"{len(found)} updates where {updates} are read")
+    return found
 
 
 def _update(content: bytes, at: int) -> _Update:
@@ -138,12 +153,19 @@ def _object(content: bytes, head: "re.Match[bytes]") -> tuple[_Found, int]:
     data, begin = None, _STREAM.match(content, space(content, at))
     if begin is not None and isinstance(said, dict):
         length = said.get(b"Length")
-        if type(length) is not int or length < 0 or said.keys() & _ELSEWHERE:
+        plain = _is_one(said.get(b"Filter"), Name) and _is_one(said.get(b"DecodeParms"), dict)
+        if type(length) is not int or length < 0 or said.keys() & _ELSEWHERE or not plain:
             raise Odd(f"a stream that does not say plainly where it ends, at byte {at}")
         data = content[begin.end() : begin.end() + length]
         at = _must(_STREAM_END, content, begin.end() + length)
     at = _must(_END, content, space(content, at))
     return _Found(head.start(), int(head[2]), said, data), at
+
+
+def _is_one(said: Value, kind: type[Name] | type[dict[bytes, Value]]) -> bool:
+    """Say whether it is one of a kind, several in a list, or nothing."""
+    each = said if isinstance(said, list) else [said]
+    return all(one is None or isinstance(one, kind) for one in each)
 
 
 def _check_raw(raw: bytes, update: _Update) -> None:
@@ -182,10 +204,11 @@ def _check_trailer(update: _Update, previous: int, root: Reference) -> None:
 
 
 def _is_short(name: Value) -> bool:
-    return isinstance(name, bytes) and len(name) <= _LONGEST
+    written = name.value if isinstance(name, Digits) else name
+    return isinstance(written, bytes) and len(written) <= _LONGEST
 
 
-def _check_listed(update: _Update, known: Mapping[int, int]) -> list[Value]:
+def _check_listed(update: _Update, known: Mapping[int, int]) -> dict[int, Value]:
     """Check that what is listed is what is there, and its own structure new. Raises Odd.
 
     Returns the objects in its streams of objects.
@@ -198,14 +221,14 @@ def _check_listed(update: _Update, known: Mapping[int, int]) -> list[Value]:
         raise Odd("objects that are not listed, or not where they are listed")
     if any(known.get(number, at[1]) != at[1] for number, at in there.items()):
         raise Odd("an object of another generation")
-    within: list[Value] = []
+    within: dict[int, Value] = {}
     packed: dict[int, tuple[int, int]] = {}
     structure = [] if update.last is None else [update.last]
     for number, one in update.objects.items():
         if isinstance(one.said, dict) and one.said.get(b"Type") == Name(b"ObjStm"):
             numbers, said = _inside(one)
             packed |= {inner: (number, place) for place, inner in enumerate(numbers)}
-            within += said
+            within |= zip(numbers, said, strict=True)
             structure.append(number)
     if any(number in known for number in structure):
         raise Odd("a stream of objects or cross-references in the place of something else")

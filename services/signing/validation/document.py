@@ -22,9 +22,10 @@ from pyhanko.sign.fields import enumerate_sig_fields
 from pyhanko.sign.validation import EmbeddedPdfSignature, SignatureCoverageLevel
 
 from services.signing.finding import ALTERED, TOO_HEAVY, UNREADABLE, UNSIGNED
-from services.signing.validation import appended, unpacking
+from services.signing.validation import appended, spelled, unpacking
 from services.signing.validation.failures import BROKEN
 from services.signing.validation.indication import Objection, Refused, refused
+from services.signing.validation.kept import check_kept
 from services.signing.validation.linearized import check_linearized
 from services.signing.validation.objects import value
 from services.signing.validation.pages import check_pages
@@ -78,6 +79,7 @@ class Document:
 
 def read(content: bytes, policy: Policy) -> Document:
     """Read a PDF. Raises Refused."""
+    spelled.install()
     unpacking.install()
     try:
         reader = Reader(BytesIO(content))
@@ -265,8 +267,11 @@ def _is_read_alike(
     try:
         check_linearized(content, before.end)
         if updates:
-            appended.check(content, before, updates=updates)
-            check_found(reader, content, signed, before.end, before.root)
+            file = check_found(reader, content, signed, before.end, before.root)
+            for one in appended.check(content, before, updates=updates):
+                later = file.with_update(one.objects, one.info)
+                check_kept(file, one.objects.keys(), later)
+                file = later
     except Odd as why:
         found[first] = replace(found[first], changed=found[first].changed or _changed(str(why)))
         return False

@@ -9,7 +9,7 @@ process only.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from services.signing.validation.cross_references import Table, of_stream, of_table
 from services.signing.validation.syntax import OBJECT, WHITE, Name, Odd, Value, parse, space
@@ -39,41 +39,74 @@ class Listed:
         return (number in self.plain or number in self.packed) and generation == known
 
 
-def listings(content: bytes, end: int) -> Listed:
+@dataclass(slots=True)
+class Sections:
+    """All cross-references of a signed part, of which the last ones are read first."""
+
+    plain: dict[int, tuple[int, int]] = field(default_factory=dict[int, tuple[int, int]])
+    packed: dict[int, int] = field(default_factory=dict[int, int])
+    hidden: set[int] = field(default_factory=set[int])
+    """What is there for some readers only: free in a table, and listed in a stream beside it."""
+    places: set[int] = field(default_factory=set[int])
+    """Where they begin."""
+    trailers: list[Mapping[bytes, Value]] = field(default_factory=list[Mapping[bytes, Value]])
+    known: set[int] = field(default_factory=set[int])
+    """All numbers, free ones too."""
+
+    @property
+    def listed(self) -> Listed:
+        """Return where they say that objects are."""
+        return Listed(self.plain, self.packed)
+
+    @property
+    def info(self) -> Value:
+        """Return what the last trailer has as /Info."""
+        return self.trailers[0].get(b"Info") if self.trailers else None
+
+    def take(self, content: bytes, table: Table) -> None:
+        """Add the objects of a table of which later ones say nothing."""
+        new = {*table.used, *table.packed, *table.free} - self.known
+        for number in table.used.keys() & new:
+            at, generation = table.used[number]
+            self.plain[number] = space(content, at), generation
+        self.packed |= {number: table.packed[number][0] for number in table.packed.keys() & new}
+        self.known |= new
+
+
+def listings(content: bytes, end: int) -> Sections:
     """Read all sections of the first `end` bytes, the last one first. Raises Odd, PdfError."""
     starts = [int(one[1]) for one in _STARTXREF.finditer(content, 0, end)]
     at: Value = starts[-1] if starts else None
-    seen, known = set[int](), set[int]()
-    plain: dict[int, tuple[int, int]] = {}
-    packed: dict[int, int] = {}
+    found, seen = Sections(), set[int]()
     while at is not None:
         if len(seen) > _MOST_SECTIONS or at in seen:
             raise Odd("cross-references that lead in a circle")
-        table, said = _section(content, at, end)
-        if type(at) is int:
-            seen.add(at)
+        place, table, said = _section(content, at, end)
+        seen.add(place)
+        found.places.add(space(content, place))
+        found.trailers.append(said)
         of_both = [table]
         if said.get(b"XRefStm") is not None:
-            beside, _ = _section(content, said[b"XRefStm"], end)
+            place, beside, _ = _section(content, said[b"XRefStm"], end)
             _check_beside(table, beside)
-            table.free -= beside.used.keys() | beside.packed.keys()  # hidden from old readers
+            found.places.add(space(content, place))
+            hidden = table.free & (beside.used.keys() | beside.packed.keys())
+            found.hidden |= hidden
+            table.free -= hidden
             of_both.append(beside)
         for one in of_both:
-            new = {*one.used, *one.packed, *one.free} - known
-            plain |= {number: one.used[number] for number in one.used.keys() & new}
-            packed |= {number: one.packed[number][0] for number in one.packed.keys() & new}
-            known |= new
+            found.take(content, one)
         at = said.get(b"Prev")
-    return Listed({number: (space(content, at), of) for number, (at, of) in plain.items()}, packed)
+    return found
 
 
-def _section(content: bytes, at: Value, end: int) -> tuple[Table, Mapping[bytes, Value]]:
-    if type(at) is not int or not 0 <= at < end:
+def _section(content: bytes, place: Value, end: int) -> tuple[int, Table, Mapping[bytes, Value]]:
+    if type(place) is not int or not 0 <= place < end:
         raise Odd("cross-references that lead nowhere")
-    at = space(content, at)
+    at = space(content, place)
     if content.startswith(b"xref", at):
         table, said, _ = of_table(content, at, may_free=True)
-        return table, said
+        return place, table, said
     head = OBJECT.match(content, at)
     said, at = parse(content, head.end()) if head else (None, at)
     begin = _STREAM.match(content, space(content, at))
@@ -83,7 +116,7 @@ def _section(content: bytes, at: Value, end: int) -> tuple[Table, Mapping[bytes,
     if type(length) is not int or length < 0:
         raise Odd("cross-references that do not say plainly where they end")
     rows = _unpacked(said, content[begin.end() : begin.end() + length])
-    return of_stream(said, rows, may_free=True), said
+    return place, of_stream(said, rows, may_free=True), said
 
 
 def _unpacked(said: Mapping[bytes, Value], data: bytes) -> bytes:

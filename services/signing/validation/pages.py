@@ -9,7 +9,7 @@ Runs in a worker process only.
 from collections.abc import Iterator
 from typing import Any
 
-from pyhanko.pdf_utils.generic import IndirectObject
+from pyhanko.pdf_utils.generic import ArrayObject, IndirectObject
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.pdf_utils.rw_common import PdfHandler
 
@@ -18,6 +18,8 @@ from services.signing.validation.security_store import Updated
 
 Place = tuple[int, int]
 """Number and generation of an object."""
+POINTS_PER_CM = 72 / 2.54
+_SIDES, _DEEPEST = 4, 32
 _DRAWN_BY_READERS = frozenset({"/FreeText", "/Widget"})
 
 
@@ -87,6 +89,33 @@ def places(page: Any) -> Iterator[Place]:  # noqa: ANN401
     for one in _annotations(page):
         if isinstance(one, IndirectObject):
             yield one.idnum, one.generation
+
+
+def shown_cm2(page: Any) -> float:  # noqa: ANN401
+    """Return how much of a page is shown (ISO 32000-2 14.11.2). Raises Updated."""
+    boxes = [_sides(page, key) for key in ("/MediaBox", "/CropBox")]
+    every = [one for one in boxes if one]
+    if not every:
+        raise Updated("a page without a size")
+    left, low, right, high = zip(*every, strict=True)
+    width, height = min(right) - max(left), min(high) - max(low)
+    unit = float(value(page, "/UserUnit", 1)) / POINTS_PER_CM
+    return max(width, 0) * max(height, 0) * unit * unit
+
+
+def _sides(page: Any, key: str) -> tuple[float, ...] | None:  # noqa: ANN401
+    """Return a box's left, lower, right and upper side, also when the page inherits it."""
+    holder, steps = page, 0
+    while key not in holder:
+        if "/Parent" not in holder or steps > _DEEPEST:
+            return None
+        holder, steps = holder["/Parent"], steps + 1
+    box: Any = holder[key]
+    if not isinstance(box, ArrayObject) or len(box) != _SIDES:
+        raise Updated("a page whose size is not plain numbers")
+    sides: list[Any] = [box[place] for place in range(_SIDES)]
+    x, y, other_x, other_y = map(float, sides)
+    return min(x, other_x), min(y, other_y), max(x, other_x), max(y, other_y)
 
 
 def largest_unit(file: PdfHandler) -> float:

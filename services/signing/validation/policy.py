@@ -48,9 +48,9 @@ class _Pdf(Rule):
 
 class Changes(Rule):
     largest_appearance_cm2: _Positive | None = None
-    """None: the page does not say it, and any size was right by it."""
     largest_on_a_page_cm2: _Positive | None = None
-    """Of all that follow a first signature, together; None: as above."""
+    largest_on_a_page_percent: _Positive | None = None
+    """Of all that follow a first signature, of what is shown. None: any size was right by it."""
 
 
 class _Format(_Data):

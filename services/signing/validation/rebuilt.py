@@ -11,18 +11,20 @@ import re
 from bisect import bisect_right
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.decode_limits import DecodePurpose
 from pyhanko.pdf_utils.reader import HistoricalResolver
 
+from services.signing.validation.kept import File, Written
 from services.signing.validation.listings import Listed, listings
 from services.signing.validation.packed import objects_within
 from services.signing.validation.referred import inside, listed
 from services.signing.validation.syntax import (
     WHITE,
+    Name,
     Odd,
     Reference,
     Value,
@@ -30,13 +32,17 @@ from services.signing.validation.syntax import (
     reference,
     space,
 )
-from services.signing.validation.tiles import tiles
+from services.signing.validation.tiles import Tiles, tiles
 from services.signing.validation.updates import Reader
 
 _OBJECT = re.compile(rb"(?<![0-9])(\d{1,10})%(W)b+(\d{1,5})%(W)b+obj" % {b"W": WHITE})
 _WORD, _BLANKS, _DIGITS, _BREAKS = b"obj", b"\0\t\n\v\f\r \x80\xff", b"+-.0123456789", b"\r\n"
-_IN_LINE = re.compile(rb"(?:(?<=[\r\n])|\A)\d{1,10}[ \t\r\n]{1,3}\d{1,5}[ \t\r\n]{1,3}obj")
-"""How all readers find it: not behind other words, which may be a comment's, nor in a long line."""
+_IN_LINE = re.compile(
+    rb"(?:(?<=[\r\n])|\A)%(N)b(?:%(B)b%(N)b(?:%(B)b|%(L)b)|%(L)b%(N)b%(B)b)obj"
+    % {b"N": rb"(?:0|[1-9]\d{0,9})", b"B": rb"[ \t]{1,3}", b"L": rb"(?:\r\n|\r|\n)"}
+)
+"""How all readers find it: not behind other words, which may be a comment's, nor in a long line,
+in two lines at most (poppler passes over others) and without further zeros (qpdf does)."""
 _LAST_LINE = b"%%EOF"
 """What may stand before it, too: of a writer that ends no line, and one that begins none."""
 _GAP = rb"(?:[\0\t\n\v\f\r \x80\xff]|%[^\r\n]*+[\r\n])"
@@ -70,33 +76,68 @@ class _Site:
     """At the begin of a line."""
 
 
-def check_found(reader: Reader, content: bytes, revision: int, end: int, root: Reference) -> None:
-    """Check the `end` bytes of a signed revision, which others follow. Raises Odd."""
-    tables = listings(content, end)
+def check_found(reader: Reader, content: bytes, revision: int, end: int, root: Reference) -> File:
+    """Check the `end` bytes of a signed revision, which others follow; return it. Raises Odd."""
+    sections = listings(content, end)
+    tables = sections.listed
     if tables != _seen(reader, content, revision):
         raise Odd("an object that is listed in several ways")
     sites = [*_sites(content, end)]
-    _check_tiles(content, end, sites, tables)
+    whole = tiles(content, end, cache(partial(_length, content, tables)))
+    _check_tiles(whole, sites, sections.places)
     loose = _check_sites(sites, tables)
     _check_words(content, end, root)
     file = reader.get_historical_resolver(revision)
     starts = [site.at for site in sites]
     words = (word.start() for word in _OF_OBJECTS.finditer(content, 0, end))
+    found: dict[int, Written] = {}
     for number in sorted({bisect_right(starts, word) - 1 for word in words}):
-        _check_stream(file, sites[number], tables)
+        found |= _within(file, sites[number], tables)
+    places = {at: number for number, (at, _) in tables.plain.items()}
+    listed_ones = [one for one in whole.objects if one.at in places]
+    found |= {places[one.at]: Written(one.said, one.data) for one in listed_ones}
+    if found.keys() != {*tables.plain, *tables.packed}:
+        raise Odd("an object that is not where it is listed")
     fragile = bool(tables.packed) or not all(site.plainly for site in sites)
     if loose or fragile:
         nowhere = tables if fragile else None
         _check_leads(file, listed(reader, revision), loose, nowhere)
+    signed = File(found, root.number, sections.info)
+    _check_shown(signed, sections.hidden)
+    return signed
 
 
-def _check_tiles(content: bytes, end: int, sites: Sequence[_Site], tables: Listed) -> None:
-    """Check that objects begin nowhere but where one was read to its end before. Raises Odd."""
-    whole = [*tiles(content, end, partial(_length, content, tables))]
-    if any(one.stream and isinstance(_type(one.said), Reference) for one in whole):
+def _check_shown(file: File, hidden: Collection[int]) -> None:
+    """Check that what only some readers find is part of a document's structure alone. Raises Odd.
+
+    Word hides that from readers of PDF 1.4 (ISO 32000-2 7.5.8.4).
+    """
+    catalogue = file.at(Reference(file.root, 0))
+    waiting: list[Value] = [catalogue] if hidden else []
+    seen = set[int]()
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, Reference) and one.number not in seen:
+            if one.number in hidden:
+                raise Odd(f"object {one.number} is there for some readers only")
+            seen.add(one.number)
+            waiting.append(file.at(one))
+        elif isinstance(one, dict):
+            waiting += [said for key, said in one.items() if key != b"StructTreeRoot"]
+        elif isinstance(one, list):
+            waiting += one
+
+
+def _check_tiles(whole: Tiles, sites: Sequence[_Site], sections: Collection[int]) -> None:
+    """Check that objects and cross-references begin nowhere else. Raises Odd."""
+    streams = [one for one in whole.objects if one.data is not None]
+    if any(isinstance(_type(one.said), Reference) for one in streams):
         raise Odd("a stream that does not say plainly what it is")
-    if [(one.at, one.number) for one in sites] != [(one.at, one.number) for one in whole]:
+    if [(one.at, one.number) for one in sites] != [(one.at, one.number) for one in whole.objects]:
         raise Odd("an object inside of another one")
+    tables = (one.at for one in streams if _type(one.said) == Name(b"XRef"))
+    if {*whole.tables, *tables} != {*sections}:
+        raise Odd("cross-references that nothing leads to")
 
 
 def _check_words(content: bytes, end: int, root: Reference) -> None:
@@ -189,13 +230,20 @@ def _length(content: bytes, tables: Listed, place: Reference) -> int:
     return size
 
 
-def _check_stream(file: Any, site: _Site, tables: Listed) -> None:  # noqa: ANN401
-    """Check that what a stream of objects holds is listed there, or written anew behind it."""
+def _within(file: Any, site: _Site, tables: Listed) -> dict[int, Written]:  # noqa: ANN401
+    """Return what a stream of objects holds, as far as it was not written anew behind it.
+
+    Raises Odd for what is listed neither there nor there.
+    """
     if tables.plain.get(site.number, (-1, 0))[0] != site.at:
         raise Odd("a stream of objects that is not listed")
     stream: Any = file.get_object(generic.Reference(site.number, site.generation))
     content = bytes(stream.read_data(DecodePurpose.OBJECT_STREAM))
-    numbers, _ = objects_within(content, stream["/First"], stream["/N"])
+    numbers, said = objects_within(content, stream["/First"], stream["/N"])
     for number in numbers:
         if tables.packed.get(number) != site.number and tables.place(number) <= site.at:
             raise Odd("a stream of objects with something that is not listed")
+    each = zip(numbers, said, strict=True)
+    return {
+        number: Written(one) for number, one in each if tables.packed.get(number) == site.number
+    }

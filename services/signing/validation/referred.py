@@ -111,12 +111,25 @@ def listed(reader: PdfFileReader, revision: int) -> set[Reference]:
 
 
 def _uses(file: HistoricalResolver, there: Collection[Reference]) -> Iterator[Use]:
-    """Yield all references of all objects, reached or not, and of the trailer. Raises Updated."""
-    every = ((0, file.trailer_view), *((one.idnum, file.get_object(one)) for one in there))
+    """Yield all references of all objects, reached or not, and of the trailer. Raises Updated.
+
+    One to another generation of an object is nothing (ISO 32000-2 7.3.10), and some draw that.
+    """
+    known = {one.idnum: one.generation for one in there}
+    objects = [(one.idnum, file.get_object(one)) for one in there]
+    every = [(0, file.trailer_view), *((_holder(*each), each[1]) for each in objects)]
     for use in (use for number, one in every for use in inside(number, one)):
         if not 0 < use.refers.idnum <= HIGHEST or use.refers.generation > HIGHEST_GENERATION:
             raise Updated("a number that no object can have")  # behind it some begin anew
+        if known.get(use.refers.idnum, use.refers.generation) != use.refers.generation:
+            raise Updated("a reference to another generation of an object")
         yield use
+
+
+def _holder(number: int, one: Any) -> int:  # noqa: ANN401
+    """Return the object's number; that of the trailer for cross-references (ISO 32000-2 7.5.8)."""
+    is_trailer = isinstance(one, StreamObject) and value(one, "/Type") == "/XRef"
+    return 0 if is_trailer else number
 
 
 def inside(holder: int, top: Any) -> Iterator[Use]:  # noqa: ANN401

@@ -50,9 +50,15 @@ class Name:
     value: bytes
 
 
-Value: TypeAlias = (
-    "bool | int | float | bytes | Name | Reference | list[Value] | dict[bytes, Value] | None"
-)
+@dataclass(frozen=True, slots=True)
+class Digits:
+    """A string that is written in hexadecimal digits; others are bytes, their escapes left in."""
+
+    value: bytes
+
+
+_Plain: TypeAlias = "bool | int | float | bytes | Digits | Name | Reference | None"
+Value: TypeAlias = "_Plain | list[Value] | dict[bytes, Value]"
 
 
 def reference(number: int, generation: int) -> Reference:
@@ -97,7 +103,7 @@ def _single(kind: str, token: "re.Match[bytes]") -> Value:
         case "name":
             return Name(_ESCAPED.sub(lambda one: bytes.fromhex(one[1].decode()), said))
         case "digits":
-            return said
+            return Digits(said)
         case _:
             return _WORDS[said]
 

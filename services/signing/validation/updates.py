@@ -7,6 +7,7 @@ worker process only.
 # pyright: reportUnknownVariableType=false, reportUnknownMemberType=false
 # pyright: reportUnknownArgumentType=false
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -22,11 +23,13 @@ from pyhanko.sign.fields import enumerate_sig_fields
 from services.signing.validation.appearances import appearances, check_appearances, is_blank
 from services.signing.validation.objects import refers, value
 from services.signing.validation.pages import (
+    POINTS_PER_CM,
     Place,
     has_text_of_readers,
     largest_unit,
     pages,
     places,
+    shown_cm2,
 )
 from services.signing.validation.policy import Changes
 from services.signing.validation.security_store import Updated
@@ -37,7 +40,6 @@ _Fields = Mapping[Place, tuple[Any, Any]]
 """Signature fields with their values, None where nobody has signed."""
 _HANDED_ON = ("/Ff", "/DA", "/Q")
 """Of a field, beside its value: how text below it is drawn."""
-_POINTS_PER_CM = 72 / 2.54
 _SIDES = 4
 _NOT_AS_THE_PAGE = 8 | 16
 """NoZoom and NoRotate (ISO 32000-2 12.5.3)."""
@@ -47,6 +49,8 @@ _FIELD_KEYS = (
 )
 _OF_A_FIELD = frozenset(_FIELD_KEYS.split())
 """ISO 32000-2 12.5.6.19, 12.7.4, 12.7.5.5: no action (/A, /AA), nothing of other kinds."""
+_OF_WHAT_SHOWS = ("/Subtype", "/Rect", "/AP")
+"""Some readers draw a field that has them, whatever its kids show."""
 _STAMP_KEYS = "/Type /Filter /SubFilter /Contents /ByteRange /M /Name /V /Prop_Build"
 _OF_A_STAMP = frozenset(_STAMP_KEYS.split())
 
@@ -84,7 +88,7 @@ def check_fields(reader: PdfFileReader, first: int, last: int, allowed: Changes)
             if limited:
                 _check_size(areas, allowed.largest_appearance_cm2)
                 covered |= {one: max(area, covered.get(one, 0)) for one, area in areas.items()}
-    _check_covered(reader, covered, allowed.largest_on_a_page_cm2)
+    _check_covered(reader, covered, allowed)
 
 
 def _check_handed_on(known: _Fields, later: Iterable[_Fields]) -> None:
@@ -119,7 +123,7 @@ def _fields(file: PdfHandler) -> _Fields:
 def _widget(field: Any) -> Any:  # noqa: ANN401
     """Return what a field shows: itself, or its only kid. Raises Updated."""
     kids: Any = value(field, "/Kids", ())
-    if len(kids) > 1:
+    if len(kids) > 1 or (kids and any(key in field for key in _OF_WHAT_SHOWS)):
         raise Updated("a signature field that is shown in several places")
     widget = kids[0].get_object() if kids else field
     if not {str(key) for one in (field, widget) for key in one} <= _OF_A_FIELD:
@@ -141,7 +145,7 @@ def _area(widget: Any) -> float:  # noqa: ANN401
     if not isinstance(sides, ArrayObject) or len(sides) != _SIDES or refers(sides):
         raise Updated("a signature field whose place is not plain numbers")
     numbers: list[Any] = [sides[place] for place in range(_SIDES)]
-    left, low, right, high = (float(number) / _POINTS_PER_CM for number in numbers)
+    left, low, right, high = (float(number) / POINTS_PER_CM for number in numbers)
     return abs(right - left) * abs(high - low)
 
 
@@ -167,22 +171,23 @@ def _check_size(areas: Mapping[Place, float], largest_cm2: float | None) -> None
         raise Updated("a signature that was added covers too much of the page")
 
 
-def _check_covered(
-    reader: PdfFileReader, covered: Mapping[Place, float], largest_cm2: float | None
-) -> None:
+def _check_covered(reader: PdfFileReader, covered: Mapping[Place, float], allowed: Changes) -> None:
     """Check what later signatures cover of one page together. Raises Updated.
 
     Those that stand on no page are one, too. Where they lie counts, not whether they overlap.
     """
-    if largest_cm2 is None or sum(covered.values()) <= largest_cm2:
+    if not sum(covered.values()):
         return
+    most = allowed.largest_on_a_page_cm2 or math.inf
+    share = (allowed.largest_on_a_page_percent or math.inf) / 100
     nowhere = set(covered)
     for _, page in pages(reader):
         shown = covered.keys() & set(places(page))
         nowhere -= shown
-        if not sum(covered[one] for one in shown) <= largest_cm2:
+        area = sum(covered[one] for one in shown)
+        if area and not area <= min(most, share * shown_cm2(page)):
             raise Updated("signatures that were added cover too much of one page")
-    if not sum(covered[one] for one in nowhere) <= largest_cm2:
+    if not sum(covered[one] for one in nowhere) <= most:
         raise Updated("signatures that were added cover too much, on no page")
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from tests.conformance import cms, pdf, updates
 from tests.conformance.case import Case
 from tests.conformance.cases import raw_updates
+from tests.conformance.cases.again import Again
 from tests.conformance.cases.hidden import Hidden
 from tests.conformance.cases.inherited import Inherited
 from tests.conformance.cases.letters import changed_letters
@@ -143,9 +144,10 @@ def _shadows(made: _Made) -> Iterator[Case]:
     """What could be shown though it was never signed."""
     shadows, referred = Shadows(made.world), Referred(made.world)
     inherited, hidden = Inherited(made.world), Hidden(made.world)
+    again = Again(made.world)
     of_shadows = (shadows.refused, shadows.junk, shadows.behind, shadows.allowed)
     of_others = (referred.refused, referred.allowed, inherited.refused, inherited.allowed)
-    of_hidden = (hidden.refused, hidden.allowed)
+    of_hidden = (hidden.refused, hidden.allowed, again.refused, again.allowed)
     for of_them in (*of_shadows, *of_others, *of_hidden):
         for name, file in of_them():
             yield made.main(name, file)

@@ -29,6 +29,12 @@ def odd_drafts() -> Iterator[tuple[str, Pdf]]:
     yield "with-an-object-behind-other-space", tabled(*_behind(leading(99), white, begun))
     yield "packed-in-the-line-of-stream", _in_line()
     yield "that-begins-an-object-in-a-long-line", _spread(b" " * 300)
+    yield "that-begins-an-object-behind-a-blank-and-a-line", _spread(b" \n")
+    yield "that-begins-an-object-with-zeros", tabled(*_behind(leading(99), b"", b"0" + begun))
+    glued = begun.replace(b"\nendstream", b"endstream")
+    yield "with-a-stream-that-ends-in-a-line", tabled(*_behind(leading(99), b"", glued))
+    yield "that-only-some-readers-find", _hybrid(file, 0, old, kind=b"65535 f")
+    yield "that-refers-to-another-generation", leading(TEXT, generation=1)
     far = b"%d 0 obj\nnull\nendobj\n" % (2**32 + TEXT)
     yield (
         "with-a-number-that-is-too-high",
@@ -69,11 +75,11 @@ def _rows(file: Pdf, places: Sequence[tuple[int, int]]) -> bytes:
     return b"%d 0 obj\n%s\nendobj\n" % (file.count, stream(rows, said))
 
 
-def _hybrid(file: Pdf, in_table: int, beside: int) -> Pdf:
+def _hybrid(file: Pdf, in_table: int, beside: int, *, kind: bytes = b"00000 n") -> Pdf:
     """Return the file with a table, and a stream beside it that lists the same object."""
     at = len(file.content)
     content = file.content + _rows(file, [(TEXT, beside), (file.count, at)])
-    table = b"xref\n" + _entries([(TEXT, in_table)], b" \n")
+    table = b"xref\n" + _entries([(TEXT, in_table)], b" \n", kind)
     trailer = b"trailer\n<</Size %d/Root %d 0 R/Prev %d/XRefStm %d>>\n" % (
         *(file.count + 1, CATALOG, file.startxref, at),
     )
@@ -88,16 +94,17 @@ def _spread(space: bytes) -> Pdf:
     return tabled(replace(file, content=file.content + begun), [(TEXT, at)])
 
 
-def leading(to: int) -> Pdf:
+def leading(to: int, generation: int = 0) -> Pdf:
     """Return a draft with a drawing that leads to an object."""
     drawn = b"/XObject<</Parent %d 0 R>>" % blank().count
-    objects = {blank().count: leads(to), PAGE: page(drawn=drawn)}
+    objects = {blank().count: leads(to, generation), PAGE: page(drawn=drawn)}
     return update(replace(blank(), drawn=drawn), objects)
 
 
-def leads(to: int) -> bytes:
+def leads(to: int, generation: int = 0) -> bytes:
     """Return a drawing that draws another object, by a name that pyHanko passes over."""
-    return stream(b"/Parent Do", _BOX + b"/Resources<</XObject<</Parent %d 0 R>>>>" % to)
+    others = b"/Resources<</XObject<</Parent %d %d R>>>>" % (to, generation)
+    return stream(b"/Parent Do", _BOX + others)
 
 
 def _behind(
@@ -121,11 +128,13 @@ def _in_line() -> Pdf:
 def packed_in(
     file: Pdf, objects: Mapping[int, bytes], packed: Mapping[int, int], table: int
 ) -> Pdf:
-    """Return the file with an update whose cross-references are a stream."""
+    """Return the file with an update whose cross-references are a stream, and in it themselves."""
     content, entries = file.content, {inner: (2, holder) for inner, holder in packed.items()}
     for number, body in objects.items():
         entries[number] = (1, len(content))
         content += b"%d 0 obj\n%s\nendobj\n" % (number, body)
+    startxref = len(content)
+    entries[table] = (1, startxref)
     index = b" ".join(b"%d 1" % number for number in sorted(entries))
     lines = [
         b"%c%s\0" % (kind, place.to_bytes(4, "big"))
@@ -134,7 +143,6 @@ def packed_in(
     said = b"/Type/XRef/W[1 4 1]/Index[%s]/Size %d/Root %d 0 R/Prev %d" % (
         *(index, table + 1, CATALOG, file.startxref),
     )
-    startxref = len(content)
     content += b"%d 0 obj\n%s\nendobj\n" % (table, stream(b"".join(lines), said))
     return _ended(replace(file, count=table + 1), content, startxref)
 
