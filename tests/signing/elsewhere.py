@@ -185,7 +185,7 @@ async def open_site(host: str = "127.0.0.1") -> AsyncGenerator[Site]:
 
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", answer)
-    runner = web.AppRunner(app, shutdown_timeout=0)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)  # 0 would be for ever
     await runner.setup()
     listening = web.TCPSite(runner, host, 0)
     await listening.start()

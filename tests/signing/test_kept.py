@@ -125,11 +125,29 @@ def test_a_stream_is_its_bytes():
         _check(_LOOK, b"<<>>", b"q q")
 
 
-def test_a_value_that_was_signed_stays():
-    signed = _FILE.with_update(
-        {_FIELD: Written({b"FT": Name(b"Sig"), b"V": Reference(8, 0)})}, None
-    )
-    other = {_FIELD: Written({b"FT": Name(b"Sig"), b"V": Reference(9, 0)})}
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"<</FT/Sig/T(a)/F 4/V 9 0 R>>",
+        b"<</FT/Sig/T(a)/F 4.0/V 8 0 R>>",
+        b"<</FT/Sig/T(a)/F 4/V 8 0 R/AP<</N 9 0 R>>>>",
+        b"<</FT/Sig/T(a)/F 4/V 8 0 R/AS/On>>",
+    ],
+)
+def test_a_field_that_was_signed_stays(said: bytes):
+    signed = _FILE.with_update({_FIELD: Written(_said(b"<</FT/Sig/T(a)/F 4/V 8 0 R>>"))}, None)
+    other = {_FIELD: Written(_said(said))}
+    with pytest.raises(Odd):
+        check_kept(signed, other.keys(), signed.with_update(other, None))
+
+
+def test_what_shows_a_field_that_was_signed_stays():
+    kid = {20: Written(_said(b"<</Subtype/Widget/Parent 4 0 R/AS/#C3#A8>>"))}
+    other = {20: Written(_said(b"<</Subtype/Widget/Parent 4 0 R/AS/#E8>>"))}
+    empty = _FILE.with_update(kid, None)
+    check_kept(empty, other.keys(), empty.with_update(other, None))
+    filled = {_FIELD: Written(_said(b"<</FT/Sig/T(a)/F 4/V 8 0 R>>"))}
+    signed = empty.with_update(filled, None)
     with pytest.raises(Odd):
         check_kept(signed, other.keys(), signed.with_update(other, None))
 

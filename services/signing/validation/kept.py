@@ -118,9 +118,17 @@ def _is_kept(then: File, number: int, now: File) -> bool:
     if said.get(b"Type") == Name(b"Page"):
         annotated = _follow(then, said, now, after.said, b"Annots")
         return annotated and _are_alike(said, after.said, _OF_A_PAGE)
-    is_field = said.get(b"FT") == Name(b"Sig") or said.get(b"Subtype") == Name(b"Widget")
-    free = _OF_A_FIELD | _new(said, _ADDED_TO_A_FIELD) if is_field else frozenset[bytes]()
+    is_empty = _is_empty_field(then, said)
+    free = _OF_A_FIELD | _new(said, _ADDED_TO_A_FIELD) if is_empty else frozenset[bytes]()
     return _are_alike(said, after.said, free)
+
+
+def _is_empty_field(then: File, said: Mapping[bytes, Value]) -> bool:
+    """Say whether it is a signature field, or shows one, that nobody has filled."""
+    holder = then.at(said.get(b"Parent"))
+    of_both = [said, holder if isinstance(holder, dict) else {}]
+    is_field = said.get(b"FT") == Name(b"Sig") or said.get(b"Subtype") == Name(b"Widget")
+    return is_field and not any(b"V" in one for one in of_both)
 
 
 def _new(said: Value, keys: frozenset[bytes]) -> frozenset[bytes]:

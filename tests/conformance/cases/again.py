@@ -53,6 +53,7 @@ class Again:
         for name, then, now, content in _PAGES:
             yield f"page-again-with-{name}", self._page(then, now, content)
         yield "page-again-with-a-whole-turn", self._page_of(b"/Rotate 180.0", b"/Rotate 180")
+        yield "seal-again-in-a-state-that-is-not-there", self._state()
         yield "stamp-drawn-by-a-filter-that-is-a-text", self._filtered()
         yield "stamp-in-a-field-that-shows-more-than-its-kid", self._in_a_kid()
         yield "draft-with-a-last-word-in-a-comment", self._both(_two_ends(b"%%startxref %d%%"))
@@ -118,6 +119,20 @@ class Again:
     def _page_of(self, then: bytes, now: bytes) -> Pdf:
         file = update(replace(blank(), of_page=then), {PAGE: page(more=then)})
         return self._stamp(replace(self._both(file), of_page=now))
+
+    def _state(self) -> Pdf:
+        """The seal's drawing is one of several; its name is written again in another encoding."""
+        led = sealed(blank(), self._world.leader, place=Place(field="NguoiKy"))
+        value, field, look = range(led.count, led.count + 3)
+        told = b"/AP<</N<</#C3#A8 %d 0 R>>>>/AS" % look
+        shown = {look: drawing(b"1 0 0 rg 0 0 20 20 re f")}
+        place = replace(_SHOWN, look=None, widget=told + b"/#C3#A8", with_=shown)
+        both = sealed(led, self._world.seal, place=place)
+        head = b"\n%d 0 obj\n" % field
+        at = both.content.rindex(head) + len(head)
+        said = both.content[at : both.content.index(b"\nendobj", at)]
+        assert b"/V %d 0 R" % value in said
+        return update(both, {field: said.replace(b"/AS/#C3#A8", b"/AS/#E8")})
 
     def _filtered(self) -> Pdf:
         """Unpacked it is a comment; as it stands a line ends in the length of a block."""
