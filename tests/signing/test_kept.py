@@ -29,12 +29,23 @@ def _said(text: bytes) -> Value:
         (b"[1 2]", b"[2 1]"),
         (b"<</A 1>>", b"<</A 1/B null>>"),
         (b"<</Rotate 90.0>>", b"<</Rotate 90>>"),
+        (b"4294967206", b"4294967206"),
+        (b"<</CA[/Indexed/DeviceRGB 1 <00>]>>", b"<</CA[/Indexed/DeviceRGB 1.0 <00>]>>"),
+        (b"<</BBox[1 2 3]>>", b"<</BBox[1.0 2 3]>>"),
+        (b"<</BBox<</A 1>>>>", b"<</BBox<</A 1.0>>>>"),
+        (b"<</MediaBox[0 0 1 9999999999]>>", b"<</MediaBox[0 0 1 9999999999.0]>>"),
         (b"<</MediaBox[0 0 1 1]/F 2.0>>", b"<</MediaBox[0 0 1 1]/F 2>>"),
     ],
 )
 def test_what_readers_may_take_for_another_thing_is_not_the_same(one: bytes, other: bytes):
     assert not are_same(_said(one), _said(other))
     assert not are_same(_said(other), _said(one))
+
+
+@pytest.mark.parametrize("text", [b"+5", b"+.5", b"/" + b"#41" * 43])
+def test_what_readers_cut_or_read_otherwise_is_no_object(text: bytes):
+    with pytest.raises(Odd):
+        parse(text, 0)
 
 
 @pytest.mark.parametrize(
@@ -44,9 +55,10 @@ def test_what_readers_may_take_for_another_thing_is_not_the_same(one: bytes, oth
         (b"(abc)", b"<61 62\n63>"),
         (b"(a\\053\\(\\n)", b"<612B280A>"),
         (b"(a\r\nb)", b"(a\r\nb)"),
-        (b"+05", b"5"),
+        (b"-05", b"-5"),
         (b".50", b"0.5"),
         (b"<</MediaBox[0 0 595.0 842.0]>>", b"<</MediaBox[0 0 595 842]>>"),
+        (b"<</CA 1.0/Matrix[1 0 0 1 0 0]>>", b"<</CA 1/Matrix[1.0 0 0 1.0 0 0]>>"),
         (b"<</A[1 (x)]/B<</C/D>>>>", b"<</B<</C/D>>/A[1<78>]>>"),
     ],
 )
@@ -150,6 +162,33 @@ def test_what_shows_a_field_that_was_signed_stays():
     signed = empty.with_update(filled, None)
     with pytest.raises(Odd):
         check_kept(signed, other.keys(), signed.with_update(other, None))
+
+
+_STORE, _KEPT, _OTHER = 30, 31, 32
+_ARCHIVED = {
+    _ROOT: Written(_said(b"<</Type/Catalog/DSS 30 0 R/Extensions 32 0 R>>")),
+    _STORE: Written(_said(b"<</Certs[31 0 R]/X[32 0 R]/VRI<</A<</CRL[33 0 R]>>>>>>")),
+    _KEPT: Written(_said(b"<</Foo[2 0 R 6 0 R]>>"), b"der"),
+}
+
+
+def test_archive_data_are_looked_at_elsewhere_and_what_they_lead_to_is_not():
+    file = _FILE.with_update(_ARCHIVED, None)
+    new = {_STORE: Written(_said(b"<</Certs[]>>")), _KEPT: Written({}, b"other")}
+    check_kept(file, new.keys(), file.with_update(new, None))
+    for number, said in ((_NOTE, b"<</F 2>>"), (_PAGE, b"<</Type/Page>>")):
+        other = {number: Written(_said(said))}
+        with pytest.raises(Odd):
+            check_kept(file, other.keys(), file.with_update(other, None))
+
+
+@pytest.mark.parametrize("key", [b"Extensions", b"Metadata", b"DSS"])
+def test_a_catalogue_that_is_something_else_too_is_a_catalogue(key: bytes):
+    own = b"<</Type/Catalog/%s 1 0 R/X %s>>"
+    file = _FILE.with_update({_ROOT: Written(_said(own % (key, b"1")))}, None)
+    other = {_ROOT: Written(_said(own % (key, b"2")))}
+    with pytest.raises(Odd):
+        check_kept(file, other.keys(), file.with_update(other, None))
 
 
 def test_info_keeps_its_title():

@@ -29,7 +29,7 @@ _OF_A_WRITER = re.compile(rb"%(?!%)[ -~\x80-\xff]{0,100}(?=[\r\n])")
 _LOOKS_LIKE_ONE = re.compile(rb"[0-9\0\t\n\v\f\r .\x80\xff]obj")
 """However its numbers are written, and whatever follows: by chance in one of 300 million bytes."""
 _STREAM = re.compile(rb"stream\r?\n")
-_STREAM_END = re.compile(rb"(?:\r\n|\n|\r)?(?<=[\r\n])endstream" + END)
+_STREAM_END = re.compile(rb"(?:\r\n|\n|\r)?endstream" + END)
 _END = re.compile(rb"endobj" + END)
 _LAST_WORDS = re.compile(
     rb"startxref(?:\r\n|\n|\r)(\d{1,19})(?:\r\n|\n|\r)%%EOF(?=[\r\n]|\Z)(?:\r\n|\n|\r)?"

@@ -16,9 +16,13 @@ _OF_A_FORM, _OF_AN_INFO = frozenset((b"Fields", b"SigFlags")), frozenset((b"ModD
 _OF_A_PAGE, _OF_A_FIELD = frozenset((b"Annots",)), frozenset((b"AP", b"AS", b"F"))
 _ADDED_TO_A_FORM, _ADDED_TO_A_FIELD = frozenset((b"DA", b"DR")), frozenset((b"V", b"Type"))
 """What other rules look at; of the last two as far as it was not there before."""
+_OF_A_STORE, _OF_AN_ENTRY = (b"Certs", b"CRLs", b"OCSPs"), (b"Cert", b"CRL", b"OCSP", b"TU", b"TS")
+_LARGEST = 2**31 - 1
+"""Of a whole number: some readers count on from 0 behind it."""
 _BOXES = (b"MediaBox", b"CropBox", b"BleedBox", b"TrimBox", b"ArtBox", b"BBox", b"Rect")
-_OF_ANY_NUMBER = frozenset((*_BOXES, b"Matrix", b"UserUnit", b"CA", b"ca"))
-"""Numbers that no reader wants whole: writers bring 595.0 again as 595."""
+_OF_ANY_NUMBERS = dict.fromkeys(_BOXES, 4) | {b"Matrix": 6}
+"""Keys of lists of so many numbers that no reader wants whole: writers bring 595.0 again as 595."""
+_OF_ANY_NUMBER = (b"UserUnit", b"CA", b"ca")
 _ESCAPED = re.compile(rb"\\(?:([nrtbf()\\])|([0-3][0-7]{2}))")
 _LETTERS = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f"}
 _WHITE_TABLE = b"\0\t\n\f\r "
@@ -71,10 +75,7 @@ def check_kept(then: File, brought: Collection[int], now: File) -> None:
         raise Odd("an /Info that says something else than it did")
     apart = {*_apart(then)}
     for number in brought:
-        before = then.objects.get(number)
-        if before is None or number in apart:
-            continue
-        if not _is_kept(then, number, now):
+        if number in then.objects and not _is_kept(then, number, now, apart):
             raise Odd(f"object {number} says something else than it did")
 
 
@@ -88,47 +89,51 @@ def _check_form(then: File, now: File) -> None:
 
 
 def _apart(then: File) -> Iterator[int]:
-    """Yield the numbers of what is looked at elsewhere, whatever its number."""
+    """Yield the numbers of what other rules look at, where it is nothing else."""
     named = [then.of_the_root(key) for key in (b"AcroForm", b"Metadata", b"Extensions")]
-    yield from (one.number for one in (*named, then.info) if isinstance(one, Reference))
-    waiting, seen = [then.of_the_root(b"DSS")], set[int]()
-    while waiting:
-        one = waiting.pop()
-        if isinstance(one, Reference) and one.number not in seen:
-            seen.add(one.number)
-            waiting.append(then.at(one))
-        elif isinstance(one, dict):
-            waiting += one.values()
-        elif isinstance(one, list):
-            waiting += one
-    yield from seen
+    lists = [*_under(then, then.of_the_root(b"DSS"), _OF_A_STORE)]
+    entries = [*_under(then, then.of_the_root(b"DSS"), (b"VRI",))]
+    each = [one for entry in entries for one in _under(then, entry)]
+    lists += [one for entry in each for one in _under(then, entry, _OF_AN_ENTRY)]
+    pieces = [one for some in lists if isinstance(there := then.at(some), list) for one in there]
+    every = (*named, then.info, then.of_the_root(b"DSS"), *entries, *each, *lists, *pieces)
+    yield from (one.number for one in every if isinstance(one, Reference))
 
 
-def _is_kept(then: File, number: int, now: File) -> bool:
+def _under(then: File, holder: Value, keys: Collection[bytes] | None = None) -> Iterator[Value]:
+    """Yield what stands under keys, or under all."""
+    said = then.at(holder)
+    if isinstance(said, dict):
+        yield from (one for key, one in said.items() if keys is None or key in keys)
+
+
+def _is_kept(then: File, number: int, now: File, apart: Collection[int]) -> bool:
     before, after = then.objects[number], now.objects[number]
     said = before.said
-    if before.data is not None or after.data is not None:
-        return before.data == after.data and are_same(said, after.said)
-    if isinstance(said, list):
-        return _is_followed(said, after.said)
     if number == then.root:
         return _are_alike(said, after.said, _OF_THE_ROOT)
-    if not isinstance(said, dict):
-        return are_same(said, after.said)
-    if said.get(b"Type") == Name(b"Page"):
+    if isinstance(said, dict) and said.get(b"Type") == Name(b"Page"):
         annotated = _follow(then, said, now, after.said, b"Annots")
         return annotated and _are_alike(said, after.said, _OF_A_PAGE)
-    is_empty = _is_empty_field(then, said)
-    free = _OF_A_FIELD | _new(said, _ADDED_TO_A_FIELD) if is_empty else frozenset[bytes]()
-    return _are_alike(said, after.said, free)
+    if isinstance(said, dict) and _is_field(said):
+        free = _OF_A_FIELD | _new(said, _ADDED_TO_A_FIELD) if _is_empty(then, said) else ()
+        return _are_alike(said, after.said, free)
+    if number in apart:
+        return True
+    if isinstance(said, list) and after.data is None:
+        return _is_followed(said, after.said)
+    return before.data == after.data and are_same(said, after.said)
 
 
-def _is_empty_field(then: File, said: Mapping[bytes, Value]) -> bool:
-    """Say whether it is a signature field, or shows one, that nobody has filled."""
-    holder = then.at(said.get(b"Parent"))
-    of_both = [said, holder if isinstance(holder, dict) else {}]
-    is_field = said.get(b"FT") == Name(b"Sig") or said.get(b"Subtype") == Name(b"Widget")
-    return is_field and not any(b"V" in one for one in of_both)
+def _is_field(said: Mapping[bytes, Value]) -> bool:
+    """Say whether it is a signature field, or shows one."""
+    return said.get(b"FT") == Name(b"Sig") or said.get(b"Subtype") == Name(b"Widget")
+
+
+def _is_empty(then: File, field: Mapping[bytes, Value]) -> bool:
+    """Say whether nobody has filled it."""
+    holder = then.at(field.get(b"Parent"))
+    return b"V" not in field and not (isinstance(holder, dict) and b"V" in holder)
 
 
 def _new(said: Value, keys: frozenset[bytes]) -> frozenset[bytes]:
@@ -173,16 +178,27 @@ def are_same(one: Value, other: Value, *, whole: bool = True) -> bool:
     """
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(
-            are_same(said, other[key], whole=key not in _OF_ANY_NUMBER) for key, said in one.items()
+            are_same(said, other[key], whole=not _is_measure(key, said))
+            for key, said in one.items()
         )
     if isinstance(one, list) and isinstance(other, list):
         pairs = zip(one, other, strict=False)
         return len(one) == len(other) and all(are_same(*pair, whole=whole) for pair in pairs)
     if isinstance(one, bytes | Digits) and isinstance(other, bytes | Digits):
         return one == other or (_read(one) == _read(other) is not None)
-    if not whole and type(one) in (int, float) and type(other) in (int, float):
-        return one == other
-    return type(one) is type(other) and one == other
+    kinds = {type(one), type(other)}
+    if len(kinds) > 1 and (whole or not kinds <= {int, float}):
+        return False
+    bounded = not isinstance(one, int | float) or int not in kinds or abs(one) <= _LARGEST
+    return bounded and one == other
+
+
+def _is_measure(key: bytes, said: Value) -> bool:
+    """Say whether it is a number, or a box, of which whole numbers may be written as reals."""
+    if isinstance(said, list):
+        plain = all(type(one) in (int, float) for one in said)
+        return plain and len(said) == _OF_ANY_NUMBERS.get(key)
+    return key in _OF_ANY_NUMBER
 
 
 def _read(text: Text) -> bytes | None:

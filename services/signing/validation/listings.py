@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from services.signing.validation.cross_references import Table, of_stream, of_table
-from services.signing.validation.syntax import OBJECT, WHITE, Name, Odd, Value, parse, space
+from services.signing.validation.syntax import OBJECT, WHITE, Name, Odd, Value, near, parse, space
 from services.signing.validation.unpacking import Flate
 
 _STARTXREF = re.compile(rb"startxref%(W)b+(\d{1,19})%(W)b" % {b"W": WHITE})
@@ -68,7 +68,7 @@ class Sections:
         new = {*table.used, *table.packed, *table.free} - self.known
         for number in table.used.keys() & new:
             at, generation = table.used[number]
-            self.plain[number] = space(content, at), generation
+            self.plain[number] = near(content, at), generation
         self.packed |= {number: table.packed[number][0] for number in table.packed.keys() & new}
         self.known |= new
 

@@ -9,28 +9,27 @@ update makes visible. Runs in a worker process only.
 
 import re
 from bisect import bisect_right
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
 
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.decode_limits import DecodePurpose
-from pyhanko.pdf_utils.reader import HistoricalResolver
 
 from services.signing.validation.kept import File, Written
 from services.signing.validation.listings import Listed, listings
 from services.signing.validation.packed import objects_within
-from services.signing.validation.referred import inside, listed
+from services.signing.validation.referred import listed
 from services.signing.validation.syntax import (
     WHITE,
     Name,
     Odd,
     Reference,
     Value,
+    near,
     parse,
     reference,
-    space,
 )
 from services.signing.validation.tiles import Tiles, tiles
 from services.signing.validation.updates import Reader
@@ -72,8 +71,6 @@ class _Site:
     at: int
     number: int
     generation: int
-    plainly: bool
-    """At the begin of a line."""
 
 
 def check_found(reader: Reader, content: bytes, revision: int, end: int, root: Reference) -> File:
@@ -85,7 +82,7 @@ def check_found(reader: Reader, content: bytes, revision: int, end: int, root: R
     sites = [*_sites(content, end)]
     whole = tiles(content, end, cache(partial(_length, content, tables)))
     _check_tiles(whole, sites, sections.places)
-    loose = _check_sites(sites, tables)
+    _check_sites(sites, tables)
     _check_words(content, end, root)
     file = reader.get_historical_resolver(revision)
     starts = [site.at for site in sites]
@@ -98,11 +95,8 @@ def check_found(reader: Reader, content: bytes, revision: int, end: int, root: R
     found |= {places[one.at]: Written(one.said, one.data) for one in listed_ones}
     if found.keys() != {*tables.plain, *tables.packed}:
         raise Odd("an object that is not where it is listed")
-    fragile = bool(tables.packed) or not all(site.plainly for site in sites)
-    if loose or fragile:
-        nowhere = tables if fragile else None
-        _check_leads(file, listed(reader, revision), loose, nowhere)
     signed = File(found, root.number, sections.info)
+    _check_leads(signed, sections.trailers[:1], tables)
     _check_shown(signed, sections.hidden)
     return signed
 
@@ -150,19 +144,22 @@ def _check_words(content: bytes, end: int, root: Reference) -> None:
             raise Odd("a file with two roots")
 
 
-def _check_leads(
-    file: HistoricalResolver, there: Collection[Any], loose: Collection[int], tables: Listed | None
-) -> None:
-    """Check that nothing leads to what is not listed, in `tables` if given. Raises Odd.
+def _check_leads(file: File, last: Sequence[Mapping[bytes, Value]], tables: Listed) -> None:
+    """Check that what is referred to is there. Raises Odd.
 
-    What is nowhere else is nothing to all readers; but several find no objects in streams, or
-    behind a last line, by themselves, so that these files must not make them look.
+    A reader that misses an object looks for all of them by itself, each in its own way, and what
+    follows what was signed lies in its way, too.
     """
-    for one in (file.trailer_view, *map(file.get_object, there)):
-        for use in inside(0, one):
-            number, generation = use.refers.idnum, use.refers.generation
-            if number in loose or not (tables is None or tables.has(number, generation)):
-                raise Odd(f"object {number} is referred to and not listed")
+    waiting: list[Value] = [dict(trailer) for trailer in last]
+    waiting += [one.said for one in file.objects.values() if _type(one.said) != Name(b"XRef")]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, Reference) and not tables.has(*one):
+            raise Odd(f"object {one.number} {one.generation} is referred to and not listed")
+        if isinstance(one, dict):
+            waiting += one.values()
+        elif isinstance(one, list):
+            waiting += one
 
 
 def _seen(reader: Reader, content: bytes, revision: int) -> Listed:
@@ -172,7 +169,7 @@ def _seen(reader: Reader, content: bytes, revision: int) -> Listed:
     for one in listed(reader, revision):
         where: Any = reader.xrefs.get_historical_ref(one, revision)
         if isinstance(where, int):
-            plain[one.idnum] = space(content, where), one.generation
+            plain[one.idnum] = near(content, where), one.generation
         else:
             packed[one.idnum] = where.obj_stream_id
     return Listed(plain, packed)
@@ -187,7 +184,7 @@ def _sites(content: bytes, end: int) -> Iterator[_Site]:
         if not plainly and not content.endswith(_LAST_LINE, 0, found.start()):
             raise Odd(f"an object that begins in the middle of a line, at byte {found.start()}")
         place = reference(int(found[1]), int(found[2]))
-        yield _Site(found.start(), place.number, place.generation, plainly)
+        yield _Site(found.start(), place.number, place.generation)
     at, odd = -1, 0
     while (at := content.find(_WORD, at + 1, end)) >= 0:
         if at in known or content[at - 3 : at] == b"end":
@@ -201,8 +198,8 @@ def _sites(content: bytes, end: int) -> Iterator[_Site]:
                 raise Odd(f"something that looks like an object at byte {at}")
 
 
-def _check_sites(sites: Sequence[_Site], tables: Listed) -> set[int]:
-    """Check that the last of each number is the listed one; returns numbers that are not listed."""
+def _check_sites(sites: Sequence[_Site], tables: Listed) -> None:
+    """Check that the last of each number is the listed one. Raises Odd."""
     last = {site.number: site for site in sites}
     for site in sites:
         generation = tables.plain.get(site.number, (0, 0))[1]
@@ -213,7 +210,6 @@ def _check_sites(sites: Sequence[_Site], tables: Listed) -> set[int]:
             raise Odd(f"object {number} stands elsewhere, too")
     if twice := tables.packed.keys() & last.keys():
         raise Odd(f"object {min(twice)} stands elsewhere, too")
-    return {number for number in last if tables.place(number) < 0}
 
 
 def _type(said: Value) -> Value:

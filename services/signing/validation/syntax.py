@@ -16,8 +16,8 @@ OBJECT = re.compile(rb"(\d{1,10})%(W)b+(\d{1,5})%(W)b+obj%(E)b" % {b"W": WHITE, 
 """What an indirect object begins with: its number and generation."""
 _TOKEN = re.compile(
     rb"(?P<reference>(\d{1,10})%(W)b+(\d{1,5})%(W)b+R%(E)b)"
-    rb"|(?P<integer>[+-]?\d{1,20}%(E)b)"
-    rb"|(?P<real>[+-]?(?:\d{1,20}\.\d{0,20}|\.\d{1,20})%(E)b)"
+    rb"|(?P<integer>-?\d{1,20}%(E)b)"
+    rb"|(?P<real>-?(?:\d{1,20}\.\d{0,20}|\.\d{1,20})%(E)b)"
     rb"|/(?P<name>(?:[^\0\t\n\f\r ()<>\[\]{}/%%#]++|\#(?!00)[0-9A-Fa-f]{2})*+)%(E)b"
     rb"|<(?P<digits>[0-9A-Fa-f\0\t\n\f\r ]*+)>"
     rb"|(?P<dictionary><<)|(?P<array>\[)|(?P<text>\()"
@@ -26,9 +26,10 @@ _TOKEN = re.compile(
 HIGHEST = 8_388_607
 """Of an object's number (ISO 32000-1 C.2): readers count beyond it in different ways."""
 HIGHEST_GENERATION = 65_535
+_LONGEST_NAME = 127
 _ESCAPED = re.compile(rb"#([0-9A-Fa-f]{2})")
 _IN_TEXT = re.compile(rb"[()]|\\.", re.DOTALL)
-_SPACE = re.compile(WHITE + rb"*")
+_SPACE, _LITTLE_SPACE = re.compile(WHITE + rb"*"), re.compile(WHITE + rb"{0,256}")
 _WORDS = {b"true": True, b"false": False, b"null": None}
 
 
@@ -74,6 +75,12 @@ def space(content: bytes, at: int) -> int:
     return found.end() if found else at
 
 
+def near(content: bytes, at: int) -> int:
+    """Return the same for a place that tables name, of which many may lie in one white space."""
+    found = _LITTLE_SPACE.match(content, at)
+    return found.end() if found else at
+
+
 def parse(content: bytes, at: int, depth: int = 0) -> tuple[Value, int]:
     """Return the object that begins behind white space, and where it ends. Raises Odd."""
     token = _TOKEN.match(content, space(content, at))
@@ -101,11 +108,19 @@ def _single(kind: str, token: "re.Match[bytes]") -> Value:
         case "real":
             return float(said)
         case "name":
-            return Name(_ESCAPED.sub(lambda one: bytes.fromhex(one[1].decode()), said))
+            return _name(said)
         case "digits":
             return Digits(said)
         case _:
             return _WORDS[said]
+
+
+def _name(said: bytes) -> Name:
+    """Return a name, of which readers cut a long one before its escapes are undone (C.1)."""
+    name = _ESCAPED.sub(lambda one: bytes.fromhex(one[1].decode()), said)
+    if name != said and len(said) > _LONGEST_NAME:
+        raise Odd("a name that is too long")
+    return Name(name)
 
 
 def _array(content: bytes, at: int, depth: int) -> tuple[list[Value], int]:

@@ -21,8 +21,7 @@ from services.signing.validation.syntax import (
 )
 
 _STREAM = re.compile(rb"%(W)b*stream(?:\r\n|\n)" % {b"W": WHITE})
-_STREAM_END = re.compile(rb"%(W)b*(?<=[\r\n])endstream%(E)b" % {b"W": WHITE, b"E": END})
-"""In a line of its own: poppler, once it has looked for objects by itself, finds no other."""
+_STREAM_END = re.compile(rb"(?:\r\n|\n|\r)?endstream" + END)
 _OBJECT_END = re.compile(rb"%(W)b*endobj%(E)b" % {b"W": WHITE, b"E": END})
 _COMMENT = re.compile(rb"%[^\r\n]*+")
 _LAST_LINE = b"%%EOF"

@@ -84,11 +84,24 @@ def check_fields(reader: PdfFileReader, first: int, last: int, allowed: Changes)
                 _widget(field)
             elif filled is None or known[place][1] is not None:
                 continue
+            else:
+                _check_showed_nothing(known[place][0])
             areas = dict(_areas(field, place, unit))
             if limited:
                 _check_size(areas, allowed.largest_appearance_cm2)
                 covered |= {one: max(area, covered.get(one, 0)) for one, area in areas.items()}
     _check_covered(reader, covered, allowed)
+
+
+def _check_showed_nothing(field: Any) -> None:  # noqa: ANN401
+    """Check that a field that is filled showed nothing when the page was signed. Raises Updated.
+
+    What it showed lay over the page, and what fills it takes that away.
+    """
+    kids: Any = value(field, "/Kids", ())
+    for one in (field, *(kids[number] for number in range(len(kids)))):
+        if not all(is_blank(look) for look in appearances(one)):
+            raise Updated("a signature field was filled that showed something")
 
 
 def _check_handed_on(known: _Fields, later: Iterable[_Fields]) -> None:

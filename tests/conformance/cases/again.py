@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from tests.conformance import cms, pdf, updates
-from tests.conformance.cases.listed import packed_in, tabled
+from tests.conformance.cases.listed import leading, packed_in, tabled
 from tests.conformance.pdf import (
     CATALOG,
     FORM,
@@ -37,6 +37,10 @@ _SMALL = b"/CropBox[0 630 150 842]"
 _FIELD = (
     b"<</Type/Annot/Subtype/Widget/FT/Sig/T(Gio)/Rect[0 0 595 842]/P 3 0 R/F 132/Kids[%d 0 R]>>"
 )
+_EMPTY = (
+    b"<</Type/Annot/Subtype/Widget/FT/Sig/T(CoQuan)/Rect[300 100 420 200]/P 3 0 R/F 132"
+    b"/AP<</N %d 0 R>>>>"
+)
 _KID = b"<</Type/Annot/Subtype/Widget/Parent %d 0 R/Rect[0 0 0 0]/P 3 0 R/F 132>>"
 
 
@@ -50,9 +54,14 @@ class Again:
     def refused(self) -> Iterator[tuple[str, Pdf]]:
         """Yield what shows something else than was signed."""
         yield "layers-hidden-by-a-text", self._layers()
+        yield "catalogue-again-that-is-its-own-extensions", self._extended()
         for name, then, now, content in _PAGES:
             yield f"page-again-with-{name}", self._page(then, now, content)
-        yield "page-again-with-a-whole-turn", self._page_of(b"/Rotate 180.0", b"/Rotate 180")
+        yield "page-again-that-archive-data-lead-to", self._page(*_PAGES[1][1:], kept=True)
+        for name, then, now in _TURNED:
+            yield f"page-again-with-{name}", self._page_of(then, now)
+        yield "seal-that-takes-a-drawing-away", self._filled()
+        yield "draft-that-leads-nowhere", self._both(leading(99))
         yield "seal-again-in-a-state-that-is-not-there", self._state()
         yield "stamp-drawn-by-a-filter-that-is-a-text", self._filtered()
         yield "stamp-in-a-field-that-shows-more-than-its-kid", self._in_a_kid()
@@ -103,7 +112,25 @@ class Again:
         both = self._both(file)
         return updates.archived(both, certificates=[self._world.seal.der])
 
-    def _page(self, then: bytes, now: bytes, content: bytes) -> Pdf:
+    def _extended(self) -> Pdf:
+        told = b"/Extensions 1 0 R/X/%s"
+        both = self._both(update(blank(), {CATALOG: catalog(more=told % b"#C3#A8")}))
+        return update(both, {CATALOG: catalog(more=told % b"#E8")})
+
+    def _filled(self) -> Pdf:
+        """An empty field shows what was signed; the seal draws something else there."""
+        field, look = blank().count, blank().count + 1
+        objects = {
+            field: _EMPTY % look,
+            look: drawing(_SEEN),
+            TEXT: stream(_OTHER),
+            FORM: form((field,)),
+            PAGE: page((field,)),
+        }
+        draft = update(replace(blank(), fields=(field,)), objects)
+        return self._both(draft, replace(_SHOWN, fills=field))
+
+    def _page(self, then: bytes, now: bytes, content: bytes, *, kept: bool = False) -> Pdf:
         """A time stamp that shows nothing brings the page again."""
         drawing_one, other = blank().count, blank().count + 1
         font = b"/Resources<</Font<</F1 5 0 R>>>>"
@@ -113,6 +140,11 @@ class Again:
             drawing_one: drawing(_SEEN).replace(b"/BBox", font + b"/BBox"),
             other: drawing(_WHITE + b" " + _OTHER).replace(b"/BBox", font + b"/BBox"),
         }
+        if kept:
+            store, certificate = other + 1, other + 2
+            objects[CATALOG] = catalog(archive=store)
+            objects[store] = b"<</Type/DSS/Certs[%d 0 R]>>" % certificate
+            objects[certificate] = stream(self._world.seal.der, b"/X[%d 0 R]" % PAGE)
         both = self._both(update(replace(blank(), drawn=then), objects))
         return self._stamp(replace(both, drawn=now))
 
@@ -231,10 +263,31 @@ _PAGES = (
         b"/#C3#A9 Do /#E8 Do",
     ),
     (
+        "a-long-name-in-other-letters",
+        _named(b"A" * 100, b"B"),
+        _named(b"#41" * 100, b"B"),
+        b"/%s Do" % (b"A" * 100),
+    ),
+    (
+        "a-palette-of-a-name-for-other-numbers",
+        _PALETTE.replace(b"/C[", b"/CA[") % b"<FFFFFF000000>",
+        _PALETTE.replace(b"/C[", b"/CA[").replace(b" 1 ", b" 1.0 ") % b"<FFFFFF000000>",
+        b"/CA cs 0 sc %s" % _SEEN,
+    ),
+    (
         "a-palette-in-another-encoding",
         _PALETTE % b"<FFFFFFFFFFFF>",
         _PALETTE % b"<FEFF00FF00FF00FF00FF00FF00FF>",
         b"/C cs 0 sc %s" % _SEEN,
+    ),
+)
+_TURNED = (
+    ("a-whole-turn", b"/Rotate 180.0", b"/Rotate 180"),
+    ("a-turn-beyond-32-bits", b"/Rotate 4294967206", b"/Rotate +4294967206"),
+    (
+        "a-side-beyond-32-bits",
+        b"/CropBox[0 400 595 9999999999]",
+        b"/CropBox[0 400 595 9999999999.0]",
     ),
 )
 _ALIKE = (

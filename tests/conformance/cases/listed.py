@@ -3,7 +3,19 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from tests.conformance.pdf import CATALOG, ENTRY, FORM, PAGE, TEXT, Pdf, form, page, stream, update
+from tests.conformance.pdf import (
+    CATALOG,
+    ENTRY,
+    FORM,
+    PAGE,
+    TEXT,
+    Pdf,
+    form,
+    page,
+    stream,
+    text,
+    update,
+)
 from tests.conformance.world import blank
 
 _OLD = stream(b"BT /F1 12 Tf 72 700 Td (Du thao) Tj ET")
@@ -31,8 +43,6 @@ def odd_drafts() -> Iterator[tuple[str, Pdf]]:
     yield "that-begins-an-object-in-a-long-line", _spread(b" " * 300)
     yield "that-begins-an-object-behind-a-blank-and-a-line", _spread(b" \n")
     yield "that-begins-an-object-with-zeros", tabled(*_behind(leading(99), b"", b"0" + begun))
-    glued = begun.replace(b"\nendstream", b"endstream")
-    yield "with-a-stream-that-ends-in-a-line", tabled(*_behind(leading(99), b"", glued))
     yield "that-only-some-readers-find", _hybrid(file, 0, old, kind=b"65535 f")
     yield "that-refers-to-another-generation", leading(TEXT, generation=1)
     far = b"%d 0 obj\nnull\nendobj\n" % (2**32 + TEXT)
@@ -46,8 +56,10 @@ def plain_drafts() -> Iterator[tuple[str, Pdf]]:
     """Yield what looks alike and is right."""
     place = blank().content.rindex(b"%d 0 obj" % TEXT)
     yield "listed-again-in-a-table", tabled(blank(), [(TEXT, place)])
+    glued = (b"%d 0 obj\n%s\nendobj\n" % (TEXT, text())).replace(b"\nendstream", b"endstream")
+    yield "with-a-stream-that-ends-in-a-line", tabled(*_behind(blank(), b"", glued))
     yield "listed-here-and-there-alike", _hybrid(blank(), place, place)
-    yield "that-begins-an-object-in-two-lines", _spread(b"\n")
+    yield "that-begins-an-object-in-two-lines", _spread(b"\n", blank())
 
 
 def _entries(places: Sequence[tuple[int, int]], end: bytes, kind: bytes = b"00000 n") -> bytes:
@@ -86,9 +98,9 @@ def _hybrid(file: Pdf, in_table: int, beside: int, *, kind: bytes = b"00000 n") 
     return _ended(replace(file, count=file.count + 1), content + table + trailer, len(content))
 
 
-def _spread(space: bytes) -> Pdf:
+def _spread(space: bytes, file: Pdf | None = None) -> Pdf:
     """Return a draft whose text, written anew, begins with so much space in its numbers."""
-    file = update(leading(99), {TEXT: _OLD})
+    file = update(file or leading(99), {TEXT: _OLD})
     at = len(file.content)
     begun = b"%d%s0 obj\n%s\nendobj\n" % (TEXT, space, stream(b"0 0 9 9 re f"))
     return tabled(replace(file, content=file.content + begun), [(TEXT, at)])
