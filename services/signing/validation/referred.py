@@ -111,18 +111,12 @@ def listed(reader: PdfFileReader, revision: int) -> set[Reference]:
 
 
 def _uses(file: HistoricalResolver, there: Collection[Reference]) -> Iterator[Use]:
-    """Yield all references of all objects, reached or not, and of the trailer. Raises Updated.
-
-    One to another generation of an object is nothing (ISO 32000-2 7.3.10), and some draw that.
-    """
-    known = {one.idnum: one.generation for one in there}
+    """Yield all references of all objects, reached or not, and of the trailer. Raises Updated."""
     objects = [(one.idnum, file.get_object(one)) for one in there]
     every = [(0, file.trailer_view), *((_holder(*each), each[1]) for each in objects)]
     for use in (use for number, one in every for use in inside(number, one)):
         if not 0 < use.refers.idnum <= HIGHEST or use.refers.generation > HIGHEST_GENERATION:
             raise Updated("a number that no object can have")  # behind it some begin anew
-        if known.get(use.refers.idnum, use.refers.generation) != use.refers.generation:
-            raise Updated("a reference to another generation of an object")
         yield use
 
 
