@@ -21,6 +21,7 @@ from services.signing.validation.syntax import (
     Value,
     parse,
     reference,
+    references,
     space,
 )
 
@@ -239,15 +240,9 @@ def _check_listed(update: _Update, known: Mapping[int, int]) -> dict[int, Value]
 
 def _check_resolved(every: list[Value], known: Mapping[int, int]) -> None:
     """Check that what is referred to is there: where it is not, readers look for it. Raises Odd."""
-    waiting = [*every]
-    while waiting:
-        one = waiting.pop()
-        if isinstance(one, Reference) and known.get(one.number) != one.generation:
+    for one in references(every):
+        if known.get(one.number) != one.generation:
             raise Odd(f"a reference to object {one.number} {one.generation}, which is not there")
-        if isinstance(one, dict):
-            waiting += one.values()
-        elif isinstance(one, list):
-            waiting += one
 
 
 def _inside(packed: _Found) -> tuple[list[int], list[Value]]:

@@ -30,6 +30,7 @@ from services.signing.validation.syntax import (
     near,
     parse,
     reference,
+    references,
 )
 from services.signing.validation.tiles import Tiles, tiles
 from services.signing.validation.updates import Reader
@@ -90,9 +91,8 @@ def check_found(reader: Reader, content: bytes, revision: int, end: int, root: R
     found: dict[int, Written] = {}
     for number in sorted({bisect_right(starts, word) - 1 for word in words}):
         found |= _within(file, sites[number], tables)
-    places = {at: number for number, (at, _) in tables.plain.items()}
-    listed_ones = [one for one in whole.objects if one.at in places]
-    found |= {places[one.at]: Written(one.said, one.data) for one in listed_ones}
+    now = [one for one in whole.objects if one.at == tables.place(one.number)]
+    found |= {one.number: Written(one.said, one.data) for one in now}
     if found.keys() != {*tables.plain, *tables.packed}:
         raise Odd("an object that is not where it is listed")
     signed = File(found, root.number, sections.info)
@@ -150,16 +150,11 @@ def _check_leads(file: File, last: Sequence[Mapping[bytes, Value]], tables: List
     A reader that misses an object looks for all of them by itself, each in its own way, and what
     follows what was signed lies in its way, too.
     """
-    waiting: list[Value] = [dict(trailer) for trailer in last]
-    waiting += [one.said for one in file.objects.values() if _type(one.said) != Name(b"XRef")]
-    while waiting:
-        one = waiting.pop()
-        if isinstance(one, Reference) and not tables.has(*one):
+    every: list[Value] = [dict(trailer) for trailer in last]
+    every += [one.said for one in file.objects.values() if _type(one.said) != Name(b"XRef")]
+    for one in references(every):
+        if not tables.has(*one):
             raise Odd(f"object {one.number} {one.generation} is referred to and not listed")
-        if isinstance(one, dict):
-            waiting += one.values()
-        elif isinstance(one, list):
-            waiting += one
 
 
 def _seen(reader: Reader, content: bytes, revision: int) -> Listed:

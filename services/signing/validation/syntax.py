@@ -4,6 +4,7 @@ pyHanko, as other readers, forgives much, and each of them something else.
 """
 
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
@@ -96,6 +97,19 @@ def parse(content: bytes, at: int, depth: int = 0) -> tuple[Value, int]:
             return _text(content, end)
         case _:
             return _single(kind, token), end
+
+
+def references(values: Iterable[Value]) -> Iterator[Reference]:
+    """Yield all references in values, however deep."""
+    waiting = [*values]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, Reference):
+            yield one
+        elif isinstance(one, dict):
+            waiting += one.values()
+        elif isinstance(one, list):
+            waiting += one
 
 
 def _single(kind: str, token: "re.Match[bytes]") -> Value:
