@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 
-from tests.conformance import cms, pdf, updates
+from tests.conformance import pdf, updates
 from tests.conformance.cases.listed import leading, packed_in, tabled
 from tests.conformance.pdf import (
     CATALOG,
@@ -24,7 +24,7 @@ from tests.conformance.pdf import (
     stream,
     update,
 )
-from tests.conformance.world import NOW, World, blank, sealed
+from tests.conformance.world import World, blank, sealed, stamped
 
 _SEEN = b"BT /F1 12 Tf 72 720 Td (Cong van so 7816) Tj ET"
 _WHITE = b"1 1 1 rg 0 0 595 842 re f"
@@ -88,13 +88,7 @@ class Again:
         return sealed(led, self._world.seal, place=place)
 
     def _stamp(self, file: Pdf, **more: object) -> Pdf:
-        usual = Place(field="Gio", kind=b"DocTimeStamp", subfilter="ETSI.RFC3161")
-        plan = cms.StampPlan(at=NOW)
-        return pdf.signed(
-            file,
-            lambda covered: cms.stamp(covered, self._world.tsa, plan),
-            replace(usual, **more),
-        )
+        return stamped(file, self._world.tsa, **more)
 
     def _layers(self) -> Pdf:
         layer = blank().count

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 
-from tests.conformance import cms, pdf
+from tests.conformance import pdf
 from tests.conformance.cases.referred import with_a_hidden_text
 from tests.conformance.pdf import (
     CATALOG,
@@ -25,7 +25,7 @@ from tests.conformance.pdf import (
     stream,
     update,
 )
-from tests.conformance.world import NOW, World, blank, sealed
+from tests.conformance.world import World, blank, sealed, stamped
 
 _PLACE = b"[300 100 420 200]"
 _OVER = b"1 1 1 rg 0 0 595 842 re f 0 g BT /F1 12 Tf 72 720 Td (Cong van so 9999) Tj ET"
@@ -81,10 +81,7 @@ class Inherited:
         return sealed(file, self._world.seal, place=replace(self._shown, **more))
 
     def _stamp(self, file: Pdf, widget: bytes, more: dict[int, bytes] | None = None) -> Pdf:
-        usual = Place(field="Gio", kind=b"DocTimeStamp", subfilter="ETSI.RFC3161")
-        kind = replace(usual, widget=widget, with_=more)
-        plan = cms.StampPlan(at=NOW)
-        return pdf.signed(file, lambda covered: cms.stamp(covered, self._world.tsa, plan), kind)
+        return stamped(file, self._world.tsa, widget=widget, with_=more)
 
     def _leads_nowhere(self) -> Iterator[tuple[str, Pdf]]:
         """What an update uses is there, and leads to what is not: poppler looks for it."""

@@ -6,7 +6,7 @@ A reader draws whatever has the name, and looks for what is not there (ISO 32000
 from collections.abc import Iterator
 from dataclasses import replace
 
-from tests.conformance import cms, pdf, updates
+from tests.conformance import pdf, updates
 from tests.conformance.pdf import (
     CATALOG,
     FONT,
@@ -21,7 +21,7 @@ from tests.conformance.pdf import (
     stream,
     update,
 )
-from tests.conformance.world import NOW, World, blank, sealed
+from tests.conformance.world import World, blank, sealed, stamped
 
 _OVER = b"1 1 1 rg 0 0 595 842 re f 0 g BT /F1 12 Tf 72 720 Td (Cong van so 9999) Tj ET"
 _PLACE = b"[300 100 420 200]"
@@ -78,11 +78,7 @@ class Referred:
         return sealed(file, self._world.seal, place=replace(shown, field="CoQuan"))
 
     def _stamp(self, file: Pdf, widget: bytes = b"") -> Pdf:
-        place = Place(
-            field="DauThoiGian", kind=b"DocTimeStamp", subfilter="ETSI.RFC3161", widget=widget
-        )
-        plan = cms.StampPlan(at=NOW)
-        return pdf.signed(file, lambda covered: cms.stamp(covered, self._world.tsa, plan), place)
+        return stamped(file, self._world.tsa, field="DauThoiGian", widget=widget)
 
     def _later(self, file: Pdf) -> Pdf:
         return self._seal(self._lead(file))

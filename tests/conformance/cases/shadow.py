@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from tests.conformance import cms, pdf, updates
 from tests.conformance.pdf import CATALOG, FONT, FORM, PAGE, TEXT, Pdf, Place
-from tests.conformance.world import NOW, World, blank, sealed
+from tests.conformance.world import World, blank, sealed, stamped
 
 _OVER = b"1 1 1 rg 0 0 595 842 re f 0 g BT /F1 12 Tf 72 720 Td (Cong van so 9999) Tj ET"
 _WHOLE = b"[0 0 595 842]"
@@ -73,10 +73,7 @@ class Shadows:
         return self._seal(sealed(file, self._world.leader, place=Place(field="NguoiKy")))
 
     def _stamp(self, file: Pdf, **place: object) -> Pdf:
-        usual = Place(field="DauThoiGian", kind=b"DocTimeStamp", subfilter="ETSI.RFC3161")
-        plan, tsa = cms.StampPlan(at=NOW), self._world.tsa
-        made = replace(usual, **place)
-        return pdf.signed(file, lambda covered: cms.stamp(covered, tsa, plan), made)
+        return stamped(file, self._world.tsa, **{"field": "DauThoiGian", **place})
 
     def _archive(self, file: Pdf) -> Pdf:
         return updates.archived(file, certificates=[self._world.root.der])
